@@ -1,0 +1,159 @@
+/** The endpoint: what a user asks for, changes, and gets back. */
+import { z } from 'zod'
+import { Compute, ComputeUpdate, Provider } from './compute.ts'
+import { Model, ModelUpdate } from './model.ts'
+import { Actor, EndpointName, NamespaceName, Timestamp } from './names.ts'
+import { EndpointStatus } from './status.ts'
+
+/**
+ * Who may call the endpoint. `protected` and `verified` are older words: what was `protected` is today's
+ * `private`, what was `verified` is `authenticated`. Only the three current words are stored and returned.
+ */
+export const accessTypes = ['public', 'authenticated', 'private'] as const
+export const AccessType = z.preprocess(
+  (value) => (value === 'protected' ? 'private' : value === 'verified' ? 'authenticated' : value),
+  z.enum(accessTypes),
+)
+export type AccessType = (typeof accessTypes)[number]
+
+const Route = z
+  .strictObject({
+    domain: z.string().max(253).optional(),
+    path: z.string().startsWith('/').max(200).optional(),
+  })
+  .nullable()
+const PrivateService = z.strictObject({ accountId: z.string(), shared: z.boolean() }).nullable()
+const CustomRouter = z
+  .strictObject({
+    tag: z.string().nullable().optional(),
+    env: z.record(z.string(), z.string()).optional(),
+    port: z.int().min(1).max(65_535).optional(),
+  })
+  .nullable()
+const ExperimentalFeatures = z.strictObject({
+  cacheHttpResponses: z.boolean().optional(),
+  kvRouter: z.strictObject({ tag: z.string() }).nullable().optional(),
+  mcpLb: z.boolean().optional(),
+  skipRepoDownload: z.boolean().optional(),
+  loadBalancer: z.unknown().optional(),
+})
+
+const fields = {
+  type: AccessType,
+  accountId: z.string().nullable(),
+  tags: z.array(z.string().min(1).max(100)).max(50),
+  cacheHttpResponses: z.boolean(),
+  route: Route,
+  privateService: PrivateService,
+  network: z.unknown(),
+  notifications: z.unknown(),
+  customRouter: CustomRouter,
+  experimentalFeatures: ExperimentalFeatures,
+}
+
+export const Endpoint = z.strictObject({
+  name: EndpointName,
+  type: fields.type,
+  provider: Provider,
+  compute: Compute,
+  model: Model,
+  accountId: fields.accountId.optional(),
+  tags: fields.tags.optional(),
+  cacheHttpResponses: fields.cacheHttpResponses.optional(),
+  route: fields.route.optional(),
+  privateService: fields.privateService.optional(),
+  network: fields.network.optional(),
+  notifications: fields.notifications.optional(),
+  customRouter: fields.customRouter.optional(),
+  experimentalFeatures: fields.experimentalFeatures.optional(),
+})
+export type Endpoint = z.infer<typeof Endpoint>
+
+/** Deep merge, except that `model.image`, `args`, `command`, `tags` and `env` are replaced as wholes. */
+export const EndpointUpdate = z
+  .strictObject({
+    ...fields,
+    compute: ComputeUpdate,
+    model: ModelUpdate,
+    name: EndpointName.meta({ description: 'May be sent back unchanged; a name cannot change.' }),
+    provider: Provider.meta({ description: 'May be sent back unchanged; a provider cannot change.' }),
+  })
+  .partial()
+export type EndpointUpdate = z.infer<typeof EndpointUpdate>
+
+const secretNames = z
+  .record(z.string(), z.string())
+  .meta({ description: 'Names only; every value is empty.' })
+
+/** Responses are not refused for additions, so these are plain objects. */
+export const EndpointWithStatus = z.object({
+  name: z.string(),
+  namespace: z.string().meta({ description: 'Berth addition.' }),
+  type: z.enum(accessTypes),
+  accountId: z.string().nullable(),
+  provider: Provider,
+  compute: z.object({ ...Compute.shape, id: z.string() }),
+  model: z.object({
+    ...Model.shape,
+    revision: z.string().nullable(),
+    task: z.string().nullable(),
+    args: z.array(z.string()),
+    command: z.array(z.string()),
+    env: z.record(z.string(), z.string()),
+    secrets: secretNames,
+    fromCatalog: z.boolean(),
+  }),
+  healthRoute: z.string(),
+  tags: z.array(z.string()),
+  cacheHttpResponses: z.boolean(),
+  route: Route,
+  privateService: PrivateService,
+  experimentalFeatures: ExperimentalFeatures,
+  status: EndpointStatus,
+})
+export type EndpointWithStatus = z.infer<typeof EndpointWithStatus>
+
+export const EndpointList = z.object({
+  items: z.array(EndpointWithStatus),
+  nextCursor: z.string().nullable(),
+  totalItems: z.int(),
+})
+export type EndpointList = z.infer<typeof EndpointList>
+
+export const ListEndpointsQuery = z.strictObject({
+  tags: z.string().optional().meta({ description: 'Comma separated; all must be present.' }),
+  search: z.string().max(100).optional().meta({ description: 'Part of the name.' }),
+  cursor: z.string().max(200).optional(),
+  limit: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .max(1_000)
+    .optional()
+    .meta({ description: 'Without it, all are returned.' }),
+})
+
+export const RevisionView = z.object({
+  number: z.int(),
+  createdAt: Timestamp,
+  createdBy: Actor,
+  runs: z
+    .int()
+    .meta({ description: 'The revision whose replicas serve this one: a change of scaling starts none.' }),
+  spec: z.record(z.string(), z.unknown()),
+})
+export const RevisionList = z.object({ items: z.array(RevisionView) })
+
+export const EventView = z.object({
+  sequence: z.int(),
+  at: Timestamp,
+  actor: z.string(),
+  kind: z.string(),
+  endpoint: z.string().nullable(),
+  message: z.string(),
+  details: z.record(z.string(), z.unknown()),
+})
+export const EventList = z.object({ items: z.array(EventView) })
+
+export const EndpointPath = z.strictObject({ namespace: NamespaceName, name: EndpointName })
+export const NamespacePath = z.strictObject({ namespace: NamespaceName })

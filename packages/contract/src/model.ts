@@ -1,0 +1,64 @@
+/** The model that an endpoint serves and how its engine is started. */
+import { z } from 'zod'
+import { Image } from './image.ts'
+import { EnvironmentName } from './names.ts'
+
+const MAX_VALUE_LENGTH = 32_768
+const Value = z.string().max(MAX_VALUE_LENGTH)
+const List = z.array(z.string().max(4_096)).max(256)
+
+const fields = {
+  repository: z
+    .string()
+    .min(1)
+    .max(1_000)
+    .meta({
+      description:
+        'org/name on the Hub. Berth additions: file:/absolute/path (below an allowed root) and berth/guide (built in).',
+      examples: ['berth/guide', 'Qwen/Qwen2.5-0.5B-Instruct-GGUF'],
+    }),
+  framework: z
+    .string()
+    .min(1)
+    .max(50)
+    .meta({ examples: ['custom', 'pytorch', 'llamacpp'] }),
+  image: Image,
+  revision: z
+    .string()
+    .min(1)
+    .max(200)
+    .nullable()
+    .meta({ description: 'Branch, tag or commit; pinned to a commit when accepted.' }),
+  task: z.string().min(1).max(60).nullable(),
+  args: List,
+  command: List,
+  env: z.record(EnvironmentName, Value),
+}
+
+export const Model = z.strictObject({
+  repository: fields.repository,
+  framework: fields.framework,
+  image: fields.image,
+  revision: fields.revision.optional(),
+  task: fields.task.optional(),
+  args: fields.args.optional(),
+  command: fields.command.optional(),
+  env: fields.env.optional(),
+  secrets: z
+    .record(EnvironmentName, Value)
+    .optional()
+    .meta({ description: 'Encrypted at rest; never returned.' }),
+  fromCatalog: z.boolean().optional().meta({ readOnly: true }),
+})
+export type Model = z.infer<typeof Model>
+
+export const ModelUpdate = z
+  .strictObject({
+    ...fields,
+    secrets: z
+      .record(EnvironmentName, Value.nullable())
+      .meta({ description: 'Merged by key; null deletes.' }),
+    fromCatalog: z.boolean().meta({ readOnly: true }),
+  })
+  .partial()
+export type ModelUpdate = z.infer<typeof ModelUpdate>

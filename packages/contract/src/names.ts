@@ -1,0 +1,31 @@
+/** Names and paths that several shapes share, with messages that say the rule. */
+import { z } from 'zod'
+
+export const EndpointName = z
+  .string()
+  .regex(
+    /^[a-z0-9](?:[a-z0-9-]{0,30}[a-z0-9])?$/,
+    'must be 1 to 32 lower-case letters, digits and hyphens, and neither begin nor end with a hyphen',
+  )
+  .meta({ description: 'Unique within the namespace.', examples: ['guide'] })
+
+export const NamespaceName = z
+  .string()
+  .regex(
+    /^[A-Za-z0-9](?:[A-Za-z0-9-]{0,40}[A-Za-z0-9])?$/,
+    'must be 1 to 42 letters, digits and hyphens, and neither begin nor end with a hyphen',
+  )
+  .meta({ description: 'A user or an organisation.', examples: ['admin'] })
+
+export const EnvironmentName = z
+  .string()
+  .regex(
+    /^[A-Za-z_][A-Za-z0-9_]{0,127}$/,
+    'must be letters, digits and underscores, not beginning with a digit',
+  )
+
+/** RFC 3339 in UTC, ending in `Z`: Hugging Face clients refuse anything else. */
+export const Timestamp = z.iso.datetime({ offset: false })
+
+export const Actor = z.object({ id: z.string(), name: z.string() })
+export type Actor = z.infer<typeof Actor>

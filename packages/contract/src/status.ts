@@ -1,0 +1,59 @@
+/** What an endpoint is doing, as worked out from the facts. */
+import { z } from 'zod'
+import { Actor, Timestamp } from './names.ts'
+
+export const endpointStates = [
+  'pending',
+  'initializing',
+  'running',
+  'updating',
+  'updateFailed',
+  'paused',
+  'scaledToZero',
+  'failed',
+] as const
+export const EndpointState = z.enum(endpointStates)
+export type EndpointState = z.infer<typeof EndpointState>
+
+export const Progress = z
+  .object({
+    phase: z.enum(['waiting', 'downloading', 'starting', 'loading']),
+    bytesDone: z.number().optional(),
+    bytesTotal: z.number().optional(),
+    bytesPerSecond: z.number().optional(),
+    etaMs: z.number().optional(),
+  })
+  .meta({ description: 'Berth addition: how far a start has come.' })
+export type Progress = z.infer<typeof Progress>
+
+export const EndpointStatus = z.object({
+  state: EndpointState,
+  message: z.string(),
+  errorMessage: z.string().nullable(),
+  createdAt: Timestamp,
+  createdBy: Actor,
+  updatedAt: Timestamp,
+  updatedBy: Actor,
+  readyReplica: z.int(),
+  targetReplica: z.int(),
+  url: z.string().nullable(),
+  private: z.object({ serviceName: z.string().optional() }).nullable(),
+  lastUsedAt: Timestamp.nullable(),
+  inferenceMetricsEnabled: z.boolean(),
+  generation: z.int().meta({ description: 'Berth addition: the newest accepted change.' }),
+  observedGeneration: z.int().meta({ description: 'Berth addition: the change this status speaks of.' }),
+  progress: Progress.nullable(),
+})
+export type EndpointStatus = z.infer<typeof EndpointStatus>
+
+export const ReplicaView = z.object({
+  id: z.string(),
+  status: z.object({
+    stage: z.enum(['pending', 'downloading', 'pulling', 'initializing', 'running', 'draining', 'failed']),
+    live: z.boolean(),
+  }),
+  revision: z.int().meta({ description: 'Berth addition.' }),
+  startedAt: Timestamp,
+})
+export type ReplicaView = z.infer<typeof ReplicaView>
+export const ReplicaList = z.object({ items: z.array(ReplicaView) })

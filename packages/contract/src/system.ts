@@ -1,0 +1,16 @@
+/** The installation itself: what serves, and on what. */
+import { z } from 'zod'
+import { Timestamp } from './names.ts'
+
+export const SystemStatus = z.object({
+  version: z.string(),
+  startedAt: Timestamp,
+  url: z.string(),
+  home: z.string(),
+  store: z.enum(['sqlite', 'postgres']),
+  runtimes: z.array(z.object({ name: z.string(), notices: z.array(z.string()) })),
+  gateways: z.array(z.object({ id: z.string(), pid: z.int(), connected: z.boolean(), since: Timestamp })),
+  endpoints: z.record(z.string(), z.int()).meta({ description: 'How many endpoints are in each state.' }),
+  memory: z.object({ totalBytes: z.number(), reservedBytes: z.number() }),
+})
+export type SystemStatus = z.infer<typeof SystemStatus>
