@@ -20,13 +20,9 @@ const count = z.int().min(1)
 
 const Llamacpp = z.strictObject({
   ...base,
-  modelPath: z
-    .string()
-    .max(500)
-    .optional()
-    .meta({
-      description: 'A GGUF file in the repository, or /repository/<file>. Chosen by Berth when absent.',
-    }),
+  modelPath: z.string().max(500).optional().meta({
+    description: 'A GGUF file in the repository, or /repository/<file>. Chosen by Berth when absent.',
+  }),
   ctxSize: z
     .int()
     .min(0)
@@ -40,15 +36,9 @@ const Llamacpp = z.strictObject({
   specModelPath: z.string().nullable().optional(),
   mode: z.enum(['embeddings', 'reranking']).nullable().optional(),
   pooling: z.enum(['mean', 'cls', 'last', 'rank']).nullable().optional(),
-  variant: z
-    .string()
-    .max(200)
-    .nullable()
-    .optional()
-    .meta({
-      description:
-        'Glob of the GGUF files to fetch, for example "Q8_0/*", or a quantisation such as "Q4_K_M".',
-    }),
+  variant: z.string().max(200).nullable().optional().meta({
+    description: 'Glob of the GGUF files to fetch, for example "Q8_0/*", or a quantisation such as "Q4_K_M".',
+  }),
   embeddings: z.boolean().optional().meta({ deprecated: true }),
 })
 export type LlamacppImage = z.infer<typeof Llamacpp>

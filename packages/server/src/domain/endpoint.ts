@@ -1,0 +1,93 @@
+/**
+ * The endpoint as the server keeps it: what is wanted, by whom, and every revision of it.
+ *
+ * `EndpointSpec` is the contract's `Endpoint` after acceptance: defaults filled in, older words replaced, secret
+ * values taken out. What is observed (replicas, status) lives elsewhere and has other writers.
+ */
+import type { Actor, Compute, Endpoint, Image, Scaling } from '@berth/contract'
+import type { Artifact } from './artifact.ts'
+import type { EndpointId } from './replica.ts'
+
+export type EndpointSpec = Omit<Endpoint, 'compute' | 'model' | 'type'> & {
+  readonly type: 'public' | 'authenticated' | 'private'
+  readonly compute: Omit<Compute, 'scaling'> & { readonly id: string; readonly scaling: Scaling }
+  readonly model: {
+    readonly repository: string
+    /** The pinned commit; null for what has no commits (a local directory). */
+    readonly revision: string | null
+    readonly framework: string
+    readonly task: string | null
+    readonly image: Image
+    readonly args: readonly string[]
+    readonly command: readonly string[]
+    readonly env: Readonly<Record<string, string>>
+    /** Names only; the values are in the secret store. */
+    readonly secretNames: readonly string[]
+  }
+  readonly tags: readonly string[]
+}
+
+export type EndpointRecord = {
+  readonly id: EndpointId
+  readonly namespace: string
+  readonly spec: EndpointSpec
+  /** A person stopped it. */
+  readonly paused: boolean
+  /** The number of the newest revision. */
+  readonly generation: number
+  /** Grows with every write; a writer names the one it read. */
+  readonly version: number
+  readonly createdAt: number
+  readonly createdBy: Actor
+  readonly updatedAt: number
+  readonly updatedBy: Actor
+}
+
+/** One accepted change: the whole configuration as it was from then on. Never altered. */
+export type Revision = {
+  readonly endpointId: EndpointId
+  /** 1, 2, 3, … within the endpoint. */
+  readonly number: number
+  /**
+   * The revision whose replicas serve this one. A change that replicas would not notice (scaling, access, tags)
+   * runs the replicas of the revision before it.
+   */
+  readonly runs: number
+  readonly spec: EndpointSpec
+  /** Which engine serves it, and from which pinned files. */
+  readonly engine: string
+  readonly artifact: Artifact
+  readonly createdAt: number
+  readonly createdBy: Actor
+}
+
+/** How many replicas the autoscaler wants, and why. */
+export type ScaleTarget = {
+  readonly endpointId: EndpointId
+  readonly count: number
+  /** For a person: "a request arrived", "idle for 15 minutes". */
+  readonly reason: string
+  readonly at: number
+}
+
+/** `namespace/name`, as people and URLs write it. */
+export function endpointKey(endpoint: {
+  readonly namespace: string
+  readonly spec: { readonly name: string }
+}): string {
+  return `${endpoint.namespace}/${endpoint.spec.name}`
+}
+
+/**
+ * How many replicas there should be: the autoscaler's target within the bounds, none while paused.
+ * An endpoint without a target yet starts one replica at least, so that a new endpoint shows that it works.
+ */
+export function wantedReplicas(
+  endpoint: Pick<EndpointRecord, 'paused' | 'spec'>,
+  target: ScaleTarget | undefined,
+): number {
+  if (endpoint.paused) return 0
+  const { minReplica, maxReplica } = endpoint.spec.compute.scaling
+  const count = target?.count ?? Math.max(1, minReplica)
+  return Math.min(Math.max(count, minReplica), maxReplica)
+}

@@ -1,0 +1,33 @@
+/**
+ * A launch plan: how an engine is started, in words that every runtime understands.
+ *
+ * An engine writes it, a runtime carries it out. Since only the runtime knows where a replica will listen and
+ * where its files will lie, the command holds placeholders for these; the runtime fills them in.
+ */
+export const PLACEHOLDER = {
+  host: '{host}',
+  port: '{port}',
+  /** The directory with the artifact's files, read-only. */
+  model: '{model}',
+} as const
+
+export type LaunchPlan = {
+  /** Program and arguments, with placeholders. */
+  readonly command: readonly string[]
+  /** The container image, for runtimes that need one. */
+  readonly image: string | undefined
+  readonly env: Readonly<Record<string, string>>
+  /** Where the engine listens inside a container. Processes get a free port instead. */
+  readonly containerPort: number
+  readonly shmBytes: number
+}
+
+export function fillPlaceholders(
+  text: string,
+  values: { host: string; port: number; model: string },
+): string {
+  return text
+    .replaceAll(PLACEHOLDER.host, values.host)
+    .replaceAll(PLACEHOLDER.port, String(values.port))
+    .replaceAll(PLACEHOLDER.model, values.model)
+}

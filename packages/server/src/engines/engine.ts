@@ -1,0 +1,55 @@
+/**
+ * The door to the engines room: what Berth knows about a model server.
+ *
+ * An engine is knowledge, not machinery: which models a server program accepts, how it is called, when it is
+ * ready and how it ends. It turns a request into a launch plan that any runtime can carry out, so ten engines and
+ * three runtimes are thirteen files and not thirty.
+ */
+import type { Image } from '@berth/contract'
+import type { ArtifactFile } from '../domain/artifact.ts'
+import type { Resources } from '../domain/instance-type.ts'
+import type { LaunchPlan } from '../domain/launch-plan.ts'
+
+export interface Engine {
+  readonly name: string
+  /** The image variants that ask for this engine. */
+  readonly variants: readonly string[]
+
+  /** Why this engine cannot serve `model`, worded for a person, or `undefined` if it can. */
+  refusal(model: ModelFacts): string | undefined
+
+  /**
+   * Which of the repository's files it needs, and the settings with everything chosen that was left open.
+   * @throws PlatformError `invalid` when no file fits what was asked.
+   */
+  resolve(model: ModelFacts, image: Image): { readonly files: readonly string[]; readonly image: Image }
+
+  launch(request: LaunchRequest): LaunchPlan
+
+  readonly health: {
+    readonly route: string
+    /** A start that takes longer has failed; grows with the weights. */
+    startTimeoutMs(weightBytes: number): number
+  }
+
+  /** How long the engine is given between SIGTERM and SIGKILL, once no request runs on it. */
+  readonly stopGraceMs: number
+}
+
+export type ModelFacts = {
+  readonly repository: string
+  readonly files: readonly ArtifactFile[]
+}
+
+export type LaunchRequest = {
+  readonly image: Image
+  /** The name that clients put in the `model` field: `namespace/name`. */
+  readonly servedName: string
+  readonly resources: Resources
+  /** Replaces the engine's own command when not empty. */
+  readonly command: readonly string[]
+  /** Passed on untouched, after ours, so that the last word is the user's. */
+  readonly args: readonly string[]
+  /** Only the gateway knows it: the engine refuses requests without it. */
+  readonly apiKey: string
+}

@@ -1,0 +1,135 @@
+/**
+ * The door to the link room: what control and gateway tell each other.
+ *
+ * Plain data in both directions, one JSON object per line. Every message may be repeated without harm. Down goes
+ * a snapshot and then what changed; up go demand, wakes and drained replicas.
+ */
+import type { AccessType, EndpointState, TokenRole } from '@berth/contract'
+import type { EndpointId, ReplicaId } from '../domain/replica.ts'
+
+export type RoutedReplica = {
+  readonly id: ReplicaId
+  readonly host: string
+  readonly port: number
+  /** Sent as bearer token to the engine; null for engines that take none. */
+  readonly apiKey: string | null
+  /** A draining replica finishes what it has and gets nothing new. */
+  readonly state: 'ready' | 'draining'
+}
+
+export type RoutedEndpoint = {
+  readonly id: EndpointId
+  readonly namespace: string
+  readonly name: string
+  readonly access: AccessType
+  readonly state: EndpointState
+  /** For a person who waits or is refused. */
+  readonly message: string
+  /** Why it failed, for a person; null when it did not. */
+  readonly failure: string | null
+  /** Expected milliseconds until a replica is ready; null when unknown. */
+  readonly etaMs: number | null
+  readonly replicas: readonly RoutedReplica[]
+}
+
+/** What a token may do, found by the SHA-256 (hex) of its text. */
+export type TokenGrant = {
+  readonly hash: string
+  readonly tokenId: string
+  readonly user: string
+  readonly role: TokenRole
+  /** Namespaces whose private endpoints it may call. */
+  readonly namespaces: readonly string[]
+  readonly expiresAt: number | null
+}
+
+export type RoutingSnapshot = {
+  readonly endpoints: readonly RoutedEndpoint[]
+  readonly grants: readonly TokenGrant[]
+}
+
+/** Control to gateway. */
+export type DownMessage =
+  | ({ readonly kind: 'snapshot' } & RoutingSnapshot)
+  | { readonly kind: 'endpoint'; readonly endpoint: RoutedEndpoint }
+  | { readonly kind: 'endpoint-gone'; readonly id: EndpointId }
+  | { readonly kind: 'grant'; readonly grant: TokenGrant }
+  | { readonly kind: 'grant-gone'; readonly hash: string }
+  /** Take no new connections, finish what runs, then exit. */
+  | { readonly kind: 'shutdown'; readonly drainMs: number }
+
+export type EndpointDemand = {
+  readonly id: EndpointId
+  /** Requests that arrived since the last report. */
+  readonly arrivals: number
+  /** Waiting for a replica now. */
+  readonly waiting: number
+  /** On a replica now. */
+  readonly inFlight: number
+  /** When the last request arrived or ended, in milliseconds since the epoch; null for never. */
+  readonly lastActivityAt: number | null
+  readonly inFlightByReplica: Readonly<Record<ReplicaId, number>>
+}
+
+/** Gateway to control. */
+export type UpMessage =
+  | {
+      readonly kind: 'hello'
+      readonly gatewayId: string
+      readonly pid: number
+      readonly startedAt: number
+      readonly url: string
+    }
+  /** Only endpoints whose numbers changed or are not zero. */
+  | { readonly kind: 'demand'; readonly endpoints: readonly EndpointDemand[] }
+  /** Requests wait and no replica is ready. Repeated while that is so, a few times a second at most. */
+  | { readonly kind: 'wake'; readonly id: EndpointId; readonly waiting: number }
+  /** A replica that left the routing table, or drains, has no request of this gateway any more. */
+  | { readonly kind: 'drained'; readonly replicaId: ReplicaId }
+  /** A connection to the replica was refused or broke: look at it. */
+  | {
+      readonly kind: 'suspect'
+      readonly id: EndpointId
+      readonly replicaId: ReplicaId
+      readonly reason: string
+    }
+
+/** The control process's side: one hub, many gateways. */
+export interface LinkHub {
+  /** Sends to every connected gateway. New gateways get `snapshot()` first. */
+  broadcast(message: Exclude<DownMessage, { kind: 'snapshot' }>): void
+  readonly gateways: readonly ConnectedGateway[]
+  close(): Promise<void>
+}
+
+export type ConnectedGateway = {
+  readonly id: string
+  readonly pid: number
+  readonly url: string
+  readonly connectedAt: number
+}
+
+export type LinkHubOptions = {
+  /** A Unix socket's path, or a TCP port on loopback. */
+  readonly listen: { readonly path: string } | { readonly host: string; readonly port: number }
+  readonly snapshot: () => RoutingSnapshot
+  readonly onMessage: (gateway: ConnectedGateway, message: UpMessage) => void
+  readonly onConnect: (gateway: ConnectedGateway) => void
+  readonly onDisconnect: (gateway: ConnectedGateway) => void
+}
+
+/** The gateway process's side: keeps the stream alive, reconnects with back-off, never throws. */
+export interface LinkClient {
+  /** Dropped when not connected: every message is repeated or repeatable by its sender. */
+  send(message: UpMessage): void
+  readonly connected: boolean
+  close(): Promise<void>
+}
+
+export type LinkClientOptions = {
+  readonly connect: { readonly path: string } | { readonly host: string; readonly port: number }
+  readonly hello: () => Extract<UpMessage, { kind: 'hello' }>
+  readonly onMessage: (message: DownMessage) => void
+  readonly onConnect: () => void
+  readonly onDisconnect: () => void
+}

@@ -1,0 +1,22 @@
+/**
+ * Time, as a dependency.
+ *
+ * Every timeout, window and back-off in the server reads this interface, so that a test moves an hour in a
+ * microsecond. `Date.now` and `setTimeout` appear in this folder and nowhere else; `test/architecture.test.ts`
+ * says so.
+ */
+import { setTimeout as sleep } from 'node:timers/promises'
+
+export interface Clock {
+  /** Milliseconds since the epoch. */
+  now(): number
+  /** Resolves after `ms`; rejects with the signal's reason if aborted first. */
+  sleep(ms: number, signal?: AbortSignal): Promise<void>
+}
+
+export const systemClock: Clock = {
+  now: () => Date.now(),
+  sleep: async (ms, signal) => {
+    await sleep(ms, undefined, signal ? { signal } : {})
+  },
+}

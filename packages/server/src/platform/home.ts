@@ -1,0 +1,25 @@
+/** Where everything lies below the data directory (`BERTH_HOME`). The only place that spells these paths. */
+import path from 'node:path'
+
+export type Home = ReturnType<typeof homeAt>
+
+export function homeAt(directory: string) {
+  const at = (...parts: string[]) => path.join(directory, ...parts)
+  return {
+    directory,
+    database: at('berth.db'),
+    /** Encrypts secrets and derives replica keys; mode 600. */
+    keyFile: at('key'),
+    /** The first user's token, for the CLI; mode 600. */
+    tokenFile: at('token'),
+    /** Held by the one control process of this directory. */
+    lockFile: at('run', 'control.lock'),
+    controlSocket: at('run', 'control.sock'),
+    linkSocket: at('run', 'link.sock'),
+    gatewayRecord: at('run', 'gateway.json'),
+    replicas: at('run', 'replicas'),
+    cache: at('cache'),
+    models: at('models'),
+    logs: at('logs'),
+  }
+}

@@ -1,0 +1,19 @@
+/** Identifiers: random, lower-case, safe in URLs, file names and process titles. */
+import { randomBytes } from 'node:crypto'
+import type { EndpointId, ReplicaId } from '../domain/replica.ts'
+
+const ALPHABET = 'abcdefghijklmnopqrstuvwxyz234567'
+
+function randomName(length: number): string {
+  return Array.from(randomBytes(length), (byte) => ALPHABET[byte % ALPHABET.length]).join('')
+}
+
+export const newEndpointId = (): EndpointId => randomName(16) as EndpointId
+/** Shaped `<endpoint>-<replica>`: eight characters, hyphen, five characters. */
+export const newReplicaId = (endpointId: EndpointId): ReplicaId =>
+  `${endpointId.slice(0, 8)}-${randomName(5)}` as ReplicaId
+export const newTokenId = (): string => randomName(12)
+export const newRequestId = (): string => randomName(10)
+export const newGatewayId = (): string => `gw-${randomName(8)}`
+/** 40 random characters, 200 bits; the prefix says whose token it is when it leaks. */
+export const newTokenText = (): string => `berth_${randomName(40)}`

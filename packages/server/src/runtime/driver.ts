@@ -1,0 +1,102 @@
+/**
+ * The door to the runtime room: what every runtime driver does.
+ *
+ * A driver makes one place run replicas: local processes, a Docker daemon, a Kubernetes namespace. It is hands
+ * and eyes, never a brain. It does not retry, choose, count or remember: the reconciler does, through `list`,
+ * which is the only source of truth about what runs.
+ *
+ * A new driver is one folder beside this file that passes `conformance.ts`.
+ */
+import type { InstanceType, Resources } from '../domain/instance-type.ts'
+import type { LaunchPlan } from '../domain/launch-plan.ts'
+import type { EndpointId, ReplicaAddress, ReplicaId } from '../domain/replica.ts'
+
+export interface RuntimeDriver {
+  readonly name: string
+
+  /**
+   * Starts a replica and returns once the runtime has accepted it; readiness is the prober's business. Starting
+   * an id that already runs does nothing, so a reconciler that crashed between starting and saving can ask again.
+   *
+   * @throws PlatformError `unavailable` if the runtime cannot take it now, `invalid` if it never will (no such
+   *   program or image, unknown accelerator).
+   */
+  start(spec: ReplicaSpec): Promise<void>
+
+  /**
+   * Asks the replica to end, waits up to `graceMs`, then forces it, and forgets it. An id that is not there is
+   * already stopped, which is success. Its log stays readable until `forgetLogs`.
+   */
+  stop(id: ReplicaId, options: { readonly graceMs: number }): Promise<void>
+
+  /** Everything this driver runs or ran and was not told to stop, including what an earlier process of ours started. */
+  list(): Promise<readonly RunningReplica[]>
+
+  /**
+   * Output lines of stdout and stderr, oldest first. With `follow`, until the replica ends or `signal` aborts.
+   * An unknown id has no lines.
+   */
+  logs(id: ReplicaId, options: LogOptions): AsyncIterable<string>
+
+  /** What it uses now; `undefined` if it is not running or the runtime cannot tell. */
+  stats(id: ReplicaId): Promise<ReplicaStats | undefined>
+
+  /** What this place offers, looked up now. */
+  capacity(): Promise<Capacity>
+
+  /**
+   * Calls `listener` when something may have changed, for example when a replica ended. Only a hint: everything
+   * still works if it never comes. @returns a function that ends it.
+   */
+  onChange(listener: (id: ReplicaId) => void): () => void
+}
+
+export type ReplicaSpec = {
+  readonly id: ReplicaId
+  readonly endpointId: EndpointId
+  /** `namespace/name`, for people who look at what runs. */
+  readonly endpoint: string
+  readonly revision: number
+  readonly plan: LaunchPlan
+  /** Directory with the artifact's files on this machine. */
+  readonly modelPath: string
+  /** The complete environment of the engine; nothing else is inherited but what a program needs to run at all. */
+  readonly env: Readonly<Record<string, string>>
+  readonly resources: Resources
+}
+
+export type RunningReplica = {
+  readonly id: ReplicaId
+  readonly endpointId: EndpointId
+  readonly endpoint: string
+  readonly revision: number
+  readonly resources: Resources
+  readonly startedAt: number
+} & (
+  | { readonly state: 'running'; readonly address: ReplicaAddress }
+  | {
+      readonly state: 'exited'
+      readonly exitedAt: number
+      /** null when a signal ended it or nobody saw it end. */
+      readonly exitCode: number | null
+      /** For a person: "exited with code 3", "killed by SIGKILL", "used more than its 2 GiB of memory". */
+      readonly reason: string
+    }
+)
+
+export type LogOptions = {
+  /** Only the newest so many of the lines already there. */
+  readonly tail?: number
+  readonly follow: boolean
+  readonly signal: AbortSignal
+}
+
+export type ReplicaStats = { readonly cpuSeconds: number; readonly memoryBytes: number }
+
+export type Capacity = {
+  readonly instanceTypes: readonly InstanceType[]
+  /** All that may be reserved for replicas together. */
+  readonly total: Resources
+  /** What this runtime cannot do here, said plainly: "no cgroup may be written, so memory limits are not enforced". */
+  readonly notices: readonly string[]
+}

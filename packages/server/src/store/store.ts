@@ -1,0 +1,120 @@
+/**
+ * The door to the store room: what must outlive the process.
+ *
+ * One small repository per noun. Every write of a record that has a `version` names the version it read; a stale
+ * one is a `conflict`. `transaction` gives the same repositories, all or nothing. SQLite and PostgreSQL stand
+ * behind it and pass `conformance.ts`.
+ */
+import type { Actor, TokenRole } from '@berth/contract'
+import type { EndpointRecord, Revision, ScaleTarget } from '../domain/endpoint.ts'
+import type { StatusRecord } from '../domain/endpoint-status.ts'
+import type { EndpointId } from '../domain/replica.ts'
+
+export interface Store {
+  readonly kind: 'sqlite' | 'postgres'
+  readonly namespaces: NamespaceRepository
+  readonly endpoints: EndpointRepository
+  readonly revisions: RevisionRepository
+  readonly scaleTargets: ScaleTargetRepository
+  readonly statuses: StatusRepository
+  readonly tokens: TokenRepository
+  readonly secrets: SecretRepository
+  readonly events: EventRepository
+  /** Runs `body` on repositories that commit together when it returns and not at all when it throws. Does not nest. */
+  transaction<Result>(body: (store: Store) => Promise<Result>): Promise<Result>
+  close(): Promise<void>
+}
+
+export type Namespace = {
+  readonly name: string
+  readonly kind: 'user' | 'organization'
+  readonly createdAt: number
+}
+
+export interface NamespaceRepository {
+  /** @throws PlatformError `conflict` if the name is taken. */
+  create(namespace: Namespace): Promise<void>
+  get(name: string): Promise<Namespace | undefined>
+  list(): Promise<readonly Namespace[]>
+}
+
+export interface EndpointRepository {
+  /** @throws PlatformError `conflict` if the namespace has an endpoint of that name. */
+  create(endpoint: EndpointRecord): Promise<void>
+  /** Writes `endpoint` with `version` raised by one. @throws PlatformError `conflict` if it is not at `expectedVersion`, or gone. */
+  save(endpoint: EndpointRecord, expectedVersion: number): Promise<EndpointRecord>
+  get(id: EndpointId): Promise<EndpointRecord | undefined>
+  find(namespace: string, name: string): Promise<EndpointRecord | undefined>
+  /** The latest change first; of every namespace when none is given. */
+  list(namespace?: string): Promise<readonly EndpointRecord[]>
+  /** Removes the endpoint with its revisions, target, status and secrets; gone already is success. Events stay. */
+  delete(id: EndpointId): Promise<void>
+}
+
+export interface RevisionRepository {
+  append(revision: Revision): Promise<void>
+  get(endpointId: EndpointId, number: number): Promise<Revision | undefined>
+  /** Newest first. */
+  list(endpointId: EndpointId, limit: number): Promise<readonly Revision[]>
+}
+
+export interface ScaleTargetRepository {
+  set(target: ScaleTarget): Promise<void>
+  get(endpointId: EndpointId): Promise<ScaleTarget | undefined>
+}
+
+export interface StatusRepository {
+  set(status: StatusRecord): Promise<void>
+  get(endpointId: EndpointId): Promise<StatusRecord | undefined>
+  list(): Promise<readonly StatusRecord[]>
+}
+
+/** A token as it is kept: its hash and its first characters, never its text. */
+export type TokenRecord = {
+  readonly id: string
+  /** SHA-256 of the text, in hex. */
+  readonly hash: string
+  readonly prefix: string
+  readonly name: string
+  readonly user: string
+  readonly role: TokenRole
+  readonly createdAt: number
+  readonly expiresAt: number | null
+}
+
+export interface TokenRepository {
+  create(token: TokenRecord): Promise<void>
+  findByHash(hash: string): Promise<TokenRecord | undefined>
+  /** Newest first; of every user when none is given. */
+  list(user?: string): Promise<readonly TokenRecord[]>
+  /** @returns whether there was one. */
+  revoke(id: string): Promise<boolean>
+}
+
+/** Values are encrypted by the room before they are written; whoever reads them gets the clear text. */
+export interface SecretRepository {
+  set(endpointId: EndpointId, name: string, value: string): Promise<void>
+  remove(endpointId: EndpointId, name: string): Promise<void>
+  names(endpointId: EndpointId): Promise<readonly string[]>
+  /** The clear values, for starting a replica. */
+  reveal(endpointId: EndpointId): Promise<Readonly<Record<string, string>>>
+}
+
+export type EventRecord = {
+  /** Given by the store, growing. */
+  readonly sequence: number
+  readonly at: number
+  readonly actor: Actor
+  /** A closed word such as `endpoint.created`, `replica.ready`, `scale.changed`. */
+  readonly kind: string
+  /** `namespace/name`, or null for what concerns the installation. */
+  readonly endpoint: string | null
+  readonly message: string
+  readonly details: Readonly<Record<string, unknown>>
+}
+
+export interface EventRepository {
+  append(event: Omit<EventRecord, 'sequence'>): Promise<void>
+  /** Newest first. */
+  list(filter: { readonly endpoint?: string; readonly limit: number }): Promise<readonly EventRecord[]>
+}

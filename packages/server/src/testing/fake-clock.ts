@@ -1,0 +1,51 @@
+import type { Clock } from '../platform/clock.ts'
+
+type Sleeper = { readonly wakesAt: number; readonly wake: () => void }
+
+/** A clock that stands still until a test moves it. */
+export class FakeClock implements Clock {
+  #now: number
+  #sleepers: Sleeper[] = []
+
+  constructor(startsAt = 0) {
+    this.#now = startsAt
+  }
+
+  now(): number {
+    return this.#now
+  }
+
+  sleep(ms: number, signal?: AbortSignal): Promise<void> {
+    return new Promise((resolve, reject) => {
+      if (signal?.aborted) return reject(signal.reason)
+      const sleeper = { wakesAt: this.#now + ms, wake: resolve }
+      this.#sleepers.push(sleeper)
+      signal?.addEventListener(
+        'abort',
+        () => {
+          this.#sleepers = this.#sleepers.filter((other) => other !== sleeper)
+          reject(signal.reason)
+        },
+        { once: true },
+      )
+    })
+  }
+
+  /** Moves time on, waking each sleeper at its own moment and letting all that follows run. */
+  async advance(ms: number): Promise<void> {
+    const end = this.#now + ms
+    for (;;) {
+      await everythingPending()
+      const next = this.#sleepers
+        .filter((sleeper) => sleeper.wakesAt <= end)
+        .toSorted((a, b) => a.wakesAt - b.wakesAt)[0]
+      if (!next) break
+      this.#sleepers = this.#sleepers.filter((sleeper) => sleeper !== next)
+      this.#now = next.wakesAt
+      next.wake()
+    }
+    this.#now = end
+  }
+}
+
+const everythingPending = () => new Promise((resolve) => setImmediate(resolve))
