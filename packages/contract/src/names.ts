@@ -25,7 +25,10 @@ export const EnvironmentName = z
   )
 
 /** RFC 3339 in UTC, ending in `Z`: Hugging Face clients refuse anything else. */
-export const Timestamp = z.iso.datetime({ offset: false })
+export const Timestamp = z.iso.datetime({
+  offset: false,
+  error: 'must be a time in UTC, such as 2026-08-01T10:00:00Z',
+})
 
 export const Actor = z.object({ id: z.string(), name: z.string() })
 export type Actor = z.infer<typeof Actor>

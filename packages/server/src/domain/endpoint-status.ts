@@ -18,7 +18,9 @@ export type StatusRecord = {
   readonly progress: Progress | null
   readonly lastUsedAt: number | null
   /** What is remembered of failed starts, so that a restart does not begin a crash loop anew. */
-  readonly failures: StartFailures | null
+  readonly failures: readonly StartFailures[]
+  /** The newest revision that was ever ready: what serves when a later one does not come up. */
+  readonly lastReadyRevision: number | null
   readonly at: number
 }
 
@@ -28,8 +30,11 @@ export type StatusFacts = {
   readonly wanted: number
   /** The revision whose replicas should run. */
   readonly revision: number
+  /** The revision that serves instead, because this one did not come up. */
+  readonly fallback: number | undefined
   readonly replicas: readonly Replica[]
-  readonly failures: StartFailures | undefined
+  /** Of `revision`. */
+  readonly failure: StartFailures | undefined
   /** Why no replica can be started now although one is wanted: "4 GiB of memory short". */
   readonly shortage: string | undefined
   readonly progress: Progress | undefined
@@ -45,50 +50,55 @@ export type DerivedStatus = {
 
 export function deriveStatus(facts: StatusFacts): DerivedStatus {
   const serving = facts.replicas.filter((replica) => replica.phase === 'ready')
-  const current = serving.filter((replica) => replica.revision === facts.revision)
-  const failure = facts.failures?.revision === facts.revision ? facts.failures : undefined
-  const say = (state: EndpointState, message: string, errorMessage: string | null = null): DerivedStatus => ({
+  const { state, message, errorMessage = null } = judge(facts, serving)
+  const inMotion = state === 'initializing' || state === 'pending' || state === 'updating'
+  return {
     state,
     message,
     errorMessage,
     readyReplica: serving.length,
-    progress:
-      state === 'initializing' || state === 'pending' || state === 'updating'
-        ? (facts.progress ?? null)
-        : null,
-  })
-
-  if (facts.paused) return say('paused', 'Paused. Resume it to serve again.')
-  if (failure?.final) {
-    if (serving.length > current.length) {
-      return say(
-        'updateFailed',
-        'The last update did not come up; the revision before it still serves.',
-        failure.reason,
-      )
-    }
-    if (current.length === 0) return say('failed', failure.reason, failure.reason)
+    progress: inMotion ? (facts.progress ?? null) : null,
   }
-  if (facts.wanted === 0) return say('scaledToZero', 'Scaled to zero. The next request wakes it.')
-  if (serving.length > current.length) {
-    return say(
-      'updating',
-      facts.shortage ?? progressMessage(facts.progress) ?? 'Rolling over to the new revision.',
-      failure?.reason ?? null,
-    )
-  }
-  if (current.length > 0) return say('running', runningMessage(current.length, facts.wanted))
-  if (facts.shortage) return say('pending', facts.shortage)
-  if (failure)
-    return say('initializing', `Trying again after a failed start: ${failure.reason}`, failure.reason)
-  const begun = facts.progress !== undefined || facts.replicas.some((replica) => replica.phase === 'starting')
-  return begun
-    ? say('initializing', progressMessage(facts.progress) ?? 'Starting the engine.')
-    : say('pending', 'Accepted; waiting to be started.')
 }
 
-function runningMessage(ready: number, wanted: number): string {
-  return ready >= wanted ? 'Ready.' : `Ready with ${ready} of ${wanted} replicas; more are starting.`
+type Judgement = {
+  readonly state: EndpointState
+  readonly message: string
+  readonly errorMessage?: string | null
+}
+
+function judge(facts: StatusFacts, serving: readonly Replica[]): Judgement {
+  const { failure } = facts
+  const current = serving.filter((replica) => replica.revision === facts.revision).length
+  const outdated = serving.length - current
+
+  if (facts.paused) return { state: 'paused', message: 'Paused. Resume it to serve again.' }
+  if (failure?.final && facts.fallback !== undefined) {
+    const message = 'The last update did not come up; the revision before it still serves.'
+    return { state: 'updateFailed', message, errorMessage: failure.reason }
+  }
+  if (failure?.final && current === 0)
+    return { state: 'failed', message: failure.reason, errorMessage: failure.reason }
+  if (facts.wanted === 0)
+    return { state: 'scaledToZero', message: 'Scaled to zero. The next request wakes it.' }
+  if (outdated > 0) {
+    const message = facts.shortage ?? progressMessage(facts.progress) ?? 'Rolling over to the new revision.'
+    return { state: 'updating', message, errorMessage: failure?.reason ?? null }
+  }
+  if (current > 0) return { state: 'running', message: runningMessage(current, facts) }
+  if (facts.shortage) return { state: 'pending', message: facts.shortage }
+  if (failure) {
+    const message = `Trying again after a failed start: ${failure.reason}`
+    return { state: 'initializing', message, errorMessage: failure.reason }
+  }
+  const begun = facts.progress !== undefined || facts.replicas.some((replica) => replica.phase === 'starting')
+  if (!begun) return { state: 'pending', message: 'Accepted; waiting to be started.' }
+  return { state: 'initializing', message: progressMessage(facts.progress) ?? 'Starting the engine.' }
+}
+
+function runningMessage(ready: number, { wanted, shortage }: StatusFacts): string {
+  if (ready >= wanted) return 'Ready.'
+  return `Ready with ${ready} of ${wanted} replicas; ${shortage ?? 'more are starting.'}`
 }
 
 /** One line about a start under way: what, how far, how fast, how long still. */

@@ -79,15 +79,15 @@ export function endpointKey(endpoint: {
 }
 
 /**
- * How many replicas there should be: the autoscaler's target within the bounds, none while paused.
- * An endpoint without a target yet starts one replica at least, so that a new endpoint shows that it works.
+ * How many replicas there should be: the autoscaler's target within the bounds, none while paused. A target of
+ * zero holds whatever the minimum is: somebody asked for it, and the next request ends it. An endpoint without a
+ * target yet starts one replica at least, so that a new endpoint shows that it works.
  */
 export function wantedReplicas(
   endpoint: Pick<EndpointRecord, 'paused' | 'spec'>,
   target: ScaleTarget | undefined,
 ): number {
-  if (endpoint.paused) return 0
+  if (endpoint.paused || target?.count === 0) return 0
   const { minReplica, maxReplica } = endpoint.spec.compute.scaling
-  const count = target?.count ?? Math.max(1, minReplica)
-  return Math.min(Math.max(count, minReplica), maxReplica)
+  return Math.min(Math.max(target?.count ?? 1, minReplica), maxReplica)
 }

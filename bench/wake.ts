@@ -1,0 +1,169 @@
+/**
+ * How long a sleeping endpoint takes to answer, beside the same engine started by hand in the same run.
+ *
+ * By hand: spawn the engine's own command and ask its health route every 5 ms. The engine's readiness during a wake
+ * is seen by a third party as well, which asks the new replica's health route every millisecond.
+ */
+import { spawn } from 'node:child_process'
+import { readdirSync, readFileSync } from 'node:fs'
+import http from 'node:http'
+import net from 'node:net'
+import path from 'node:path'
+import { type Berth, newHome, removeHome, startBerth, until } from './berth.ts'
+import { atMost, median, plain, report } from './report.ts'
+
+const RUNS = 12
+const ENGINE = path.resolve(import.meta.dirname, '../packages/llama/src/llama-main.ts')
+const GUIDE = path.resolve(import.meta.dirname, '../packages/llama/assets/guide.gguf')
+const now = () => performance.timeOrigin + performance.now()
+
+const home = newHome()
+const berth = await startBerth(home)
+try {
+  const byHand: number[] = []
+  const wakes: Wake[] = []
+  await wakeOnce(berth)
+  for (let run = 0; run < RUNS; run++) {
+    byHand.push(await startByHand(home))
+    wakes.push(await wakeOnce(berth))
+  }
+  const hand = median(byHand)
+  const whole = median(wakes.map((wake) => wake.forwardedMs))
+  report('Wake of a sleeping endpoint (the guide, embedded engine)', [
+    atMost('request arrives → engine spawned', median(wakes.map((wake) => wake.spawnedMs)), 'ms', 50),
+    atMost(
+      'engine ready → request forwarded',
+      median(wakes.map((wake) => wake.forwardedMs - wake.readyMs)),
+      'ms',
+      10,
+    ),
+    plain('engine by hand: spawn → ready, asked every 5 ms', hand, 'ms'),
+    plain('wake: request → forwarded to the ready engine', whole, 'ms'),
+    atMost('wake ÷ by hand', whole / hand, '×', 1.15),
+    plain('wake: request → whole answer', median(wakes.map((wake) => wake.answeredMs)), 'ms'),
+  ])
+} finally {
+  await berth.stop()
+  removeHome(home)
+}
+
+type Wake = {
+  /** All counted from when the request was sent. */
+  readonly spawnedMs: number
+  readonly readyMs: number
+  readonly forwardedMs: number
+  readonly answeredMs: number
+}
+
+async function wakeOnce({ client, url, token, home }: Berth): Promise<Wake> {
+  const params = { namespace: 'admin', name: 'guide' }
+  const { status } = await client.getEndpoint({ params })
+  if (status.state !== 'scaledToZero') await client.scaleEndpointToZero({ params })
+  await until('sleep', async () => (await client.listReplicas({ params })).items.length === 0)
+  const replicas = path.join(home, 'run', 'replicas')
+  const before = new Set(readdirSync(replicas))
+
+  const sentAt = now()
+  const seen = watchReplica(replicas, before)
+  const answer = await fetch(`${url}/e/admin/guide/v1/chat/completions`, {
+    method: 'POST',
+    headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
+    body: JSON.stringify({ messages: [{ role: 'user', content: 'What is a replica?' }], temperature: 0 }),
+  })
+  const text = await answer.text()
+  const answeredAt = now()
+  if (answer.status !== 200) throw new Error(`the wake failed: ${answer.status} ${text}`)
+  const held = /hold;dur=([\d.]+)/.exec(answer.headers.get('server-timing') ?? '')?.[1]
+  if (!held) throw new Error('the gateway did not say how long it held the request')
+  const { spawnedAt, readyAt } = await seen
+  return {
+    spawnedMs: spawnedAt - sentAt,
+    readyMs: readyAt - sentAt,
+    forwardedMs: Number(held),
+    answeredMs: answeredAt - sentAt,
+  }
+}
+
+/** When the new replica's process was born, and when its health route first said 200. */
+async function watchReplica(
+  directory: string,
+  before: ReadonlySet<string>,
+): Promise<{ spawnedAt: number; readyAt: number }> {
+  const id = await soon(async () => readdirSync(directory).find((name) => !before.has(name)))
+  const record = await soon(async () => readRecord(path.join(directory, id)))
+  const spawnedAt = now()
+  await soon(() => isHealthy(record.port))
+  return { spawnedAt, readyAt: now() }
+}
+
+function readRecord(directory: string): { port: number } | undefined {
+  for (const name of readdirSync(directory)) {
+    if (!name.endsWith('.json')) continue
+    try {
+      const record = JSON.parse(readFileSync(path.join(directory, name), 'utf8')) as {
+        port?: number
+        pid?: number
+      }
+      if (record.port && record.pid) return { port: record.port }
+    } catch {
+      // It is being written.
+    }
+  }
+  return undefined
+}
+
+async function startByHand(home: string): Promise<number> {
+  const port = await freePort()
+  const begun = now()
+  const args = [
+    ENGINE,
+    '-m',
+    GUIDE,
+    '--host',
+    '127.0.0.1',
+    '--port',
+    String(port),
+    '-c',
+    '8192',
+    '-np',
+    '4',
+    '-t',
+    '1',
+  ]
+  const env = { PATH: process.env['PATH'], NODE_COMPILE_CACHE: path.join(home, 'cache', 'compiled') }
+  const child = spawn(process.execPath, args, { stdio: 'ignore', env })
+  await soon(() => isHealthy(port), 5)
+  const tookMs = now() - begun
+  const ended = new Promise((resolve) => child.once('exit', resolve))
+  child.kill('SIGKILL')
+  await ended
+  return tookMs
+}
+
+async function soon<T>(ask: () => Promise<T | undefined | false>, intervalMs = 1): Promise<T> {
+  for (let i = 0; i < 60_000; i++) {
+    const answer = await ask()
+    if (answer) return answer
+    await new Promise((resolve) => setTimeout(resolve, intervalMs))
+  }
+  throw new Error('it did not happen')
+}
+
+function isHealthy(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const request = http.get({ host: '127.0.0.1', port, path: '/health', agent: false }, (response) => {
+      response.resume()
+      resolve(response.statusCode === 200)
+    })
+    request.on('error', () => resolve(false))
+  })
+}
+
+function freePort(): Promise<number> {
+  return new Promise((resolve) => {
+    const server = net.createServer().listen(0, '127.0.0.1', () => {
+      const { port } = server.address() as net.AddressInfo
+      server.close(() => resolve(port))
+    })
+  })
+}

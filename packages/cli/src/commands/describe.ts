@@ -1,0 +1,79 @@
+/** `berth describe`: one endpoint, everything that is known about it. */
+import { type EndpointWithStatus, type ReplicaView, variantOf } from '@berth/contract'
+import type { Command } from 'commander'
+import { NAME, withNamespace } from '../command-options.ts'
+import type { Printer } from '../printer.ts'
+import { openSession } from '../session.ts'
+import { facts, table } from '../table.ts'
+
+export function addDescribe(program: Command): void {
+  withNamespace(program.command('describe').description('show one endpoint with its replicas'))
+    .argument(`<${NAME}>`)
+    .action(async (name: string, _flags: unknown, command: Command) => {
+      const session = await openSession(command)
+      const params = await session.endpoint(name)
+      const [endpoint, replicas] = await Promise.all([
+        session.client.getEndpoint({ params }),
+        session.client.listReplicas({ params }),
+      ])
+      session.printer.result({ ...endpoint, replicas: replicas.items }, () =>
+        description(endpoint, replicas.items, session.printer),
+      )
+    })
+}
+
+function description(
+  endpoint: EndpointWithStatus,
+  replicas: readonly ReplicaView[],
+  printer: Printer,
+): string {
+  const { status, model, compute } = endpoint
+  const { scaling } = compute
+  const { name: engine, settings } = variantOf(model.image)
+  const idle = scaling.scaleToZeroTimeout
+  const sections = [
+    facts([
+      ['name', `${endpoint.namespace}/${endpoint.name}`],
+      ['state', printer.state(status.state)],
+      ['message', status.message],
+      ['error', status.errorMessage === status.message ? null : status.errorMessage],
+      ['url', status.url],
+      ['access', endpoint.type],
+      ['model', model.repository + (model.revision ? ` at ${model.revision.slice(0, 12)}` : '')],
+      ['engine', [engine, ...keyValues(settings)].join(' ')],
+      ['args', model.args.join(' ')],
+      ['env', keyValues(model.env).join('\n')],
+      ['secrets', Object.keys(model.secrets).join(', ')],
+      ['instance', `${compute.instanceType}/${compute.instanceSize} (${compute.id})`],
+      ['replicas', `${status.readyReplica} of ${status.targetReplica} ready`],
+      [
+        'scaling',
+        `${scaling.minReplica} to ${scaling.maxReplica}${idle ? `, to zero after ${idle} idle minutes` : ''}`,
+      ],
+      ['tags', endpoint.tags.join(', ')],
+      ['revision', `${status.generation} (observed ${status.observedGeneration})`],
+      ['created', `${status.createdAt} by ${status.createdBy.name}`],
+      ['updated', `${status.updatedAt} by ${status.updatedBy.name}`],
+      ['last used', status.lastUsedAt],
+    ]),
+  ]
+  if (replicas.length > 0) {
+    sections.push(
+      table(
+        ['REPLICA', 'STAGE', 'REVISION', 'STARTED'],
+        replicas.map(({ id, status, revision, startedAt }) => [
+          id,
+          status.stage,
+          String(revision),
+          startedAt,
+        ]),
+      ),
+    )
+  }
+  return sections.join('\n\n')
+}
+
+const keyValues = (settings: Readonly<Record<string, unknown>>) =>
+  Object.entries(settings).map(
+    ([key, value]) => `${key}=${typeof value === 'string' ? value : JSON.stringify(value)}`,
+  )

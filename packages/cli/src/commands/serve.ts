@@ -1,0 +1,25 @@
+/** `berth serve`: runs Berth on this machine until Ctrl-C. */
+import type { Command } from 'commander'
+import { collect } from '../command-options.ts'
+import { readServeSettings, type ServeFlags } from '../serve-settings.ts'
+
+export function addServe(program: Command): void {
+  program
+    .command('serve')
+    .description('run Berth on this machine: API, console and endpoints, until Ctrl-C')
+    .option('--port <number>', 'port to listen on; 0 takes a free one (BERTH_PORT, default 8080)')
+    .option('--host <address>', 'address to listen on (BERTH_HOST, default 127.0.0.1)')
+    .option('--store <sqlite|url>', 'sqlite, or a postgres:// URL (BERTH_STORE, default sqlite)')
+    .option(
+      '--models-root <directory>',
+      'allow models below this directory; repeatable (BERTH_MODELS_ROOTS)',
+      collect,
+    )
+    .option('--domain <domain>', 'also answer at {name}-{namespace}.<domain> (BERTH_DOMAIN)')
+    .option('--log-level <level>', 'debug, info, warn, error or silent (BERTH_LOG_LEVEL, default info)')
+    .action(async (_flags: unknown, command: Command) => {
+      const settings = readServeSettings(command.optsWithGlobals<ServeFlags>(), process.env)
+      const { serve } = await import('@berth/server/serve')
+      await serve(settings)
+    })
+}

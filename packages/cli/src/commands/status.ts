@@ -1,0 +1,42 @@
+/** `berth status`: the installation that answers. */
+import type { SystemStatus } from '@berth/contract'
+import type { Command } from 'commander'
+import { openSession } from '../session.ts'
+import { bytes, facts } from '../table.ts'
+
+export function addStatus(program: Command): void {
+  program
+    .command('status')
+    .description('show what the server runs')
+    .action(async (_flags: unknown, command: Command) => {
+      const session = await openSession(command)
+      const status = await session.client.systemStatus()
+      session.printer.result(status, () => overview(status))
+    })
+}
+
+function overview(status: SystemStatus): string {
+  const { memory } = status
+  const endpoints = Object.entries(status.endpoints).filter(([, count]) => count > 0)
+  return facts([
+    ['url', status.url],
+    ['version', status.version],
+    ['since', status.startedAt],
+    ['home', status.home],
+    ['store', status.store],
+    [
+      'gateways',
+      status.gateways
+        .map(({ id, pid, connected }) => `${id} (pid ${pid}${connected ? '' : ', not connected'})`)
+        .join('\n') || 'none',
+    ],
+    [
+      'runtimes',
+      status.runtimes
+        .map(({ name, notices }) => [name, ...notices.map((notice) => `  ${notice}`)].join('\n'))
+        .join('\n'),
+    ],
+    ['endpoints', endpoints.map(([state, count]) => `${count} ${state}`).join(', ') || 'none'],
+    ['memory', `${bytes(memory.reservedBytes)} of ${bytes(memory.totalBytes)} reserved`],
+  ])
+}

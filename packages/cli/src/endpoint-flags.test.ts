@@ -1,0 +1,189 @@
+import { Endpoint, EndpointUpdate } from '@berth/contract'
+import { describe, expect, test } from 'vitest'
+import {
+  chooseHardware,
+  type EndpointFlags,
+  endpointFrom,
+  idleMinutes,
+  modelSource,
+  nameFor,
+  type UpdateFlags,
+  updateFrom,
+} from './endpoint-flags.ts'
+import { endpointSample, offerSample, vendorsSample } from './testing/samples.ts'
+
+const hardware = chooseHardware(vendorsSample(), undefined)
+const surroundings = { env: { HF_TOKEN: 'hf_1' }, workingDirectory: '/srv' }
+const deploy = (flags: EndpointFlags, model = 'berth/guide', name?: string) =>
+  endpointFrom({ model, name, flags, hardware, ...surroundings })
+const update = (flags: UpdateFlags) =>
+  updateFrom({ flags, current: endpointSample(), hardware: undefined, ...surroundings })
+
+describe('deploy', () => {
+  test('without flags lets Berth choose the engine, sleeps when idle and is private', () => {
+    expect(deploy({})).toEqual({
+      name: 'guide',
+      type: 'private',
+      provider: { vendor: 'local', region: 'default' },
+      compute: {
+        id: 'local-default-cpu-x1',
+        accelerator: 'cpu',
+        instanceType: 'cpu',
+        instanceSize: 'x1',
+        scaling: { minReplica: 0, maxReplica: 1, scaleToZeroTimeout: 15 },
+      },
+      model: { repository: 'berth/guide', framework: 'custom', image: { huggingface: {} } },
+    })
+  })
+
+  test.each<[string, EndpointFlags, object]>([
+    ['no engine flag', {}, { huggingface: {} }],
+    ['auto', { engine: 'auto' }, { huggingface: {} }],
+    ['a name in any case', { engine: 'VLLM' }, { vLLM: {} }],
+    ['echo with its slots', { engine: 'echo', parallel: '3' }, { echo: { parallel: 3 } }],
+    ['a file means llama.cpp', { file: 'a/b.gguf' }, { llamacpp: { modelPath: 'a/b.gguf' } }],
+    ['a quantisation', { file: 'Q4_K_M' }, { llamacpp: { variant: 'Q4_K_M' } }],
+    ['a glob', { file: '*Q8*.gguf' }, { llamacpp: { variant: '*Q8*.gguf' } }],
+    ['sizes', { ctx: '4096', parallel: '2' }, { llamacpp: { ctxSize: 4096, nParallel: 2 } }],
+    ['a setting that is JSON', { engine: 'echo', set: ['startMs=20'] }, { echo: { startMs: 20 } }],
+    [
+      'a setting that is text',
+      { engine: 'llamacpp', set: ['mode=embeddings'] },
+      { llamacpp: { mode: 'embeddings' } },
+    ],
+  ])('turns %s into one engine variant', (_case, flags, image) => {
+    const endpoint = deploy(flags)
+    expect(endpoint.model.image).toEqual(image)
+    expect(Endpoint.safeParse(endpoint).error).toBeUndefined()
+  })
+
+  test('puts every other flag where the API wants it', () => {
+    const endpoint = deploy({
+      min: '2',
+      idle: 'never',
+      access: 'protected',
+      env: ['A=1', 'B=x=y', 'C='],
+      secret: ['HF_TOKEN', 'KEY=v'],
+      arg: ['--flash-attn', 'on'],
+      tag: ['one', 'two'],
+      revision: 'main',
+    })
+    expect(endpoint.compute.scaling).toEqual({ minReplica: 2, maxReplica: 2, scaleToZeroTimeout: null })
+    expect(endpoint.type).toBe('private')
+    expect(endpoint.model).toMatchObject({
+      env: { A: '1', B: 'x=y', C: '' },
+      secrets: { HF_TOKEN: 'hf_1', KEY: 'v' },
+      args: ['--flash-attn', 'on'],
+      revision: 'main',
+    })
+    expect(endpoint.tags).toEqual(['one', 'two'])
+    expect(Endpoint.safeParse(endpoint).error).toBeUndefined()
+  })
+
+  test.each<[EndpointFlags, RegExp]>([
+    [{ min: '-1' }, /--min is "-1"/],
+    [{ max: 'many' }, /--max is "many"/],
+    [{ idle: 'soon' }, /--idle is "soon": write minutes/],
+    [{ access: 'open' }, /--access is "open"/],
+    [{ engine: 'llama' }, /--engine is "llama": choose one of auto, .*llamacpp/],
+    [{ env: ['A'] }, /--env is "A": write it as KEY=VALUE/],
+    [{ secret: ['NOT_SET'] }, /--secret NOT_SET: there is no such environment variable/],
+    [{ engine: 'echo', ctx: '10' }, /--ctx does not go with the engine echo/],
+    [{ engine: 'echo', file: 'Q4' }, /--file does not go with the engine echo/],
+    [{ set: ['=1'] }, /--set is "=1"/],
+  ])('refuses %j by the flag’s name, as wrong usage', (flags, message) => {
+    expect(() => deploy(flags)).toThrow(
+      expect.objectContaining({ exitCode: 2, message: expect.stringMatching(message) }),
+    )
+  })
+
+  test('takes a GGUF file on disk as its directory and that file', () => {
+    const { name, model } = deploy({}, './models/Tiny-Q8.gguf')
+    expect(name).toBe('tiny-q8')
+    expect(model.repository).toBe('file:/srv/models')
+    expect(model.image).toEqual({ llamacpp: { modelPath: 'Tiny-Q8.gguf' } })
+  })
+})
+
+describe('update', () => {
+  test.each<[UpdateFlags, object]>([
+    [{ max: '4' }, { compute: { scaling: { maxReplica: 4 } } }],
+    [{ idle: '30s' }, { compute: { scaling: { scaleToZeroTimeout: 0.5 } } }],
+    [
+      { parallel: '2' },
+      { model: { image: { llamacpp: { ctxSize: 2048, nParallel: 2 } }, framework: 'llamacpp' } },
+    ],
+    [{ engine: 'echo' }, { model: { image: { echo: {} }, framework: 'custom' } }],
+    [{ env: ['A=1'] }, { model: { env: { LANG: 'C', A: '1' } } }],
+    [{ unsetEnv: ['LANG'] }, { model: { env: {} } }],
+    [{ secret: ['K=v'], unsetSecret: ['HF_TOKEN'] }, { model: { secrets: { K: 'v', HF_TOKEN: null } } }],
+    [{ model: 'org/other' }, { model: { repository: 'org/other', revision: null } }],
+    [
+      { access: 'public', tag: ['a'] },
+      { type: 'public', tags: ['a'] },
+    ],
+  ])('%j sends only what changes, and keeps what the API would replace as a whole', (flags, body) => {
+    expect(update(flags)).toEqual(body)
+    expect(EndpointUpdate.safeParse(body).error).toBeUndefined()
+  })
+
+  test('without a flag has nothing to do and says so', () => {
+    expect(() => update({})).toThrow(/Nothing to change/)
+  })
+})
+
+describe('hardware', () => {
+  test('is the smallest CPU that is available', () => {
+    expect(hardware.compute).toMatchObject({ instanceType: 'cpu', instanceSize: 'x1' })
+    const taken = vendorsSample(
+      offerSample('cpu', 'x1', { status: 'not_available' }),
+      offerSample('cpu', 'x4'),
+    )
+    expect(chooseHardware(taken, undefined).compute.instanceSize).toBe('x4')
+  })
+
+  test.each(['nvidia-h200/x1', 'local-default-nvidia-h200-x1'])('is what --instance %s names', (wanted) => {
+    expect(chooseHardware(vendorsSample(), wanted).compute.accelerator).toBe('gpu')
+  })
+
+  test('that is not offered is refused with what is', () => {
+    expect(() => chooseHardware(vendorsSample(), 'cpu/x64')).toThrow(
+      /no instance "cpu\/x64" \(--instance\): .* nvidia-h200\/x1, cpu\/x2, cpu\/x1/,
+    )
+  })
+})
+
+test.each([
+  ['org/Qwen2.5-0.5B-Instruct-GGUF', 'qwen2-5-0-5b-instruct'],
+  ['berth/guide', 'guide'],
+  ['org/A_Very.Long-Model-Name-That-Never-Seems-To-End', 'a-very-long-model-name-that-neve'],
+  ['/data/models/My Model/', 'my-model'],
+])('the name for %s is %s', (model, name) => {
+  expect(nameFor(modelSource(model, '/'))).toBe(name)
+})
+
+test('a model without a letter in its name needs --name', () => {
+  expect(() => nameFor(modelSource('org/模型', '/'))).toThrow(/--name/)
+})
+
+test.each([
+  ['berth/guide', 'berth/guide'],
+  ['./m', 'file:/srv/m'],
+  ['../m', 'file:/m'],
+  ['/abs/m', 'file:/abs/m'],
+  ['file:/abs/m', 'file:/abs/m'],
+  ['file:///abs/m', 'file:/abs/m'],
+  ['.', 'file:/srv'],
+])('the model %s is the repository %s', (model, repository) => {
+  expect(modelSource(model, '/srv').repository).toBe(repository)
+})
+
+test.each([
+  ['15', 15],
+  ['30s', 0.5],
+  ['2h', 120],
+  ['1.5m', 1.5],
+  ['never', null],
+])('--idle %s is %s minutes', (text, minutes) => {
+  expect(idleMinutes(text)).toBe(minutes)
+})

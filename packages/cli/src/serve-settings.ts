@@ -1,0 +1,122 @@
+/** The settings of `berth serve`, from flags, then the environment, then defaults: parsed once, strictly. */
+import { homedir } from 'node:os'
+import path from 'node:path'
+import { usageError } from './exit.ts'
+
+export type Environment = Readonly<Record<string, string | undefined>>
+
+export const DEFAULT_PORT = 8080
+const LOG_LEVELS = ['debug', 'info', 'warn', 'error', 'silent'] as const
+
+export type ServeSettings = {
+  readonly home: string
+  readonly host: string
+  /** 0 lets the system choose a free one. */
+  readonly port: number
+  /** The word `sqlite`, or a `postgres://` URL. */
+  readonly store: string
+  /** Directories below which `file:` models may lie; absolute. */
+  readonly modelsRoots: readonly string[]
+  /** Endpoints also answer at `{name}-{namespace}.{domain}`; null for none. */
+  readonly domain: string | null
+  readonly logLevel: (typeof LOG_LEVELS)[number]
+}
+
+export type ServeFlags = {
+  readonly home?: string
+  readonly host?: string
+  readonly port?: string
+  readonly store?: string
+  readonly modelsRoot?: readonly string[]
+  readonly domain?: string
+  readonly logLevel?: string
+}
+
+type Setting = { readonly flag: string; readonly variable: string; readonly value: string }
+type Mistake = { readonly flag: string; readonly text: string }
+
+/** `BERTH_HOME`, or `~/.berth`. */
+export function homeDirectory(flag: string | undefined, env: Environment): string {
+  return path.resolve(flag ?? (env['BERTH_HOME'] || path.join(homedir(), '.berth')))
+}
+
+/** @throws CommandError that names every wrong setting, not only the first. */
+export function readServeSettings(flags: ServeFlags, env: Environment): ServeSettings {
+  const mistakes: Mistake[] = []
+  const read = <T>(
+    setting: Setting,
+    parse: (value: string) => T | undefined,
+    rule: string,
+    fallback: T,
+  ): T => {
+    const value = parse(setting.value)
+    if (value !== undefined) return value
+    mistakes.push({
+      flag: setting.flag,
+      text: `"${setting.value}" is not ${rule}   (--${setting.flag}, ${setting.variable})`,
+    })
+    return fallback
+  }
+  const setting = (flag: string, variable: string, given: string | undefined, fallback: string): Setting => ({
+    flag,
+    variable,
+    value: given ?? (env[variable] || fallback),
+  })
+
+  const roots = flags.modelsRoot ?? (env['BERTH_MODELS_ROOTS'] ?? '').split(path.delimiter).filter(Boolean)
+  const settings: ServeSettings = {
+    home: homeDirectory(flags.home, env),
+    host: read(setting('host', 'BERTH_HOST', flags.host, '127.0.0.1'), asHost, 'an address or host name', ''),
+    port: read(
+      setting('port', 'BERTH_PORT', flags.port, String(DEFAULT_PORT)),
+      asPort,
+      'a number between 0 and 65535',
+      0,
+    ),
+    store: read(
+      setting('store', 'BERTH_STORE', flags.store, 'sqlite'),
+      asStore,
+      'sqlite or a postgres:// URL',
+      'sqlite',
+    ),
+    modelsRoots: roots.map((root) => path.resolve(root)),
+    domain: read<string | null>(
+      setting('domain', 'BERTH_DOMAIN', flags.domain, ''),
+      asDomain,
+      'a domain such as models.example.org',
+      null,
+    ),
+    logLevel: read(
+      setting('log-level', 'BERTH_LOG_LEVEL', flags.logLevel, 'info'),
+      (value) => LOG_LEVELS.find((level) => level === value),
+      `one of: ${LOG_LEVELS.join(', ')}`,
+      'info',
+    ),
+  }
+  if (mistakes.length > 0) throw usageError(mistakesMessage(mistakes))
+  return settings
+}
+
+function mistakesMessage(mistakes: readonly Mistake[]): string {
+  const width = Math.max(...mistakes.map(({ flag }) => flag.length))
+  const count = mistakes.length === 1 ? '1 setting is wrong' : `${mistakes.length} settings are wrong`
+  return [
+    `Cannot start: ${count}.`,
+    ...mistakes.map(({ flag, text }) => `  ${flag.padEnd(width)}  ${text}`),
+  ].join('\n')
+}
+
+function asPort(value: string): number | undefined {
+  const port = Number(value)
+  return /^\d{1,5}$/.test(value) && port <= 65_535 ? port : undefined
+}
+
+const asHost = (value: string) => (/^[A-Za-z0-9.:_-]+$/.test(value) ? value : undefined)
+const asStore = (value: string) =>
+  value === 'sqlite' || (/^postgres(ql)?:\/\//.test(value) && URL.canParse(value)) ? value : undefined
+const asDomain = (value: string) =>
+  value === ''
+    ? null
+    : /^[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*(:\d+)?$/i.test(value)
+      ? value
+      : undefined

@@ -1,0 +1,154 @@
+/** What the api asks for, put together from the services that have it. */
+import os from 'node:os'
+import type { ApiServices, Caller, EndpointName } from './api/services.ts'
+import { endpointLogs } from './control/endpoint-logs.ts'
+import {
+  findEndpoint,
+  listEndpoints,
+  listEvents,
+  listReplicas,
+  listRevisions,
+  viewEndpoint,
+} from './control/endpoint-queries.ts'
+import { timestamp } from './control/endpoint-view.ts'
+import {
+  createEndpoint,
+  deleteEndpoint,
+  pauseEndpoint,
+  resumeEndpoint,
+  scaleEndpointToZero,
+  updateEndpoint,
+} from './control/endpoints.ts'
+import { listQuotas, listVendors } from './control/hardware-queries.ts'
+import type { ControlRooms } from './control/rooms.ts'
+import type { EndpointRecord } from './domain/endpoint.ts'
+import type { EndpointId } from './domain/replica.ts'
+import type { Access } from './governance/access.ts'
+import type { LinkHub } from './link/messages.ts'
+import type { Changes } from './platform/changes.ts'
+import type { Reconciler } from './reconcile/reconciler.ts'
+import type { Routing } from './routing.ts'
+import type { Settings } from './settings.ts'
+import type { TokenRecord } from './store/store.ts'
+import { version } from './version.ts'
+
+export type ServiceParts = {
+  readonly control: ControlRooms
+  readonly access: Access
+  readonly changes: Changes<EndpointId>
+  readonly reconciler: Reconciler
+  readonly routing: Routing
+  readonly link: { readonly hub: LinkHub | undefined }
+  readonly settings: Settings
+  readonly startedAt: number
+  readonly url: () => string
+}
+
+export function apiServices(parts: ServiceParts): ApiServices {
+  const { control, access } = parts
+  return {
+    authenticate: (token) => access.authenticate(token),
+    namespaceExists: async (name) => (await control.store.namespaces.get(name)) !== undefined,
+    endpoints: endpointService(parts),
+    tokens: {
+      list: async ({ user }) => ({ items: (await control.store.tokens.list(user)).map(tokenView) }),
+      create: async ({ name, role, expiresAt }, { user }) => {
+        const wish = { name, role, expiresAt: expiresAt === null ? null : Date.parse(expiresAt) }
+        const { token, text } = await access.createToken(wish, user)
+        return { ...tokenView(token), token: text }
+      },
+      revoke: (id, { user }) => access.revokeToken(id, user),
+    },
+    vendors: (namespace) => listVendors(control, namespace),
+    quotas: (namespace) => listQuotas(control, namespace),
+    system: () => systemStatus(parts),
+  }
+}
+
+function endpointService({ control, changes, reconciler }: ServiceParts): ApiServices['endpoints'] {
+  const view = (endpoint: EndpointRecord) => viewEndpoint(control, endpoint)
+  const find = (name: EndpointName) => findEndpoint(control, name)
+  type Change = (
+    rooms: ControlRooms,
+    endpoint: EndpointRecord,
+    actor: Caller['actor'],
+  ) => Promise<EndpointRecord>
+  const change = (act: Change) => async (name: EndpointName, caller: Caller) =>
+    view(await act(control, await find(name), caller.actor))
+  return {
+    list: (namespace, query) => listEndpoints(control, namespace, query),
+    create: async (namespace, body, caller) =>
+      view(await createEndpoint(control, namespace, body, caller.actor)),
+    get: async (name) => view(await find(name)),
+    update: async (name, body, caller) =>
+      view(await updateEndpoint(control, await find(name), body, caller.actor)),
+    delete: async (name, caller) => deleteEndpoint(control, await find(name), caller.actor),
+    pause: change(pauseEndpoint),
+    resume: change(resumeEndpoint),
+    scaleToZero: change(scaleEndpointToZero),
+    async *watch(name, signal) {
+      const { id } = await find(name)
+      for await (const _ of changes.of(id, signal)) {
+        const endpoint = await control.store.endpoints.get(id)
+        if (!endpoint) return
+        yield await view(endpoint)
+      }
+    },
+    replicas: async (name) => {
+      const endpoint = await find(name)
+      return listReplicas(control, endpoint, reconciler.replicasOf(endpoint.id))
+    },
+    logs: async (name, query, signal) => {
+      const rooms = {
+        ...control,
+        changes: (endpoint: EndpointRecord, until: AbortSignal) => changes.of(endpoint.id, until),
+      }
+      return endpointLogs(rooms, await find(name), query, signal)
+    },
+    revisions: async (name, limit) => listRevisions(control, await find(name), limit),
+    events: (name, limit) => listEvents(control, name, limit),
+  }
+}
+
+async function systemStatus({
+  control,
+  routing,
+  link,
+  settings,
+  startedAt,
+  url,
+}: ServiceParts): ReturnType<ApiServices['system']> {
+  const { total, notices } = await control.driver.capacity()
+  const running = (await control.driver.list()).filter((replica) => replica.state === 'running')
+  return {
+    version,
+    startedAt: timestamp(startedAt),
+    url: url(),
+    home: settings.home,
+    store: control.store.kind,
+    runtimes: [{ name: control.driver.name, notices: [...notices] }],
+    gateways: (link.hub?.gateways ?? []).map(({ id, pid, connectedAt }) => ({
+      id,
+      pid,
+      connected: true,
+      since: timestamp(connectedAt),
+    })),
+    endpoints: routing.states(),
+    memory: {
+      totalBytes: Math.min(total.memoryBytes, os.totalmem()),
+      reservedBytes: running.reduce((sum, { resources }) => sum + resources.memoryBytes, 0),
+    },
+  }
+}
+
+function tokenView({ id, name, prefix, role, user, createdAt, expiresAt }: TokenRecord) {
+  return {
+    id,
+    name,
+    prefix,
+    role,
+    user,
+    createdAt: timestamp(createdAt),
+    expiresAt: expiresAt === null ? null : timestamp(expiresAt),
+  }
+}

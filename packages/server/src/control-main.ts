@@ -1,0 +1,329 @@
+/**
+ * The control process: builds the rooms and introduces them to each other. Nothing is decided here.
+ */
+import { chmod, mkdir, rm } from 'node:fs/promises'
+import { createRequire } from 'node:module'
+import path from 'node:path'
+import { consoleDirectory } from '@berth/console'
+import type { FastifyInstance } from 'fastify'
+import { createApi } from './api/create-api.ts'
+import { apiServices } from './api-services.ts'
+import { createModelStore } from './artifacts/create-model-store.ts'
+import type { ModelStore } from './artifacts/model-store.ts'
+import { Autoscaler } from './autoscale/autoscaler.ts'
+import { createEndpoint } from './control/endpoints.ts'
+import type { ControlRooms } from './control/rooms.ts'
+import { messageOf, PlatformError } from './domain/errors.ts'
+import type { EndpointId } from './domain/replica.ts'
+import { chooseEngine, createEngines } from './engines/engines.ts'
+import { findLlamaServer } from './engines/find-llama-server.ts'
+import { ensureFirstUser, FIRST_USER, sampleEndpoint } from './first-run.ts'
+import { GatewayProcess } from './gateway-process.ts'
+import { Access } from './governance/access.ts'
+import { openLinkHub } from './link/hub.ts'
+import type { ConnectedGateway, LinkHub, UpMessage } from './link/messages.ts'
+import { Changes } from './platform/changes.ts'
+import { claimDirectory } from './platform/claim.ts'
+import { type Clock, systemClock } from './platform/clock.ts'
+import { homeAt } from './platform/home.ts'
+import type { Log } from './platform/log.ts'
+import { Reconciler } from './reconcile/reconciler.ts'
+import { replicaKeyring } from './replica-keys.ts'
+import { Routing } from './routing.ts'
+import { GuardedDriver } from './runtime/guarded-driver.ts'
+import { createProcessDriver } from './runtime/process/process-driver.ts'
+import type { Settings } from './settings.ts'
+import { loadKey } from './store/secret-box.ts'
+import { openPostgresStore } from './store/sql/postgres-store.ts'
+import { openSqliteStore } from './store/sql/sqlite-store.ts'
+import type { Store } from './store/store.ts'
+import { version } from './version.ts'
+
+/** How long a start waits for the first look at every endpoint before gateways may ask. */
+const SETTLE_MS = 5_000
+const EVICTION_INTERVAL_MS = 60 * 60_000
+const READY_MS = 15_000
+const READY_POLL_MS = 10
+const STOP_DRAIN_MS = 3_000
+
+export type RunningControl = {
+  readonly url: string
+  /** The first user's token, only when this run made it. */
+  readonly newToken: string | undefined
+  /** Ends everything: gateways, replicas, then the rooms. */
+  stop(): Promise<void>
+}
+
+/** @throws PlatformError with the reason why it cannot start; nothing is left running then. */
+export async function startControl(
+  settings: Settings,
+  log: Log,
+  clock: Clock = systemClock,
+): Promise<RunningControl> {
+  const undo: (() => unknown)[] = []
+  try {
+    return await start(settings, log, clock, undo)
+  } catch (error) {
+    for (const step of undo.toReversed()) await step()
+    throw error
+  }
+}
+
+async function start(
+  settings: Settings,
+  log: Log,
+  clock: Clock,
+  undo: (() => unknown)[],
+): Promise<RunningControl> {
+  const startedAt = clock.now()
+  const home = homeAt(settings.home)
+  const claim = claimDirectory(home.lockFile)
+  undo.push(() => claim.release())
+  for (const directory of [home.models, home.logs, home.cache])
+    await mkdir(directory, { recursive: true, mode: 0o700 })
+
+  const key = await loadKey({ file: home.keyFile, env: settings.key })
+  const store = await openStore(settings, home.database, key)
+  undo.push(() => store.close())
+  const processes = await createProcessDriver({
+    directory: home.replicas,
+    logDirectory: home.logs,
+    clock,
+    log,
+  })
+  const driver = new GuardedDriver(processes, clock)
+  const models = openModels(settings, home.cache, home.models, clock, log)
+  const llamaServer = await findLlamaServer({
+    setting: settings.llamaServer,
+    path: settings.path,
+    cacheDirectory: home.cache,
+  })
+  const engines = createEngines({
+    server: llamaServer,
+    compileCacheDirectory: path.join(home.cache, 'compiled'),
+  })
+  const engine = (name: string) => engines.find((one) => one.name === name)
+
+  // The gateway needs longest to start, so it begins first; it waits for the link by itself.
+  const gateway = new GatewayProcess({
+    home,
+    host: settings.host,
+    port: settings.port,
+    domain: settings.domain,
+    clock,
+    log,
+  })
+  const gatewayStarted = gateway.start()
+  gatewayStarted.catch(() => {})
+  undo.push(() => gatewayStarted.then(() => gateway.stop(0)).catch(() => {}))
+
+  const routing = new Routing()
+  const changes = new Changes<EndpointId>()
+  const link: { hub: LinkHub | undefined } = { hub: undefined }
+  const hint = (id: EndpointId) => {
+    changes.announce(id)
+    reconciler.hint(id)
+  }
+  const autoscaler = new Autoscaler({ clock, log, store, hint })
+  const reconciler = new Reconciler({
+    clock,
+    log,
+    store,
+    driver,
+    models,
+    engine,
+    replicaKey: replicaKeyring(key),
+    gateways: () => link.hub?.gateways.map((one) => one.id) ?? [],
+    publish: (route) => routing.publish(route),
+    unpublish: (id) => routing.unpublish(id),
+    looked: (endpoint, report) => autoscaler.looked(endpoint, report),
+    reported: (id) => changes.announce(id),
+    forgotten: (id) => autoscaler.forgotten(id),
+    hubToken: settings.hubToken,
+    drainTimeoutMs: settings.drainTimeoutMs,
+  })
+  const access = new Access({
+    clock,
+    store,
+    granted: (grant) => routing.grant(grant),
+    revoked: (hash) => routing.revoke(hash),
+  })
+  const control: ControlRooms = {
+    clock,
+    store,
+    models,
+    driver,
+    engine,
+    chooseEngine: (image, model) => chooseEngine(engines, image, model).engine,
+    hint,
+    forgive: (id) => reconciler.forgive(id),
+    scale: autoscaler,
+    url: (namespace, name) => `${gateway.url}/e/${namespace}/${name}`,
+    hubToken: settings.hubToken,
+  }
+
+  const newToken = await ensureFirstUser(store, home, clock)
+  for (const grant of await access.grants()) routing.grant(grant)
+  await deploySample(control, log)
+
+  const stopping = new AbortController()
+  const loops = [
+    reconciler.run(stopping.signal),
+    autoscaler.run(stopping.signal),
+    evictForever(settings, models, clock, log, stopping.signal),
+  ]
+  undo.push(() => stopping.abort())
+
+  const api = createApi(
+    apiServices({
+      control,
+      access,
+      changes,
+      reconciler,
+      routing,
+      link,
+      settings,
+      startedAt,
+      url: () => gateway.url,
+    }),
+    { version, consoleDirectory, log, publicUrl: () => gateway.url, clock },
+  )
+  await listen(api, home.controlSocket)
+  undo.push(() => api.close())
+
+  await Promise.race([reconciler.settled, clock.sleep(SETTLE_MS)])
+  link.hub = await openLinkHub({
+    listen: { path: home.linkSocket },
+    snapshot: () => routing.snapshot(),
+    onMessage: (from, message) => receive(from, message, { autoscaler, reconciler }),
+    onConnect: ({ id, pid }) => log.info('gateway connected', { gateway: id, pid }),
+    onDisconnect: ({ id }) => {
+      log.warn('gateway disconnected', { gateway: id })
+      autoscaler.gatewayGone(id)
+    },
+  })
+  routing.broadcast = (message) => link.hub?.broadcast(message)
+  undo.push(() => link.hub?.close())
+  await gatewayStarted
+  await untilReady(gateway.url, clock)
+  log.info('ready', { url: gateway.url, tookMs: clock.now() - startedAt })
+
+  const stop = async () => {
+    await gateway.stop(STOP_DRAIN_MS)
+    stopping.abort()
+    await Promise.all(loops)
+    await Promise.all((await driver.list()).map(({ id }) => driver.stop(id, { graceMs: 2_000 })))
+    await link.hub?.close()
+    await api.close()
+    await store.close()
+    claim.release()
+  }
+  return { url: gateway.url, newToken, stop }
+}
+
+function receive(
+  from: ConnectedGateway,
+  message: UpMessage,
+  { autoscaler, reconciler }: { readonly autoscaler: Autoscaler; readonly reconciler: Reconciler },
+): void {
+  switch (message.kind) {
+    case 'hello':
+      break
+    case 'demand':
+      for (const demand of message.endpoints) {
+        autoscaler.demand(from.id, demand)
+        if (demand.lastActivityAt !== null) reconciler.used(demand.id, demand.lastActivityAt)
+      }
+      break
+    case 'wake':
+      void autoscaler.wake(message.id)
+      break
+    case 'drained':
+      reconciler.drained(from.id, message.replicaId)
+      break
+    case 'suspect':
+      reconciler.suspect(message.replicaId)
+      break
+    default:
+      message satisfies never
+  }
+}
+
+async function openStore(settings: Settings, file: string, key: Buffer): Promise<Store> {
+  return settings.store === 'sqlite'
+    ? openSqliteStore({ file, key })
+    : openPostgresStore({ url: settings.store, key })
+}
+
+function openModels(
+  settings: Settings,
+  cacheDirectory: string,
+  ownModels: string,
+  clock: Clock,
+  log: Log,
+): ModelStore {
+  const guide = createRequire(import.meta.url).resolve('@berth/llama/assets/guide.gguf')
+  return createModelStore({
+    cacheDirectory,
+    roots: [ownModels, ...settings.modelsRoots],
+    builtins: { 'berth/guide': { directory: path.dirname(guide) } },
+    hubUrl: settings.hubUrl,
+    token: settings.hubToken,
+    clock,
+    log,
+  })
+}
+
+async function deploySample(control: ControlRooms, log: Log): Promise<void> {
+  const { instanceTypes } = await control.driver.capacity()
+  const request = await sampleEndpoint(control.store, instanceTypes)
+  if (!request) return
+  try {
+    await createEndpoint(control, FIRST_USER, request, { id: FIRST_USER, name: FIRST_USER }, { asleep: true })
+  } catch (error) {
+    log.warn('the sample endpoint could not be made', { error: messageOf(error) })
+  }
+}
+
+async function listen(api: FastifyInstance, socket: string): Promise<void> {
+  // Whoever holds the claim is alone here, so a socket that is there belongs to nobody any more.
+  await rm(socket, { force: true })
+  await api.listen({ path: socket })
+  await chmod(socket, 0o600)
+}
+
+async function evictForever(
+  settings: Settings,
+  models: ModelStore,
+  clock: Clock,
+  log: Log,
+  signal: AbortSignal,
+): Promise<void> {
+  while (!signal.aborted) {
+    await clock.sleep(EVICTION_INTERVAL_MS, signal).catch(() => {})
+    if (signal.aborted) return
+    const freedBytes = await models.evict(settings.cacheBytes).catch((error) => {
+      log.warn('the model cache could not be cleaned', { error: messageOf(error) })
+      return 0
+    })
+    if (freedBytes > 0) log.info('model cache cleaned', { freedBytes })
+  }
+}
+
+/** Asks until the gateway says that it takes requests. */
+async function untilReady(url: string, clock: Clock): Promise<void> {
+  const deadline = clock.now() + READY_MS
+  for (;;) {
+    const status = await fetch(`${url}/readyz`).then(
+      (answer) => answer.status,
+      () => 0,
+    )
+    if (status === 200) return
+    if (clock.now() >= deadline)
+      throw new PlatformError(
+        'unavailable',
+        `The gateway at ${url} did not get ready within ${READY_MS / 1_000} s.`,
+      )
+    await clock.sleep(READY_POLL_MS)
+  }
+}

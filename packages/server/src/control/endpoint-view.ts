@@ -1,0 +1,105 @@
+/** An endpoint as the API shows it. */
+import type { EndpointState, EndpointWithStatus } from '@berth/contract'
+import { type EndpointRecord, type ScaleTarget, wantedReplicas } from '../domain/endpoint.ts'
+import type { StatusRecord } from '../domain/endpoint-status.ts'
+
+export type ViewFacts = {
+  readonly endpoint: EndpointRecord
+  readonly status: StatusRecord | undefined
+  readonly target: ScaleTarget | undefined
+  readonly url: string
+  readonly healthRoute: string
+}
+
+/** Timestamps end in `Z`: Hugging Face clients refuse anything else. */
+export const timestamp = (ms: number): string => new Date(ms).toISOString()
+
+export function endpointView({ endpoint, status, target, url, healthRoute }: ViewFacts): EndpointWithStatus {
+  const { spec } = endpoint
+  const { scaling } = spec.compute
+  return {
+    name: spec.name,
+    namespace: endpoint.namespace,
+    type: spec.type,
+    accountId: spec.accountId ?? null,
+    provider: spec.provider,
+    compute: {
+      ...spec.compute,
+      scaling: { ...scaling, scaleToZeroTimeout: scaling.scaleToZeroTimeout ?? null },
+    },
+    model: {
+      repository: spec.model.repository,
+      revision: spec.model.revision,
+      framework: spec.model.framework,
+      task: spec.model.task,
+      image: redacted(spec.model.image),
+      args: [...spec.model.args],
+      command: [...spec.model.command],
+      env: { ...spec.model.env },
+      secrets: Object.fromEntries(spec.model.secretNames.map((name) => [name, ''])),
+      fromCatalog: false,
+    },
+    healthRoute,
+    tags: [...spec.tags],
+    cacheHttpResponses: spec.cacheHttpResponses ?? false,
+    route: spec.route ?? null,
+    privateService: spec.privateService ?? null,
+    experimentalFeatures: spec.experimentalFeatures ?? {},
+    status: {
+      ...stateNow(endpoint, status, target),
+      createdAt: timestamp(endpoint.createdAt),
+      createdBy: endpoint.createdBy,
+      updatedAt: timestamp(endpoint.updatedAt),
+      updatedBy: endpoint.updatedBy,
+      readyReplica: status?.readyReplica ?? 0,
+      targetReplica: wantedReplicas(endpoint, target),
+      url,
+      private: null,
+      lastUsedAt: status?.lastUsedAt ? timestamp(status.lastUsedAt) : null,
+      inferenceMetricsEnabled: false,
+      generation: endpoint.generation,
+      observedGeneration: status?.observedGeneration ?? 0,
+    },
+  }
+}
+
+type StateNow = Pick<EndpointWithStatus['status'], 'state' | 'message' | 'errorMessage' | 'progress'>
+
+/**
+ * The last report, unless a later wish already contradicts it. Who pauses, resumes or changes an endpoint must not
+ * be told the state from before: a waiter would take an old `running` or `failed` for the answer.
+ */
+function stateNow(
+  endpoint: EndpointRecord,
+  status: StatusRecord | undefined,
+  target: ScaleTarget | undefined,
+): StateNow {
+  const say = (state: EndpointState, message: string): StateNow => ({
+    state,
+    message,
+    errorMessage: null,
+    progress: null,
+  })
+  if (endpoint.paused) return say('paused', 'Paused. Resume it to serve again.')
+  if (!status) return say('pending', 'Accepted; waiting to be started.')
+  const { state, message, errorMessage, progress, observedGeneration, targetReplica } = status
+  const wanted = wantedReplicas(endpoint, target)
+  if (state === 'paused') return say('pending', 'Resumed; waiting to be started.')
+  if (observedGeneration < endpoint.generation) {
+    if (state === 'running' || state === 'updateFailed')
+      return say('updating', 'Rolling over to the new revision.')
+    if (state === 'failed') return say('pending', 'Changed; waiting to be started.')
+  }
+  if (wanted === 0 && targetReplica > 0 && state !== 'failed' && state !== 'updateFailed') {
+    return say('scaledToZero', 'Scaled to zero. The next request wakes it.')
+  }
+  if (wanted > 0 && state === 'scaledToZero') return say('initializing', 'Waking.')
+  return { state, message, errorMessage, progress }
+}
+
+function redacted(image: EndpointWithStatus['model']['image']): EndpointWithStatus['model']['image'] {
+  if (!image.custom?.credentials) return image
+  return {
+    custom: { ...image.custom, credentials: { username: image.custom.credentials.username, password: '' } },
+  }
+}

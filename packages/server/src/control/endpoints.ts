@@ -1,0 +1,297 @@
+/**
+ * Control: takes a wish about an endpoint, refuses or accepts it, and writes it down as a revision.
+ *
+ * It writes what is wanted and nothing else: making it so belongs to the reconciler, how many replicas there are
+ * to the autoscaler, what is observed to nobody's opinion.
+ */
+import type { Actor, Endpoint, EndpointUpdate } from '@berth/contract'
+import {
+  acceptScaling,
+  launchPart,
+  mergeUpdate,
+  refuseReservedEnvironment,
+  refuseUnavailable,
+} from '../domain/accept-endpoint.ts'
+import { type EndpointRecord, type EndpointSpec, endpointKey, type Revision } from '../domain/endpoint.ts'
+import { PlatformError } from '../domain/errors.ts'
+import { newEndpointId } from '../platform/ids.ts'
+import type { Store } from '../store/store.ts'
+import { type ResolvedModel, resolveInstance, resolveModel } from './resolve-model.ts'
+import type { ControlRooms } from './rooms.ts'
+
+type Secrets = Readonly<Record<string, string | null>>
+
+export async function createEndpoint(
+  rooms: ControlRooms,
+  namespace: string,
+  request: Endpoint,
+  actor: Actor,
+  { asleep }: { readonly asleep: boolean } = { asleep: false },
+): Promise<EndpointRecord> {
+  refuseUnavailable(request)
+  const secrets = request.model.secrets ?? {}
+  refuseReservedEnvironment(Object.keys(request.model.env ?? {}), 'model.env')
+  refuseReservedEnvironment(Object.keys(secrets), 'model.secrets')
+  if (await rooms.store.endpoints.find(namespace, request.name)) throw nameTaken(namespace, request.name)
+
+  const draft = specOf(request)
+  const instance = await resolveInstance(rooms, draft)
+  const resolved = await resolveModel(rooms, { ...draft.model, token: tokenIn(secrets, draft.model.env) })
+  const now = rooms.clock.now()
+  const endpoint: EndpointRecord = {
+    id: newEndpointId(),
+    namespace,
+    spec: withResolved(draft, resolved, instance.id),
+    paused: false,
+    generation: 1,
+    version: 1,
+    createdAt: now,
+    createdBy: actor,
+    updatedAt: now,
+    updatedBy: actor,
+  }
+  await rooms.store.transaction(async (store) => {
+    await store.endpoints.create(endpoint)
+    await store.revisions.append(revisionOf(endpoint, resolved, endpoint.generation))
+    await writeSecrets(store, endpoint, secrets)
+    await record(store, endpoint, 'endpoint.created', `Created from ${draft.model.repository}.`)
+    if (asleep) await rooms.scale.sleep(store, endpoint, 'created asleep')
+  })
+  rooms.hint(endpoint.id)
+  return endpoint
+}
+
+export async function updateEndpoint(
+  rooms: ControlRooms,
+  endpoint: EndpointRecord,
+  update: EndpointUpdate,
+  actor: Actor,
+): Promise<EndpointRecord> {
+  refuseUnavailable(update)
+  const secrets = update.model?.secrets ?? {}
+  refuseReservedEnvironment(Object.keys(update.model?.env ?? {}), 'model.env')
+  refuseReservedEnvironment(Object.keys(secrets), 'model.secrets')
+
+  const latest = await latestRevision(rooms.store, endpoint)
+  const merged = withSecretNames(mergeUpdate(endpoint.spec, update), secrets)
+  const instance = await resolveInstance(rooms, merged)
+  const resolved = asksForModel(update) ? await resolveAgain(rooms, endpoint, merged, update) : latest
+  if (resolved.engine !== latest.engine) throw engineChanged(latest.engine, resolved.engine)
+
+  const image = 'image' in resolved ? resolved.image : merged.model.image
+  const spec = withResolved(merged, { ...resolved, image }, instance.id)
+  const secretsChange = Object.keys(secrets).length > 0
+  if (!secretsChange && JSON.stringify(spec) === JSON.stringify(endpoint.spec)) return endpoint
+
+  const now = rooms.clock.now()
+  const generation = endpoint.generation + 1
+  const restarts = secretsChange || launchPart(spec, 0) !== launchPart(endpoint.spec, 0)
+  const changed: EndpointRecord = { ...endpoint, spec, generation, updatedAt: now, updatedBy: actor }
+  const saved = await rooms.store.transaction(async (store) => {
+    const written = await store.endpoints.save(changed, endpoint.version)
+    await store.revisions.append(revisionOf(changed, resolved, restarts ? generation : latest.runs))
+    await writeSecrets(store, changed, secrets)
+    const fields = Object.keys(update).join(', ')
+    await record(store, changed, 'endpoint.updated', `Changed ${fields}; now revision ${generation}.`, {
+      restarts,
+    })
+    return written
+  })
+  rooms.hint(endpoint.id)
+  return saved
+}
+
+export async function deleteEndpoint(
+  rooms: ControlRooms,
+  endpoint: EndpointRecord,
+  actor: Actor,
+): Promise<void> {
+  await rooms.store.transaction(async (store) => {
+    await store.endpoints.delete(endpoint.id)
+    await record(
+      store,
+      { ...endpoint, updatedBy: actor, updatedAt: rooms.clock.now() },
+      'endpoint.deleted',
+      'Deleted.',
+    )
+  })
+  rooms.hint(endpoint.id)
+}
+
+export async function pauseEndpoint(
+  rooms: ControlRooms,
+  endpoint: EndpointRecord,
+  actor: Actor,
+): Promise<EndpointRecord> {
+  if (endpoint.paused) return endpoint
+  const now = rooms.clock.now()
+  const saved = await rooms.store.transaction(async (store) => {
+    const paused = { ...endpoint, paused: true, updatedAt: now, updatedBy: actor }
+    const written = await store.endpoints.save(paused, endpoint.version)
+    await record(store, paused, 'endpoint.paused', 'Paused.')
+    return written
+  })
+  rooms.hint(endpoint.id)
+  return saved
+}
+
+/** Starts a paused endpoint, tries a failed one again, wakes one that sleeps; refuses when it runs already. */
+export async function resumeEndpoint(
+  rooms: ControlRooms,
+  endpoint: EndpointRecord,
+  actor: Actor,
+): Promise<EndpointRecord> {
+  const status = await rooms.store.statuses.get(endpoint.id)
+  const target = await rooms.store.scaleTargets.get(endpoint.id)
+  const asleep = target?.count === 0
+  const broken = status?.state === 'failed' || status?.state === 'updateFailed'
+  if (!endpoint.paused && !asleep && !broken) {
+    throw new PlatformError('already_running', `Endpoint ${endpointKey(endpoint)} is already running.`)
+  }
+  const now = rooms.clock.now()
+  const saved = await rooms.store.transaction(async (store) => {
+    const resumed = { ...endpoint, paused: false, updatedAt: now, updatedBy: actor }
+    const written = await store.endpoints.save(resumed, endpoint.version)
+    await rooms.scale.start(store, resumed, `resumed by ${actor.name}`)
+    await record(store, resumed, 'endpoint.resumed', 'Resumed.')
+    return written
+  })
+  await rooms.forgive(endpoint.id)
+  return saved
+}
+
+export async function scaleEndpointToZero(
+  rooms: ControlRooms,
+  endpoint: EndpointRecord,
+  actor: Actor,
+): Promise<EndpointRecord> {
+  if (endpoint.paused) {
+    throw new PlatformError(
+      'invalid',
+      `Endpoint ${endpointKey(endpoint)} is paused: it runs nothing. Resume it first.`,
+    )
+  }
+  await rooms.store.transaction(async (store) => {
+    await rooms.scale.sleep(store, endpoint, `scaled to zero by ${actor.name}`)
+    const by = { ...endpoint, updatedBy: actor, updatedAt: rooms.clock.now() }
+    await record(store, by, 'endpoint.scaled-to-zero', 'Scaled to zero.')
+  })
+  rooms.hint(endpoint.id)
+  return endpoint
+}
+
+function specOf(request: Endpoint): EndpointSpec {
+  const { secrets = {}, fromCatalog: _fromCatalog, ...model } = request.model
+  return {
+    ...request,
+    tags: request.tags ?? [],
+    compute: { ...request.compute, id: '', scaling: acceptScaling(request.compute.scaling) },
+    model: {
+      ...model,
+      revision: model.revision ?? null,
+      task: model.task ?? null,
+      args: model.args ?? [],
+      command: model.command ?? [],
+      env: model.env ?? {},
+      secretNames: Object.keys(secrets).toSorted(),
+    },
+  }
+}
+
+function withResolved(
+  spec: EndpointSpec,
+  { artifact, image }: Omit<ResolvedModel, 'engine'>,
+  instanceId: string,
+): EndpointSpec {
+  return {
+    ...spec,
+    compute: { ...spec.compute, id: instanceId },
+    model: { ...spec.model, revision: artifact.revision, image },
+  }
+}
+
+function withSecretNames(spec: EndpointSpec, secrets: Secrets): EndpointSpec {
+  const names = new Set(spec.model.secretNames)
+  for (const [name, value] of Object.entries(secrets)) {
+    if (value === null) names.delete(name)
+    else names.add(name)
+  }
+  return { ...spec, model: { ...spec.model, secretNames: [...names].toSorted() } }
+}
+
+const asksForModel = ({ model }: EndpointUpdate): boolean =>
+  model?.repository !== undefined || model?.revision !== undefined || model?.image !== undefined
+
+async function resolveAgain(
+  rooms: ControlRooms,
+  endpoint: EndpointRecord,
+  merged: EndpointSpec,
+  update: EndpointUpdate,
+): Promise<ResolvedModel> {
+  const { secrets = {}, repository, revision } = update.model ?? {}
+  const stored = await rooms.store.secrets.reveal(endpoint.id)
+  const token = tokenIn({ ...stored, ...secrets }, merged.model.env)
+  // Another repository without a revision means its newest one, not the commit of the repository before.
+  const moved = repository !== undefined && repository !== endpoint.spec.model.repository
+  return resolveModel(rooms, {
+    ...merged.model,
+    revision: revision ?? (moved ? null : merged.model.revision),
+    token,
+  })
+}
+
+function tokenIn(secrets: Secrets, env: Readonly<Record<string, string>>): string | undefined {
+  return secrets['HF_TOKEN'] ?? env['HF_TOKEN']
+}
+
+async function latestRevision(store: Store, endpoint: EndpointRecord): Promise<Revision> {
+  const latest = await store.revisions.get(endpoint.id, endpoint.generation)
+  if (latest) return latest
+  throw new PlatformError(
+    'internal',
+    `Endpoint ${endpointKey(endpoint)} has lost revision ${endpoint.generation}.`,
+  )
+}
+
+function revisionOf(
+  endpoint: EndpointRecord,
+  { engine, artifact }: Omit<ResolvedModel, 'image'>,
+  runs: number,
+): Revision {
+  const { id: endpointId, generation: number, spec, updatedAt: createdAt, updatedBy: createdBy } = endpoint
+  return { endpointId, number, runs, spec, engine, artifact, createdAt, createdBy }
+}
+
+async function writeSecrets(store: Store, endpoint: EndpointRecord, secrets: Secrets): Promise<void> {
+  for (const [name, value] of Object.entries(secrets)) {
+    if (value === null) await store.secrets.remove(endpoint.id, name)
+    else await store.secrets.set(endpoint.id, name, value)
+  }
+}
+
+async function record(
+  store: Store,
+  endpoint: EndpointRecord,
+  kind: string,
+  message: string,
+  details: Readonly<Record<string, unknown>> = {},
+): Promise<void> {
+  const { updatedAt: at, updatedBy: actor } = endpoint
+  await store.events.append({ at, actor, kind, endpoint: endpointKey(endpoint), message, details })
+}
+
+const nameTaken = (namespace: string, name: string) =>
+  new PlatformError(
+    'conflict',
+    `There is already an endpoint "${name}" in namespace "${namespace}". Choose another name.`,
+    {
+      field: 'name',
+    },
+  )
+
+const engineChanged = (before: string, after: string) =>
+  new PlatformError(
+    'invalid',
+    `The engine of an endpoint cannot change, and this would change ${before} to ${after}. Create a new endpoint.`,
+    { field: 'model.image' },
+  )

@@ -1,0 +1,84 @@
+/** The hardware of this installation, with what a namespace uses of it. */
+import type { ComputeOffer, QuotaList, VendorList } from '@berth/contract'
+import type { InstanceType } from '../domain/instance-type.ts'
+import { GIBIBYTE, shortage } from '../domain/memory-ledger.ts'
+import type { RunningReplica } from '../runtime/driver.ts'
+import type { ControlRooms } from './rooms.ts'
+
+export async function listVendors(rooms: ControlRooms, namespace: string | undefined): Promise<VendorList> {
+  const { instanceTypes, total } = await rooms.driver.capacity()
+  const running = (await rooms.driver.list()).filter((replica) => replica.state === 'running')
+  const reserved = running.map((replica) => replica.resources)
+  const offers = instanceTypes.map((type) => {
+    const free = shortage(type, reserved, total) === undefined
+    return {
+      type,
+      offer: offerOf(type, { free, used: namespace ? usedOf(type, running, namespace) : 0, instanceTypes }),
+    }
+  })
+  const vendors = Map.groupBy(offers, ({ type }) => type.vendor)
+  return {
+    vendors: [...vendors].map(([name, ofVendor]) => ({
+      name,
+      status: 'available',
+      regions: [...Map.groupBy(ofVendor, ({ type }) => type.region)].map(([region, ofRegion]) => ({
+        name: region,
+        label: region === 'default' ? 'This machine' : region,
+        status: 'available',
+        computes: ofRegion.map(({ offer }) => offer),
+      })),
+    })),
+  }
+}
+
+export async function listQuotas(rooms: ControlRooms, namespace: string): Promise<QuotaList> {
+  const { vendors } = await listVendors(rooms, namespace)
+  return {
+    vendors: vendors.map(({ name, regions }) => {
+      const computes = regions.flatMap((region) => region.computes)
+      const types = Map.groupBy(computes, (compute) => compute.instanceType)
+      return {
+        name,
+        quotas: [...types].map(([instanceType, sizes]) => ({
+          architecture: sizes[0]!.architecture,
+          instanceType,
+          ...sizes[0]!.quota,
+        })),
+      }
+    }),
+  }
+}
+
+/** Clients hide what needs more accelerators than the quota leaves, so the quota is what the machine has. */
+function offerOf(
+  type: InstanceType,
+  { free, used, instanceTypes }: { free: boolean; used: number; instanceTypes: readonly InstanceType[] },
+): ComputeOffer {
+  const accelerators = (one: InstanceType) => (one.accelerator === 'cpu' ? one.cpus : one.gpus)
+  const sizes = instanceTypes.filter((other) => other.instanceType === type.instanceType)
+  const most = Math.max(...sizes.map(accelerators))
+  return {
+    id: type.id,
+    accelerator: type.accelerator,
+    instanceType: type.instanceType,
+    instanceSize: type.instanceSize,
+    architecture: type.architecture,
+    numAccelerators: accelerators(type),
+    numCpus: type.cpus,
+    memoryGb: type.memoryBytes / GIBIBYTE,
+    gpuMemoryGb: type.gpus > 0 ? Math.round(type.gpuMemoryBytes / GIBIBYTE) : null,
+    pricePerHour: type.pricePerHour,
+    status: free ? 'available' : 'low_availability',
+    // CPUs are shared between replicas, so what is used of them is never in the way of one more.
+    quota: { maxAccelerators: type.accelerator === 'cpu' ? most + used : most, usedAccelerators: used },
+  }
+}
+
+function usedOf(type: InstanceType, running: readonly RunningReplica[], namespace: string): number {
+  const mine = running.filter((replica) => replica.endpoint.startsWith(`${namespace}/`))
+  const count = mine.reduce((sum, { resources }) => {
+    if (type.accelerator === 'cpu') return sum + (resources.gpus === 0 ? resources.cpus : 0)
+    return sum + resources.gpus
+  }, 0)
+  return Math.ceil(count)
+}

@@ -1,0 +1,36 @@
+/** What control needs from the rest of the server, and no more. The main file provides it. */
+
+import type { Image } from '@berth/contract'
+import type { ModelStore } from '../artifacts/model-store.ts'
+import type { ArtifactFile } from '../domain/artifact.ts'
+import type { EndpointRecord } from '../domain/endpoint.ts'
+import type { EndpointId } from '../domain/replica.ts'
+import type { Engine } from '../engines/engine.ts'
+import type { Clock } from '../platform/clock.ts'
+import type { RuntimeDriver } from '../runtime/driver.ts'
+import type { Store } from '../store/store.ts'
+
+export type ControlRooms = {
+  readonly clock: Clock
+  readonly store: Store
+  readonly models: ModelStore
+  readonly driver: RuntimeDriver
+  /** The engine for what was asked. @throws PlatformError `invalid` with every engine's refusal. */
+  chooseEngine(
+    image: Image,
+    model: { readonly repository: string; readonly files: readonly ArtifactFile[] },
+  ): Engine
+  engine(name: string): Engine | undefined
+  /** Look at the endpoint soon. */
+  hint(id: EndpointId): void
+  /** Earlier failures do not count any more. */
+  forgive(id: EndpointId): Promise<void>
+  /** Sets the scale target: the autoscaler's fact, so the autoscaler writes it. */
+  readonly scale: {
+    start(store: Store, endpoint: EndpointRecord, reason: string): Promise<void>
+    sleep(store: Store, endpoint: EndpointRecord, reason: string): Promise<void>
+  }
+  /** Where the endpoint answers. */
+  url(namespace: string, name: string): string
+  readonly hubToken: string | undefined
+}

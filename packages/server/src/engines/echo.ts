@@ -1,0 +1,72 @@
+/**
+ * The rehearsal engine: answers with the prompt, and misbehaves as told. It needs no model files.
+ *
+ * It is a real program with real HTTP behaviour (`echo/echo-main.ts`), so what holds for it through a runtime and
+ * a gateway holds for any engine. A `startMs` beyond the start timeout rehearses a start that times out.
+ */
+import { createRequire } from 'node:module'
+import type { EchoImage } from '@berth/contract'
+import { PlatformError } from '../domain/errors.ts'
+import { PLACEHOLDER } from '../domain/launch-plan.ts'
+import type { Engine } from './engine.ts'
+import { reservedSetting } from './reserved-settings.ts'
+
+const START_TIMEOUT_MS = 60_000
+const STOP_GRACE_MS = 2_000
+const CONTAINER_PORT = 8_080
+
+const FLAGS = {
+  healthRoute: '--health-route',
+  startMs: '--start-ms',
+  firstTokenMs: '--first-token-ms',
+  tokenMs: '--token-ms',
+  crashOnStart: '--crash-on-start',
+  crashAfterRequests: '--crash-after-requests',
+  freezeAfterRequests: '--freeze-after-requests',
+  zombieAfterRequests: '--zombie-after-requests',
+  errorStatus: '--error-status',
+  parallel: '--parallel',
+} as const satisfies Record<keyof EchoImage, string>
+
+export function createEcho({
+  compileCacheDirectory,
+}: {
+  readonly compileCacheDirectory: string | undefined
+}): Engine {
+  return {
+    name: 'echo',
+    variants: ['echo'],
+    health: { route: '/health', startTimeoutMs: () => START_TIMEOUT_MS },
+    stopGraceMs: STOP_GRACE_MS,
+
+    refusal: () => undefined,
+    resolve: (_model, image) => ({ files: [], image: { echo: image.echo ?? {} } }),
+
+    launch: ({ image, servedName, command, args, apiKey }) => {
+      const problem = reservedSetting('echo', { env: [], args, command })
+      if (problem) throw new PlatformError('invalid', problem.message, { field: problem.field })
+      const own = [
+        ...[process.execPath, createRequire(import.meta.url).resolve('./echo/echo-main.ts')],
+        ...['--host', PLACEHOLDER.host, '--port', PLACEHOLDER.port, '--alias', servedName],
+        ...scriptFlags(image.echo ?? {}),
+      ]
+      return {
+        command: [...(command.length > 0 ? command : own), ...args],
+        image: undefined,
+        env: {
+          ECHO_API_KEY: apiKey,
+          ...(compileCacheDirectory ? { NODE_COMPILE_CACHE: compileCacheDirectory } : {}),
+        },
+        containerPort: CONTAINER_PORT,
+        shmBytes: 0,
+      }
+    },
+  }
+}
+
+function scriptFlags(script: EchoImage): string[] {
+  return Object.entries(FLAGS).flatMap(([name, flag]) => {
+    const value = script[name as keyof EchoImage]
+    return value === undefined || value === null ? [] : [flag, String(value)]
+  })
+}

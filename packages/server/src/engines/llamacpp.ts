@@ -1,0 +1,170 @@
+/**
+ * llama.cpp: text generation and embeddings from GGUF files, on CPUs and GPUs.
+ *
+ * Two programs answer the same HTTP contract: a real `llama-server` when this machine has one, else the program
+ * embedded in Berth. What only the real one can do is refused by name when the embedded one would have to.
+ */
+import { createRequire } from 'node:module'
+import type { Image, LlamacppImage } from '@berth/contract'
+import { PlatformError } from '../domain/errors.ts'
+import { PLACEHOLDER } from '../domain/launch-plan.ts'
+import { chooseGguf, fileInRepository, ggufsOf } from './choose-gguf.ts'
+import type { Engine, LaunchRequest, ModelFacts } from './engine.ts'
+import type { LlamaServer } from './find-llama-server.ts'
+import { reservedSetting } from './reserved-settings.ts'
+
+/** Slots, and the context of each, when nothing is asked: room for a chat, on a machine of any size. */
+const DEFAULT_SLOTS = 4
+const DEFAULT_CONTEXT_PER_SLOT = 2_048
+/** An embedding is computed in one physical batch, so that bounds the longest text; llama-server's default is 512. */
+const EMBEDDING_BATCH_TOKENS = 2_048
+/** As many as the embedded program takes. */
+const MAX_EMBEDDED_SLOTS = 64
+/** More than any model has: all layers. */
+const ALL_LAYERS = 999
+const CONTAINER_PORT = 8_080
+/** Slow disks and full page caches included; measured starts are a tenth of it. */
+const SLOWEST_LOAD_BYTES_PER_MS = 20_000
+const START_TIMEOUT_MS = 60_000
+/** llama-server keeps a broken-off stream open for 30 s, so it is stopped only when drained, and then not waited for. */
+const STOP_GRACE_MS = 2_000
+
+export type LlamacppOptions = {
+  /** The real program; without it the embedded one runs. */
+  readonly server: LlamaServer | undefined
+  /** Where Node keeps compiled code, so that the second start of the embedded program is faster than the first. */
+  readonly compileCacheDirectory: string | undefined
+}
+
+export function createLlamacpp({ server, compileCacheDirectory }: LlamacppOptions): Engine {
+  return {
+    name: 'llamacpp',
+    variants: ['llamacpp', 'huggingface'],
+    health: {
+      route: '/health',
+      startTimeoutMs: (weightBytes) => START_TIMEOUT_MS + Math.ceil(weightBytes / SLOWEST_LOAD_BYTES_PER_MS),
+    },
+    stopGraceMs: STOP_GRACE_MS,
+
+    refusal: ({ repository, files }) =>
+      ggufsOf(files).length > 0
+        ? undefined
+        : `llama.cpp reads GGUF files, and "${repository}" has none. Many models have a second repository with them, often named like this one with "-GGUF" at the end.`,
+
+    resolve: (model, image) => {
+      const asked = image.llamacpp ?? {}
+      if (!server) refuseWhatOnlyTheServerCan(asked)
+      return resolveSettings(model, asked)
+    },
+
+    launch: (request) => {
+      refuseReservedArgs(request)
+      return {
+        command:
+          request.command.length > 0
+            ? [...request.command, ...request.args]
+            : [
+                ...(server ? [server.path] : [process.execPath, embeddedProgram()]),
+                ...commonFlags(request),
+                ...(server ? serverFlags(settingsIn(request.image)) : []),
+                ...request.args,
+              ],
+        image: settingsIn(request.image).url,
+        env: {
+          LLAMA_API_KEY: request.apiKey,
+          ...(server ? { OMP_WAIT_POLICY: 'passive' } : {}),
+          ...(!server && compileCacheDirectory ? { NODE_COMPILE_CACHE: compileCacheDirectory } : {}),
+        },
+        containerPort: settingsIn(request.image).port ?? CONTAINER_PORT,
+        shmBytes: 0,
+      }
+    },
+  }
+}
+
+function resolveSettings(model: ModelFacts, asked: LlamacppImage) {
+  const gguf = chooseGguf(model, asked)
+  const companion = (setting: 'mmprojModelPath' | 'specModelPath') => {
+    const path = asked[setting]
+    return path ? { [setting]: fileInRepository(model, setting, path) } : {}
+  }
+  const companions: Partial<LlamacppImage> = {
+    ...companion('mmprojModelPath'),
+    ...companion('specModelPath'),
+  }
+  const { embeddings, ...rest } = asked
+  const nParallel = asked.nParallel ?? DEFAULT_SLOTS
+  const settings: LlamacppImage = {
+    ...rest,
+    ...companions,
+    modelPath: gguf.files[0],
+    nParallel,
+    ctxSize: asked.ctxSize ?? nParallel * DEFAULT_CONTEXT_PER_SLOT,
+    mode: asked.mode ?? (embeddings ? 'embeddings' : null),
+  }
+  return {
+    files: [...gguf.files, ...Object.values(companions).filter((path) => typeof path === 'string')],
+    image: { llamacpp: settings } satisfies Image,
+  }
+}
+
+/** Flags that both programs understand. */
+function commonFlags({ image, servedName, resources }: LaunchRequest): string[] {
+  const { modelPath, ctxSize, nParallel, nGpuLayers = -1, mode } = settingsIn(image)
+  // Without a reserved GPU none is touched, whatever the machine has.
+  const gpuLayers = resources.gpus === 0 ? 0 : nGpuLayers === -1 ? ALL_LAYERS : nGpuLayers
+  return [
+    ...['-m', `${PLACEHOLDER.model}/${modelPath}`],
+    ...['--host', PLACEHOLDER.host, '--port', PLACEHOLDER.port],
+    ...['-c', String(ctxSize), '-np', String(nParallel)],
+    // Threads beyond the share of CPU spin against each other: one token can take seconds.
+    ...['-t', String(Math.max(1, Math.floor(resources.cpus)))],
+    ...['--alias', servedName],
+    ...['--n-gpu-layers', String(gpuLayers)],
+    ...(mode === 'embeddings' ? ['--embeddings'] : []),
+  ]
+}
+
+function serverFlags(settings: LlamacppImage): string[] {
+  const { mode, pooling, threadsHttp, mmprojModelPath, specModelPath } = settings
+  const batch = String(EMBEDDING_BATCH_TOKENS)
+  return [
+    ...['--no-webui', '--metrics', '--jinja', '--offline'],
+    ...(mode === 'reranking' ? ['--reranking'] : []),
+    ...(mode ? ['--batch-size', batch, '--ubatch-size', batch] : []),
+    ...(pooling ? ['--pooling', pooling] : []),
+    ...(threadsHttp === undefined ? [] : ['--threads-http', String(threadsHttp)]),
+    ...(mmprojModelPath ? ['--mmproj', `${PLACEHOLDER.model}/${mmprojModelPath}`] : []),
+    ...(specModelPath ? ['--model-draft', `${PLACEHOLDER.model}/${specModelPath}`] : []),
+  ]
+}
+
+function refuseWhatOnlyTheServerCan(asked: LlamacppImage): void {
+  const field = (['pooling', 'mmprojModelPath', 'specModelPath'] as const).find((name) => asked[name])
+  const refused = asked.mode === 'reranking' ? 'mode "reranking"' : field
+  if (!refused) {
+    if ((asked.nParallel ?? 0) <= MAX_EMBEDDED_SLOTS) return
+    throw new PlatformError(
+      'invalid',
+      `nParallel is ${asked.nParallel}: the embedded engine works on at most ${MAX_EMBEDDED_SLOTS} requests at a time. Ask for fewer, or install llama-server.`,
+      { field: 'model.image.llamacpp.nParallel' },
+    )
+  }
+  throw new PlatformError(
+    'invalid',
+    `${refused} needs a real llama-server, and this installation has none: install llama.cpp so that "llama-server" is on PATH, or name it with BERTH_LLAMA_SERVER, and start Berth again.`,
+    { field: `model.image.llamacpp.${field ?? 'mode'}`, reason: 'engine_not_installed' },
+  )
+}
+
+function refuseReservedArgs({ args, command }: LaunchRequest): void {
+  const problem = reservedSetting('llamacpp', { env: [], args, command })
+  if (problem) throw new PlatformError('invalid', problem.message, { field: problem.field })
+}
+
+function settingsIn(image: Image): LlamacppImage {
+  if (!image.llamacpp?.modelPath) throw new Error('llamacpp.launch needs the image that resolve returned')
+  return image.llamacpp
+}
+
+const embeddedProgram = () => createRequire(import.meta.url).resolve('@berth/llama/llama-main')

@@ -1,0 +1,122 @@
+/** Which endpoint a request means, and whether its caller may call it. */
+import { PlatformError } from '../domain/errors.ts'
+import type { RoutedEndpoint } from '../link/messages.ts'
+import { type Caller, mayCall, requireAccess } from './access.ts'
+import { BodyScan, modelInForm } from './body-scan.ts'
+import type { Exchange } from './exchange.ts'
+import * as refusals from './refusals.ts'
+import { keyOf, type Lookup, type RoutingTable } from './routing-table.ts'
+import { type EndpointRooms, readStart } from './serve-endpoint.ts'
+
+const NAMES_IN_A_HINT = 10
+
+export function endpointNamed(
+  table: RoutingTable,
+  namespace: string,
+  name: string,
+  caller: Caller,
+): RoutedEndpoint {
+  const endpoint = table.named(namespace, name)
+  if (!endpoint) throw refusals.isUnknown(`${namespace}/${name}`, nearby(table, name, caller, namespace))
+  requireAccess(endpoint, caller)
+  return endpoint
+}
+
+export function endpointAtHost(table: RoutingTable, label: string, caller: Caller): RoutedEndpoint {
+  return single(table.byHostLabel(label), label, table, caller)
+}
+
+/** By `namespace/name`, or by a name that is the caller's only one. */
+export function endpointOfModel(table: RoutingTable, model: string, caller: Caller): RoutedEndpoint {
+  const slash = model.indexOf('/')
+  if (slash !== -1) return endpointNamed(table, model.slice(0, slash), model.slice(slash + 1), caller)
+  const isOwn = ({ namespace }: RoutedEndpoint) =>
+    caller.kind === 'known' && caller.grant.namespaces.includes(namespace)
+  const own = table.byBareName(model, isOwn)
+  const found = own.kind === 'unknown' ? table.byBareName(model, (it) => mayCall(it, caller)) : own
+  return single(found, model, table, caller)
+}
+
+function single(found: Lookup, wanted: string, table: RoutingTable, caller: Caller): RoutedEndpoint {
+  switch (found.kind) {
+    case 'found':
+      requireAccess(found.endpoint, caller)
+      return found.endpoint
+    case 'ambiguous':
+      throw new PlatformError(
+        'invalid',
+        `"${wanted}" could be ${found.keys.filter((key) => isVisible(table, key, caller)).join(' or ')}: say which.`,
+        { reason: 'ambiguous_endpoint' },
+      )
+    case 'unknown':
+      // Anybody may guess names; only who is known learns which exist.
+      if (caller.kind === 'rejected') throw new PlatformError('unauthenticated', caller.reason)
+      throw refusals.isUnknown(wanted, nearby(table, wanted, caller, undefined))
+    default:
+      return found satisfies never
+  }
+}
+
+function isVisible(table: RoutingTable, key: string, caller: Caller): boolean {
+  const [namespace = '', name = ''] = key.split('/')
+  const endpoint = table.named(namespace, name)
+  return endpoint !== undefined && mayCall(endpoint, caller)
+}
+
+/** What the caller may call: the same name elsewhere, then the same namespace, then the rest. */
+function nearby(table: RoutingTable, name: string, caller: Caller, namespace: string | undefined): string[] {
+  if (caller.kind !== 'known') return []
+  const rank = (endpoint: RoutedEndpoint) =>
+    endpoint.name === name ? 0 : endpoint.namespace === namespace ? 1 : 2
+  return table.endpoints
+    .filter((endpoint) => mayCall(endpoint, caller))
+    .toSorted((a, b) => rank(a) - rank(b) || keyOf(a).localeCompare(keyOf(b)))
+    .slice(0, NAMES_IN_A_HINT)
+    .map(keyOf)
+}
+
+/** Reads as much of the body as it takes to find `model`. */
+export async function modelOf(
+  exchange: Exchange,
+  rooms: Pick<EndpointRooms, 'clock' | 'limits'>,
+): Promise<string> {
+  const { body, request } = exchange
+  const contentType = request.headers['content-type'] ?? ''
+  const isForm = contentType.startsWith('multipart/form-data')
+  const limitBytes = isForm ? rooms.limits.replayBytes : rooms.limits.modelScanBytes
+  const scan = new BodyScan()
+  let scanned = 0
+  const found = () => {
+    if (isForm) return false
+    for (; scanned < body.kept.length; scanned++) scan.feed(body.kept[scanned]!)
+    return scan.model !== undefined || scan.done
+  }
+  await readStart(exchange, rooms, limitBytes, found)
+  found()
+  const model = isForm ? modelInForm(Buffer.concat(body.kept), contentType) : scan.model
+  if (model !== undefined && model !== '') return model
+  throw new PlatformError(
+    'invalid',
+    `The body names no model${body.complete ? '' : ` in its first ${limitBytes} bytes`}: set "model" to "namespace/name" of an endpoint, or call it at /e/{namespace}/{name}/.`,
+    { field: 'model' },
+  )
+}
+
+/** The endpoints that the caller may call, as OpenAI lists models. */
+export function modelList(table: RoutingTable, caller: Caller, id: string | undefined): unknown {
+  if (caller.kind === 'rejected') throw new PlatformError('unauthenticated', caller.reason)
+  if (id !== undefined) return asModel(endpointOfModel(table, decodedName(id), caller))
+  const mine = table.endpoints.filter((endpoint) => mayCall(endpoint, caller))
+  return { object: 'list', data: mine.toSorted((a, b) => keyOf(a).localeCompare(keyOf(b))).map(asModel) }
+}
+
+/** Clients escape the slash of a name when they put it into a path. */
+const decodedName = (id: string) => id.replaceAll(/%2f/gi, '/')
+
+const asModel = (endpoint: RoutedEndpoint) => ({
+  id: keyOf(endpoint),
+  object: 'model',
+  created: 0,
+  owned_by: endpoint.namespace,
+  state: endpoint.state,
+})

@@ -1,0 +1,370 @@
+/**
+ * The gateway: takes every request from outside and finds the one who answers it.
+ *
+ * It decides from memory alone: what the control process said last over the link. It keeps no record, reads no
+ * database and starts nothing; to have a replica started it says `wake` and holds the request meanwhile.
+ */
+import http, { type IncomingMessage, type ServerResponse } from 'node:http'
+import type { AddressInfo, Socket } from 'node:net'
+import type { Duplex } from 'node:stream'
+import { messageOf, PlatformError } from '../domain/errors.ts'
+import type { EndpointId, ReplicaId } from '../domain/replica.ts'
+import type { DownMessage, LinkClient, LinkClientOptions } from '../link/messages.ts'
+import type { Clock } from '../platform/clock.ts'
+import { newRequestId } from '../platform/ids.ts'
+import type { Log } from '../platform/log.ts'
+import { callerOf } from './access.ts'
+import { Demand } from './demand.ts'
+import { toErrorResponse } from './error-response.ts'
+import { ClientLeft, Exchange } from './exchange.ts'
+import { endpointAtHost, endpointNamed, endpointOfModel, modelList, modelOf } from './find-endpoint.ts'
+import { headerRefusal, requestIdIn } from './headers.ts'
+import { HoldLine } from './hold-line.ts'
+import { GATEWAY_LIMITS, type GatewayLimits } from './limits.ts'
+import * as refusals from './refusals.ts'
+import { ReplicaLeases } from './replica-leases.ts'
+import { KeptBytes } from './request-body.ts'
+import { type RequestTarget, requestTarget } from './request-target.ts'
+import { RoutingTable } from './routing-table.ts'
+import { serveControl } from './serve-control.ts'
+import { type EndpointRooms, serveEndpoint } from './serve-endpoint.ts'
+
+export type GatewayOptions = {
+  readonly gatewayId: string
+  readonly host: string
+  /** 0 for any free one. */
+  readonly port: number
+  /** Endpoints are also reached at `{name}-{namespace}.{domain}`. */
+  readonly domain?: string
+  readonly controlSocket: string
+  readonly connectLink: (options: Omit<LinkClientOptions, 'connect'>) => LinkClient
+  readonly clock: Clock
+  readonly log: Log
+  readonly limits?: Partial<GatewayLimits>
+}
+
+export interface Gateway {
+  readonly host: string
+  readonly port: number
+  readonly url: string
+  /** Requests being answered or held. */
+  readonly busy: number
+  /** Takes nothing new, finishes what runs for up to `drainMs`, then breaks off the rest. */
+  close(drainMs: number): Promise<void>
+  /** Resolves when it is closed, whoever asked for it. */
+  readonly closed: Promise<void>
+}
+
+/** @throws the listening error, as Node words it, if the address cannot be had. */
+export async function openGateway(options: GatewayOptions): Promise<Gateway> {
+  const gateway = new RunningGateway(options)
+  await gateway.open()
+  return gateway
+}
+
+class RunningGateway implements Gateway {
+  readonly host: string
+  readonly closed: Promise<void>
+  readonly #options: GatewayOptions
+  readonly #limits: GatewayLimits
+  readonly #clock: Clock
+  readonly #log: Log
+  readonly #startedAt: number
+  readonly #table = new RoutingTable()
+  readonly #kept: KeptBytes
+  readonly #leases: ReplicaLeases
+  readonly #line: HoldLine
+  readonly #demand: Demand
+  readonly #agent: http.Agent
+  readonly #server: http.Server
+  readonly #rooms: EndpointRooms
+  readonly #stopped = new AbortController()
+  readonly #open = new Set<Exchange>()
+  #link: LinkClient | undefined
+  #port = 0
+  #isClosing = false
+  #sayClosed = () => {}
+
+  constructor(options: GatewayOptions) {
+    const { clock, log } = options
+    const limits = { ...GATEWAY_LIMITS, ...options.limits }
+    this.#options = options
+    this.#limits = limits
+    this.#clock = clock
+    this.#log = log
+    this.#startedAt = clock.now()
+    this.host = options.host
+    this.closed = new Promise((resolve) => {
+      this.#sayClosed = resolve
+    })
+    this.#kept = new KeptBytes(limits.keptBodyBytes)
+    this.#leases = new ReplicaLeases(clock, (replicaId) => this.#link?.send({ kind: 'drained', replicaId }))
+    this.#line = new HoldLine({
+      clock,
+      limits,
+      claim: (id) => this.#leases.claim(id),
+      wake: (id, waiting) => this.#link?.send({ kind: 'wake', id, waiting }),
+    })
+    this.#demand = new Demand(this.#leases, this.#line)
+    this.#agent = new http.Agent({
+      keepAlive: true,
+      scheduling: 'lifo',
+      maxFreeSockets: limits.idleReplicaConnections,
+    })
+    this.#rooms = {
+      clock,
+      limits,
+      leases: this.#leases,
+      line: this.#line,
+      agent: this.#agent,
+      find: (id) => this.#table.get(id),
+      suspect: (id, replicaId, reason) => this.#suspect(id, replicaId, reason),
+      closing: () => (this.#isClosing ? refusals.isShuttingDown(limits.retryAfterMs) : undefined),
+      wake: (id) => this.#link?.send({ kind: 'wake', id, waiting: Math.max(1, this.#line.waiting(id)) }),
+    }
+    this.#server = this.#createServer()
+  }
+
+  get port(): number {
+    return this.#port
+  }
+
+  get url(): string {
+    return `http://${this.host.includes(':') ? `[${this.host}]` : this.host}:${this.#port}`
+  }
+
+  get busy(): number {
+    return this.#open.size
+  }
+
+  async open(): Promise<void> {
+    const { host, port, gatewayId, connectLink } = this.#options
+    await new Promise<void>((resolve, reject) => {
+      this.#server.once('error', reject)
+      this.#server.listen({ host, port }, () => {
+        this.#server.off('error', reject)
+        resolve()
+      })
+    })
+    this.#port = (this.#server.address() as AddressInfo).port
+    this.#link = connectLink({
+      hello: () => ({
+        kind: 'hello',
+        gatewayId,
+        pid: process.pid,
+        startedAt: this.#startedAt,
+        url: this.url,
+      }),
+      onMessage: (message) => this.#take(message),
+      onConnect: () => this.#log.info('connected to the control process'),
+      onDisconnect: () => this.#log.warn('lost the control process; serving from memory'),
+    })
+    void this.#reportDemand()
+  }
+
+  async close(drainMs: number): Promise<void> {
+    if (this.#isClosing) return this.closed
+    this.#isClosing = true
+    this.#log.info('gateway stops', { drainMs, busy: this.busy })
+    const emptied = new Promise<void>((resolve) => this.#server.close(() => resolve()))
+    this.#line.refuseEverybody(refusals.isShuttingDown(this.#limits.retryAfterMs))
+    this.#server.closeIdleConnections()
+    await Promise.race([emptied, this.#clock.sleep(drainMs, this.#stopped.signal)])
+    this.#server.closeAllConnections()
+    await emptied
+    this.#sendDemand()
+    this.#stopped.abort()
+    this.#agent.destroy()
+    await this.#link?.close()
+    this.#sayClosed()
+  }
+
+  #take(message: DownMessage): void {
+    if (message.kind === 'shutdown') {
+      void this.close(message.drainMs)
+      return
+    }
+    for (const id of this.#table.apply(message)) this.#endpointChanged(id)
+    if (message.kind === 'snapshot') this.#demand.repeatEverything()
+  }
+
+  #endpointChanged(id: EndpointId): void {
+    const endpoint = this.#table.get(id)
+    this.#leases.list(id, endpoint?.replicas ?? [])
+    if (!endpoint) {
+      this.#line.refuseAll(
+        id,
+        new PlatformError('not_found', 'The endpoint was deleted while the request waited.'),
+      )
+      this.#demand.forget(id)
+    } else if (endpoint.state === 'paused') {
+      this.#line.refuseAll(id, refusals.isPaused(endpoint))
+    } else {
+      this.#line.handOut(id)
+      if (endpoint.state === 'failed') this.#line.refuseAll(id, refusals.hasFailed(endpoint))
+    }
+  }
+
+  #suspect(id: EndpointId, replicaId: ReplicaId, reason: string): void {
+    if (!this.#leases.rest(replicaId, this.#limits.restMs)) return
+    this.#log.warn('replica broke a connection', { replica: replicaId, reason })
+    this.#link?.send({ kind: 'suspect', id, replicaId, reason })
+    this.#clock.sleep(this.#limits.restMs, this.#stopped.signal).then(
+      () => this.#line.handOut(id),
+      () => {},
+    )
+  }
+
+  async #reportDemand(): Promise<void> {
+    while (!this.#stopped.signal.aborted) {
+      this.#sendDemand()
+      await this.#clock.sleep(this.#limits.demandEveryMs, this.#stopped.signal).catch(() => {})
+    }
+  }
+
+  #sendDemand(): void {
+    if (!this.#link?.connected) return
+    const endpoints = this.#demand.collect()
+    if (endpoints.length > 0) this.#link.send({ kind: 'demand', endpoints })
+  }
+
+  #createServer(): http.Server {
+    const { limits } = this.#rooms
+    const server = http.createServer({
+      maxHeaderSize: limits.headerBytes,
+      headersTimeout: limits.headersTimeoutMs,
+      requestTimeout: limits.requestTimeoutMs,
+      keepAliveTimeout: limits.keepAliveMs,
+      noDelay: true,
+    })
+    server.maxConnections = limits.connections
+    server.on('request', (request, response) => void this.#answer(request, response, false))
+    server.on('checkContinue', (request, response) => void this.#answer(request, response, true))
+    server.on('checkExpectation', (request, response) => {
+      const exchange = this.#exchange(request, response, false)
+      exchange.fail(new PlatformError('invalid', 'The only expectation that can be met is "100-continue".'))
+    })
+    server.on('clientError', refuseMalformed)
+    return server
+  }
+
+  #exchange(request: IncomingMessage, response: ServerResponse, expectsContinue: boolean): Exchange {
+    const exchange = new Exchange(request, response, {
+      id: requestIdIn(request.headers) ?? newRequestId(),
+      expectsContinue,
+      budget: this.#kept,
+      clock: this.#clock,
+      limits: this.#limits,
+    })
+    this.#open.add(exchange)
+    response.on('close', () => this.#open.delete(exchange))
+    return exchange
+  }
+
+  async #answer(request: IncomingMessage, response: ServerResponse, expectsContinue: boolean): Promise<void> {
+    const exchange = this.#exchange(request, response, expectsContinue)
+    if (this.#isClosing) response.shouldKeepAlive = false
+    try {
+      await this.#route(exchange)
+    } catch (error) {
+      if (error instanceof ClientLeft) return
+      if (!(error instanceof PlatformError)) {
+        this.#log.error('request failed for no known reason', {
+          requestId: exchange.id,
+          error: error instanceof Error ? error.stack : messageOf(error),
+        })
+      }
+      exchange.fail(error)
+    }
+  }
+
+  async #route(exchange: Exchange): Promise<void> {
+    const { request } = exchange
+    const { method = 'GET', url = '/', headers } = request
+    const refusal = headerRefusal(request)
+    if (refusal) throw new PlatformError('invalid', refusal)
+    const target = requestTarget(method, url, headers.host ?? '', this.#options.domain)
+
+    switch (target.kind) {
+      case 'livez':
+        return exchange.sendJson(200, { status: 'alive' })
+      case 'readyz':
+        return this.#sayWhetherReady(exchange)
+      case 'control':
+        return serveControl(exchange, { ...this.#rooms, controlSocket: this.#options.controlSocket })
+      case 'refused':
+        throw new PlatformError('invalid', target.reason)
+      default:
+        return this.#serve(exchange, target)
+    }
+  }
+
+  async #serve(
+    exchange: Exchange,
+    target: Extract<RequestTarget, { kind: 'endpoint' | 'host' | 'model' | 'models' }>,
+  ): Promise<void> {
+    const table = this.#table
+    if (!table.hasSnapshot) throw refusals.hasNoSnapshot(this.#limits.retryAfterMs)
+    const caller = callerOf(exchange.request.headers, (hash) => table.grant(hash), this.#clock.now())
+    switch (target.kind) {
+      case 'models':
+        return exchange.sendJson(200, modelList(table, caller, target.id))
+      case 'endpoint': {
+        const endpoint = endpointNamed(table, target.namespace, target.name, caller)
+        return this.#visit({ exchange, endpoint, path: target.path, sharesOrigin: true })
+      }
+      case 'host': {
+        const endpoint = endpointAtHost(table, target.label, caller)
+        return this.#visit({ exchange, endpoint, path: target.path, sharesOrigin: false })
+      }
+      case 'model': {
+        // Nobody gets megabytes read for a token that is worth nothing.
+        if (caller.kind === 'rejected') throw new PlatformError('unauthenticated', caller.reason)
+        const endpoint = endpointOfModel(table, await modelOf(exchange, this.#rooms), caller)
+        return this.#visit({ exchange, endpoint, path: target.path, sharesOrigin: true })
+      }
+      default:
+        target satisfies never
+    }
+  }
+
+  async #visit(visit: Parameters<typeof serveEndpoint>[0]): Promise<void> {
+    const { id } = visit.endpoint
+    this.#demand.arrived(id, this.#clock.now())
+    try {
+      await serveEndpoint(visit, this.#rooms)
+    } finally {
+      if (this.#table.get(id)) this.#demand.ended(id, this.#clock.now())
+    }
+  }
+
+  #sayWhetherReady(exchange: Exchange): void {
+    const control = this.#link?.connected ? 'connected' : 'disconnected'
+    if (this.#isClosing) throw refusals.isShuttingDown(this.#limits.retryAfterMs)
+    if (!this.#table.hasSnapshot) throw refusals.hasNoSnapshot(this.#limits.retryAfterMs)
+    exchange.sendJson(200, { status: 'ready', control, endpoints: this.#table.endpoints.length })
+  }
+}
+
+/** What cannot be read as HTTP never becomes a request, so it is answered on the bare connection. */
+function refuseMalformed(error: NodeJS.ErrnoException, socket: Duplex): void {
+  if (!socket.writable || error.code === 'ECONNRESET' || (socket as Socket).bytesWritten > 0) {
+    socket.destroy()
+    return
+  }
+  const requestId = newRequestId()
+  const [status, message] =
+    error.code === 'HPE_HEADER_OVERFLOW'
+      ? [
+          '431 Request Header Fields Too Large',
+          `The headers are larger than ${GATEWAY_LIMITS.headerBytes} bytes.`,
+        ]
+      : error.code === 'ERR_HTTP_REQUEST_TIMEOUT'
+        ? ['408 Request Timeout', 'The request did not arrive in time.']
+        : ['400 Bad Request', `This is not a valid HTTP/1.1 request: ${error.message}.`]
+  const text = JSON.stringify(toErrorResponse(new PlatformError('invalid', message), requestId).body)
+  socket.end(
+    `HTTP/1.1 ${status}\r\ncontent-type: application/json; charset=utf-8\r\ncontent-length: ${Buffer.byteLength(text)}\r\n` +
+      `x-request-id: ${requestId}\r\nconnection: close\r\n\r\n${text}`,
+  )
+}

@@ -1,0 +1,50 @@
+/** Every limit of the gateway, in one place. */
+
+export const GATEWAY_LIMITS = {
+  /** Client connections; more are closed at once. */
+  connections: 8_192,
+  /** Request line and headers together. */
+  headerBytes: 32 * 1024,
+  headersTimeoutMs: 30_000,
+  /** A whole request, body included; generous because uploads and held requests take long. */
+  requestTimeoutMs: 2 * 3_600_000,
+  keepAliveMs: 65_000,
+  /** A body up to here is kept until the response begins, so that it can be sent again. */
+  replayBytes: 64 * 1024,
+  /** How far into a JSON body `model` is looked for; clients may put it after long messages. */
+  modelScanBytes: 8 * 1024 * 1024,
+  /** All kept bodies of the process together. */
+  keptBodyBytes: 256 * 1024 * 1024,
+  /** The part of a body that is read before a request is sent on must arrive within this. */
+  bodyStartTimeoutMs: 60_000,
+  /** A refused request's unread body is thrown away for this long, so that the client reads the refusal. */
+  lingerMs: 1_000,
+
+  /** Requests waiting for one endpoint. */
+  heldRequests: 1_000,
+  holdMs: 120_000,
+  /** The longest hold that X-Scale-Up-Timeout may ask for. */
+  longestHoldMs: 3_600_000,
+  firstWakeAgainMs: 250,
+  longestWakeAgainMs: 2_000,
+  /** A held stream is answered with comments from here on. */
+  firstCommentMs: 1_000,
+  commentEveryMs: 5_000,
+  /** What a client is told to wait before it tries again. */
+  retryAfterMs: 2_000,
+
+  connectTimeoutMs: 5_000,
+  /** A replica may be silent for this long, before its first byte too. */
+  replicaSilenceMs: 15 * 60_000,
+  /** Connections to a replica that broke before the first byte; a request that kills engines stops here. */
+  brokenAttempts: 3,
+  /** A replica that refused a connection gets nothing for this long. */
+  restMs: 500,
+  idleReplicaConnections: 256,
+  /** An error of a replica that is passed on inside an open stream. */
+  replicaErrorBytes: 64 * 1024,
+
+  demandEveryMs: 250,
+}
+
+export type GatewayLimits = Readonly<typeof GATEWAY_LIMITS>

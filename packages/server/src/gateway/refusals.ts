@@ -1,0 +1,83 @@
+/** What a caller of an endpoint is told when the answer is no, or not yet. */
+import { PlatformError } from '../domain/errors.ts'
+import type { RoutedEndpoint } from '../link/messages.ts'
+
+type Named = Pick<RoutedEndpoint, 'namespace' | 'name'>
+
+const quoted = ({ namespace, name }: Named) => `"${namespace}/${name}"`
+
+export const isPaused = (endpoint: Named) =>
+  new PlatformError('paused', `Endpoint ${quoted(endpoint)} is paused. Resume it to use it again.`)
+
+export const hasFailed = (endpoint: RoutedEndpoint) =>
+  new PlatformError(
+    'endpoint_failed',
+    `Endpoint ${quoted(endpoint)} could not start: ${endpoint.failure ?? endpoint.message}`,
+  )
+
+export function isWaking(endpoint: RoutedEndpoint, waitedMs: number, retryAfterMs: number): PlatformError {
+  const waited =
+    waitedMs === 0
+      ? `Endpoint ${quoted(endpoint)} has no ready replica now`
+      : `Endpoint ${quoted(endpoint)} had no ready replica within ${waitedMs / 1_000} s`
+  return new PlatformError(
+    'waking',
+    `${waited}. ${endpoint.message} Try again, or wait longer with the X-Scale-Up-Timeout header (in seconds).`,
+    {
+      retryAfterMs: endpoint.etaMs ?? retryAfterMs,
+      ...(endpoint.etaMs === null ? {} : { etaMs: endpoint.etaMs }),
+    },
+  )
+}
+
+export const lineIsFull = (endpoint: Named, limit: number, retryAfterMs: number) =>
+  new PlatformError(
+    'overloaded',
+    `${limit} requests already wait for endpoint ${quoted(endpoint)}, which is the limit. Try again later.`,
+    { retryAfterMs },
+  )
+
+export const memoryIsFull = (retryAfterMs: number) =>
+  new PlatformError(
+    'overloaded',
+    'The gateway keeps as many request bodies as it may at the moment. Try again later.',
+    { retryAfterMs },
+  )
+
+export const wasDeleted = (endpoint: Named) =>
+  new PlatformError('not_found', `Endpoint ${quoted(endpoint)} was deleted while the request waited.`)
+
+export const replicaBroke = (endpoint: Named, reason: string, retryAfterMs: number) =>
+  new PlatformError(
+    'bad_gateway',
+    `The replica of endpoint ${quoted(endpoint)} broke off before it answered: ${reason}.`,
+    { retryAfterMs },
+  )
+
+export const replicaWasSilent = (endpoint: Named, silenceMs: number) =>
+  new PlatformError(
+    'timeout',
+    `The replica of endpoint ${quoted(endpoint)} sent nothing for ${silenceMs / 1_000} s, so the request was given up.`,
+  )
+
+/** @param nearby names that the caller may see, most useful first. */
+export function isUnknown(wanted: string, nearby: readonly string[]): PlatformError {
+  const hint =
+    nearby.length === 0
+      ? 'Check the namespace and the name.'
+      : `There ${nearby.length === 1 ? 'is' : 'are'}: ${nearby.join(', ')}.`
+  return new PlatformError('not_found', `There is no endpoint "${wanted}" here. ${hint}`)
+}
+
+export const isShuttingDown = (retryAfterMs: number) =>
+  new PlatformError('unavailable', 'This gateway is shutting down. Try again.', {
+    reason: 'gateway_shutdown',
+    retryAfterMs,
+  })
+
+export const hasNoSnapshot = (retryAfterMs: number) =>
+  new PlatformError(
+    'unavailable',
+    'The gateway has not heard from the control process yet, so it knows no endpoint. Try again in a moment.',
+    { reason: 'no_snapshot', retryAfterMs },
+  )

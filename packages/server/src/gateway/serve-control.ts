@@ -1,0 +1,54 @@
+/** Everything that is not for an endpoint goes to the control process, on its Unix socket. */
+import { PlatformError } from '../domain/errors.ts'
+import type { Clock } from '../platform/clock.ts'
+import type { Exchange } from './exchange.ts'
+import { toControl } from './headers.ts'
+import type { GatewayLimits } from './limits.ts'
+import { relay } from './relay.ts'
+
+type ControlRooms = {
+  readonly clock: Clock
+  readonly limits: GatewayLimits
+  readonly controlSocket: string
+}
+
+/** @throws PlatformError `unavailable` while it is down. */
+export async function serveControl(
+  exchange: Exchange,
+  { clock, limits, controlSocket }: ControlRooms,
+): Promise<void> {
+  const { request } = exchange
+  const end = await relay(exchange, {
+    to: { socketPath: controlSocket },
+    path: request.url ?? '/',
+    headers: toControl(request, request.socket.remoteAddress ?? 'unknown', exchange.id),
+    // Changes are not to be sent twice, so no connection is used that may be about to close.
+    agent: false,
+    answerHeaders: [],
+    sandboxed: false,
+    clock,
+    limits,
+  })
+  switch (end.kind) {
+    case 'answered':
+    case 'client-left':
+      return
+    case 'unreachable':
+      throw new PlatformError(
+        'unavailable',
+        'The control process does not run at the moment. Endpoints keep answering; to change them or to use the console, start it with "berth serve".',
+        { reason: 'control_down', retryAfterMs: limits.retryAfterMs },
+      )
+    case 'broke':
+    case 'broke-off':
+      throw new PlatformError(
+        'bad_gateway',
+        `The control process broke off before it answered: ${end.reason}. What was asked for may have been done.`,
+        { reason: 'control_broke_off', retryAfterMs: limits.retryAfterMs },
+      )
+    case 'silent':
+      throw new PlatformError('timeout', 'The control process did not answer in time.')
+    default:
+      end satisfies never
+  }
+}

@@ -1,0 +1,143 @@
+/**
+ * Access: tokens, who they belong to, and what the gateways are told of them.
+ *
+ * A token's text exists in the answer to its creation and nowhere else: everything here knows its SHA-256.
+ */
+import { createHash } from 'node:crypto'
+import type { Actor, TokenRole } from '@berth/contract'
+import { PlatformError } from '../domain/errors.ts'
+import type { TokenGrant } from '../link/messages.ts'
+import type { Clock } from '../platform/clock.ts'
+import { newTokenId, newTokenText } from '../platform/ids.ts'
+import type { Store, TokenRecord } from '../store/store.ts'
+
+export type AccessRooms = {
+  readonly clock: Clock
+  readonly store: Store
+  /** Tells the gateways. */
+  granted(grant: TokenGrant): void
+  revoked(hash: string): void
+}
+
+export type Identity = {
+  readonly user: string
+  readonly actor: Actor
+  readonly role: TokenRole
+  readonly tokenId: string
+  readonly tokenName: string
+  readonly tokenCreatedAt: number
+  readonly namespaces: readonly string[]
+}
+
+const SHOWN_CHARACTERS = 10
+
+export const hashOf = (token: string): string => createHash('sha256').update(token).digest('hex')
+
+export function recordOf(
+  text: string,
+  wish: {
+    readonly name: string
+    readonly role: TokenRole
+    readonly user: string
+    readonly expiresAt: number | null
+  },
+  now: number,
+): TokenRecord {
+  return {
+    id: newTokenId(),
+    hash: hashOf(text),
+    prefix: text.slice(0, SHOWN_CHARACTERS),
+    createdAt: now,
+    ...wish,
+  }
+}
+
+export class Access {
+  readonly #rooms: AccessRooms
+
+  constructor(rooms: AccessRooms) {
+    this.#rooms = rooms
+  }
+
+  async authenticate(text: string): Promise<Identity | undefined> {
+    const token = await this.#rooms.store.tokens.findByHash(hashOf(text))
+    if (!token || isExpired(token, this.#rooms.clock.now())) return undefined
+    return {
+      user: token.user,
+      actor: { id: token.user, name: token.user },
+      role: token.role,
+      tokenId: token.id,
+      tokenName: token.name,
+      tokenCreatedAt: token.createdAt,
+      namespaces: namespacesOf(token.user),
+    }
+  }
+
+  async createToken(
+    wish: { readonly name: string; readonly role: TokenRole; readonly expiresAt: number | null },
+    user: string,
+  ): Promise<{ readonly token: TokenRecord; readonly text: string }> {
+    const now = this.#rooms.clock.now()
+    if (wish.expiresAt !== null && wish.expiresAt <= now) {
+      const expiresAt = new Date(wish.expiresAt).toISOString()
+      throw new PlatformError(
+        'invalid',
+        `expiresAt is ${expiresAt}: it must be in the future, or null for never.`,
+        {
+          field: 'expiresAt',
+        },
+      )
+    }
+    const text = newTokenText()
+    const token = recordOf(text, { ...wish, user }, now)
+    await this.#rooms.store.transaction(async (store) => {
+      await store.tokens.create(token)
+      await store.events.append(tokenEvent('token.created', token, user, now))
+    })
+    this.#rooms.granted(grantOf(token))
+    return { token, text }
+  }
+
+  async revokeToken(id: string, user: string): Promise<void> {
+    const token = (await this.#rooms.store.tokens.list(user)).find((mine) => mine.id === id)
+    if (!token)
+      throw new PlatformError(
+        'not_found',
+        `You have no token with the id "${id}". List them with: berth token list`,
+      )
+    await this.#rooms.store.transaction(async (store) => {
+      await store.tokens.revoke(id)
+      await store.events.append(tokenEvent('token.revoked', token, user, this.#rooms.clock.now()))
+    })
+    this.#rooms.revoked(token.hash)
+  }
+
+  async grants(): Promise<readonly TokenGrant[]> {
+    const now = this.#rooms.clock.now()
+    const tokens = await this.#rooms.store.tokens.list()
+    return tokens.filter((token) => !isExpired(token, now)).map(grantOf)
+  }
+}
+
+function grantOf(token: TokenRecord): TokenGrant {
+  const { hash, id: tokenId, user, role, expiresAt } = token
+  return { hash, tokenId, user, role, namespaces: namespacesOf(user), expiresAt }
+}
+
+/** Everybody's own namespace has the user's name. */
+const namespacesOf = (user: string): readonly string[] => [user]
+
+const isExpired = (token: TokenRecord, now: number): boolean =>
+  token.expiresAt !== null && token.expiresAt <= now
+
+function tokenEvent(kind: string, token: TokenRecord, user: string, at: number) {
+  const verb = kind === 'token.created' ? 'Created' : 'Revoked'
+  return {
+    at,
+    actor: { id: user, name: user },
+    kind,
+    endpoint: null,
+    message: `${verb} token "${token.name}" (${token.prefix}…).`,
+    details: { tokenId: token.id, role: token.role },
+  }
+}

@@ -1,0 +1,90 @@
+/** Everything a look reads: what is wanted from the store, what is there from the runtime. */
+import {
+  type EndpointRecord,
+  endpointKey,
+  type Revision,
+  type ScaleTarget,
+  wantedReplicas,
+} from '../domain/endpoint.ts'
+import { PlatformError } from '../domain/errors.ts'
+import type { EndpointId, Replica } from '../domain/replica.ts'
+import type { RunningReplica } from '../runtime/driver.ts'
+import type { EndpointMemory } from './endpoint-memory.ts'
+import type { LookTools } from './look-tools.ts'
+import { observe } from './observe.ts'
+
+export type Facts = {
+  readonly endpoint: EndpointRecord
+  readonly target: ScaleTarget | undefined
+  /** Whose replicas the newest accepted change runs. */
+  readonly newest: Revision
+  /** Whose replicas are wanted now: the newest, or the last good one when the newest does not come up. */
+  readonly aim: Revision
+  readonly fallback: number | undefined
+  readonly wanted: number
+  readonly running: readonly RunningReplica[]
+  readonly replicas: readonly Replica[]
+}
+
+export async function readFacts(
+  id: EndpointId,
+  memory: EndpointMemory,
+  tools: LookTools,
+): Promise<Facts | undefined> {
+  const { store } = tools.rooms
+  const endpoint = await store.endpoints.get(id)
+  if (!endpoint) return undefined
+  const accepted = await store.revisions.get(id, endpoint.generation)
+  const newest =
+    accepted && (accepted.runs === accepted.number ? accepted : await store.revisions.get(id, accepted.runs))
+  if (!newest)
+    throw new PlatformError(
+      'internal',
+      `Endpoint ${endpointKey(endpoint)} has lost revision ${endpoint.generation}.`,
+    )
+
+  const fallback = await fallbackFor(newest, memory, tools)
+  const target = await store.scaleTargets.get(id)
+  const running = (await tools.rooms.driver.list()).filter((replica) => replica.endpointId === id)
+  return {
+    endpoint,
+    target,
+    newest,
+    aim: fallback ?? newest,
+    fallback: fallback?.number,
+    wanted: wantedReplicas(endpoint, target),
+    running,
+    replicas: running.map((replica) => look(replica, memory, tools)),
+  }
+}
+
+/** The last revision that was ready, when the newest has failed for good. */
+async function fallbackFor(
+  newest: Revision,
+  memory: EndpointMemory,
+  tools: LookTools,
+): Promise<Revision | undefined> {
+  const last = memory.lastReadyRevision
+  if (!memory.failures.get(newest.number)?.final || last === undefined || last >= newest.number)
+    return undefined
+  return tools.rooms.store.revisions.get(newest.endpointId, last)
+}
+
+function look(
+  running: RunningReplica,
+  memory: EndpointMemory,
+  { prober, drains, rooms }: LookTools,
+): Replica {
+  return observe({
+    running,
+    probe: prober.probe(running.id),
+    drainingSince: memory.drainingSince.get(running.id),
+    drained: drains.isDrained(running.id, rooms.gateways()),
+  })
+}
+
+/** Revisions whose files and failures still matter. */
+export function revisionsToKeep(facts: Facts): Set<number> {
+  const wanted = facts.wanted > 0 ? [facts.aim.number] : []
+  return new Set([facts.newest.number, ...wanted, ...facts.running.map((replica) => replica.revision)])
+}

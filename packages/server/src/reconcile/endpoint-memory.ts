@@ -1,0 +1,48 @@
+/**
+ * What the reconciler remembers of one endpoint between two looks.
+ *
+ * Little, and all of it can be lost: drains begin again, failures and the revision that last was ready are read
+ * back from the last report.
+ */
+import type { StatusRecord } from '../domain/endpoint-status.ts'
+import type { Replica, ReplicaId } from '../domain/replica.ts'
+import { afterFailure, type StartFailures } from '../domain/start-failures.ts'
+
+export class EndpointMemory {
+  readonly drainingSince = new Map<ReplicaId, number>()
+  readonly readySince = new Map<ReplicaId, number>()
+  /** By revision. */
+  readonly failures = new Map<number, StartFailures>()
+  lastReadyRevision: number | undefined
+  /** How long the last start took until ready. */
+  lastStartMs: number | undefined
+  lastReport: StatusRecord | undefined
+  lastReplicas: readonly Replica[] = []
+  lastUsedAt: number | undefined
+
+  constructor(lastReport: StatusRecord | undefined) {
+    this.lastReport = lastReport
+    for (const failures of lastReport?.failures ?? []) this.failures.set(failures.revision, failures)
+    this.lastReadyRevision = lastReport?.lastReadyRevision ?? undefined
+    this.lastUsedAt = lastReport?.lastUsedAt ?? undefined
+  }
+
+  fail(
+    revision: number,
+    reason: string,
+    { hopeless, now }: { readonly hopeless: boolean; readonly now: number },
+  ): void {
+    this.failures.set(
+      revision,
+      afterFailure(this.failures.get(revision), { revision, reason, hopeless }, now),
+    )
+  }
+
+  /** Forgets what concerns replicas that are gone and revisions that nobody wants. */
+  keepOnly(replicas: ReadonlySet<ReplicaId>, revisions: ReadonlySet<number>): void {
+    for (const map of [this.drainingSince, this.readySince]) {
+      for (const id of map.keys()) if (!replicas.has(id)) map.delete(id)
+    }
+    for (const revision of this.failures.keys()) if (!revisions.has(revision)) this.failures.delete(revision)
+  }
+}

@@ -1,0 +1,90 @@
+/** What a look reports: the route to the gateways, the status to the store, both only when they are new. */
+import type { Progress } from '@berth/contract'
+import { deriveStatus, type StatusRecord } from '../domain/endpoint-status.ts'
+import type { Replica } from '../domain/replica.ts'
+import type { RoutedEndpoint } from '../link/messages.ts'
+import { type Facts, revisionsToKeep } from './endpoint-facts.ts'
+import type { EndpointMemory } from './endpoint-memory.ts'
+import type { LookTools } from './look-tools.ts'
+import type { ReconcileRooms } from './rooms.ts'
+
+/** What acting found out, for the report. */
+export type Findings = { shortage?: string; progress?: Progress }
+
+export async function report(
+  facts: Facts,
+  memory: EndpointMemory,
+  { rooms }: LookTools,
+  findings: Findings,
+  { store }: { readonly store: boolean },
+): Promise<void> {
+  const derived = deriveStatus({
+    paused: facts.endpoint.paused,
+    wanted: facts.wanted,
+    revision: facts.newest.number,
+    fallback: facts.fallback,
+    replicas: facts.replicas,
+    failure: memory.failures.get(facts.newest.number),
+    shortage: findings.shortage,
+    progress: findings.progress ?? startProgress(facts.replicas),
+  })
+  memory.keepOnly(new Set(facts.replicas.map((replica) => replica.id)), revisionsToKeep(facts))
+  const record: StatusRecord = {
+    endpointId: facts.endpoint.id,
+    ...derived,
+    targetReplica: facts.wanted,
+    observedGeneration: facts.endpoint.generation,
+    lastUsedAt: memory.lastUsedAt ?? null,
+    failures: [...memory.failures.values()],
+    lastReadyRevision: memory.lastReadyRevision ?? null,
+    at: rooms.clock.now(),
+  }
+  rooms.publish(routeOf(facts, memory, record, rooms))
+  memory.lastReplicas = facts.replicas
+  rooms.looked(facts.endpoint, record, facts.replicas)
+  if (!store || sameReport(memory.lastReport, record)) return
+  memory.lastReport = record
+  await rooms.store.statuses.set(record)
+  rooms.reported(facts.endpoint.id)
+}
+
+function sameReport(before: StatusRecord | undefined, after: StatusRecord): boolean {
+  return before !== undefined && JSON.stringify({ ...before, at: 0 }) === JSON.stringify({ ...after, at: 0 })
+}
+
+function startProgress(replicas: readonly Replica[]): Progress | undefined {
+  return replicas.some((replica) => replica.phase === 'starting') ? { phase: 'starting' } : undefined
+}
+
+function routeOf(
+  facts: Facts,
+  memory: EndpointMemory,
+  status: StatusRecord,
+  rooms: ReconcileRooms,
+): RoutedEndpoint {
+  const { spec, id, namespace } = facts.endpoint
+  const phases = new Map(facts.replicas.map((replica) => [replica.id, replica.phase]))
+  return {
+    id,
+    namespace,
+    name: spec.name,
+    access: spec.type,
+    state: status.state,
+    message: status.message,
+    failure: status.errorMessage,
+    etaMs: status.state === 'running' ? null : (status.progress?.etaMs ?? memory.lastStartMs ?? null),
+    replicas: facts.running.flatMap((replica) => {
+      const draining = memory.drainingSince.has(replica.id)
+      if (replica.state !== 'running' || !(draining || phases.get(replica.id) === 'ready')) return []
+      const apiKey = rooms.replicaKey(replica.id)
+      return [
+        {
+          id: replica.id,
+          ...replica.address,
+          apiKey,
+          state: draining ? ('draining' as const) : ('ready' as const),
+        },
+      ]
+    }),
+  }
+}

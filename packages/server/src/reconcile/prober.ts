@@ -1,0 +1,161 @@
+/**
+ * The prober: asks each replica's health route whether it is ready, and later whether it still is.
+ *
+ * It only knows; what follows from it is decided elsewhere. Near the start it asks every few milliseconds, because
+ * somebody may be waiting for the first answer; later every few seconds.
+ *
+ *     unknown ──200──▶ ready ──misses in a row──▶ unhealthy
+ *        └──answers anything else──▶ loading ──200──▶ ready
+ */
+import http from 'node:http'
+import type { ReplicaAddress, ReplicaId } from '../domain/replica.ts'
+import type { Clock } from '../platform/clock.ts'
+
+export type ProbeState = 'unknown' | 'loading' | 'ready' | 'unhealthy'
+export type Probe = {
+  readonly state: ProbeState
+  /** When it entered this state. */
+  readonly since: number
+  /** When the prober first heard of the replica. */
+  readonly trackedSince: number
+}
+
+export type ProbeTarget = {
+  readonly id: ReplicaId
+  readonly address: ReplicaAddress
+  readonly route: string
+  readonly apiKey: string
+}
+
+const START_TIMEOUT_MS = 2_000
+const READY_TIMEOUT_MS = 10_000
+const READY_INTERVAL_MS = 5_000
+/** A ready replica that misses so many probes in a row is broken: about 45 s without a sign of life. */
+const MISSES_ALLOWED = 3
+
+/** Every 5 ms for the first seconds of a start, ever slower for one that takes minutes. */
+function startIntervalMs(ageMs: number): number {
+  return ageMs < 5_000 ? 5 : Math.min(500, ageMs / 100)
+}
+
+type Tracked = {
+  target: ProbeTarget
+  probe: Probe
+  misses: number
+  readonly stop: AbortController
+  nap: AbortController
+  readonly firstAnswer: PromiseWithResolvers<void>
+}
+
+export class Prober {
+  readonly #clock: Clock
+  readonly #onChange: (id: ReplicaId) => void
+  readonly #tracked = new Map<ReplicaId, Tracked>()
+
+  constructor(clock: Clock, onChange: (id: ReplicaId) => void) {
+    this.#clock = clock
+    this.#onChange = onChange
+  }
+
+  /** Begins to ask, unless it does already. */
+  track(target: ProbeTarget): void {
+    if (this.#tracked.has(target.id)) return
+    const now = this.#clock.now()
+    const tracked: Tracked = {
+      target,
+      probe: { state: 'unknown', since: now, trackedSince: now },
+      misses: 0,
+      stop: new AbortController(),
+      nap: new AbortController(),
+      firstAnswer: Promise.withResolvers(),
+    }
+    this.#tracked.set(target.id, tracked)
+    void this.#ask(tracked)
+  }
+
+  untrack(id: ReplicaId): void {
+    const tracked = this.#tracked.get(id)
+    tracked?.stop.abort()
+    tracked?.nap.abort()
+    tracked?.firstAnswer.resolve()
+    this.#tracked.delete(id)
+  }
+
+  probe(id: ReplicaId): Probe | undefined {
+    return this.#tracked.get(id)?.probe
+  }
+
+  /** Asks now instead of at the next turn. */
+  hurry(id: ReplicaId): void {
+    this.#tracked.get(id)?.nap.abort()
+  }
+
+  /** Resolves when the replica answered or refused once. */
+  async firstAnswer(id: ReplicaId): Promise<void> {
+    await this.#tracked.get(id)?.firstAnswer.promise
+  }
+
+  close(): void {
+    for (const id of [...this.#tracked.keys()]) this.untrack(id)
+  }
+
+  async #ask(tracked: Tracked): Promise<void> {
+    while (!tracked.stop.signal.aborted) {
+      const ready = tracked.probe.state === 'ready'
+      const answer = await askOnce(
+        tracked.target,
+        ready ? READY_TIMEOUT_MS : START_TIMEOUT_MS,
+        tracked.stop.signal,
+      )
+      if (tracked.stop.signal.aborted) return
+      this.#learn(tracked, answer)
+      tracked.firstAnswer.resolve()
+      tracked.nap = new AbortController()
+      const age = this.#clock.now() - tracked.probe.trackedSince
+      const pause = tracked.probe.state === 'ready' ? READY_INTERVAL_MS : startIntervalMs(age)
+      await this.#clock.sleep(pause, tracked.nap.signal).catch(() => {})
+    }
+  }
+
+  #learn(tracked: Tracked, answer: Answer): void {
+    const before = tracked.probe.state
+    tracked.misses = answer === 'ready' ? 0 : tracked.misses + 1
+    const after = nextState(before, answer, tracked.misses)
+    if (after === before) return
+    tracked.probe = { ...tracked.probe, state: after, since: this.#clock.now() }
+    this.#onChange(tracked.target.id)
+  }
+}
+
+type Answer = 'ready' | 'not ready' | 'refused' | 'silent'
+
+function nextState(before: ProbeState, answer: Answer, misses: number): ProbeState {
+  if (answer === 'ready') return 'ready'
+  if (before === 'ready' || before === 'unhealthy') return misses >= MISSES_ALLOWED ? 'unhealthy' : before
+  return answer === 'not ready' ? 'loading' : before
+}
+
+function askOnce(target: ProbeTarget, timeoutMs: number, signal: AbortSignal): Promise<Answer> {
+  return new Promise((resolve) => {
+    const request = http.get(
+      {
+        host: target.address.host,
+        port: target.address.port,
+        path: target.route,
+        headers: { authorization: `Bearer ${target.apiKey}` },
+        agent: false,
+        timeout: timeoutMs,
+        signal,
+      },
+      (response) => {
+        response.resume()
+        resolve(response.statusCode === 200 ? 'ready' : 'not ready')
+      },
+    )
+    request.on('timeout', () => {
+      resolve('silent')
+      request.destroy()
+    })
+    request.on('error', () => resolve('refused'))
+  })
+}

@@ -1,0 +1,245 @@
+/**
+ * One look at one endpoint: read, decide, act, report.
+ *
+ * The order of those four words is the whole design. What is wanted comes from the store, what is there comes from
+ * the runtime, the decision is pure, and the status is written once, at the end, whatever happened. A server that
+ * crashed half way through starts with a look.
+ */
+import { endpointKey } from '../domain/endpoint.ts'
+import { messageOf, PlatformError } from '../domain/errors.ts'
+import type { Resources } from '../domain/instance-type.ts'
+import { shortage } from '../domain/memory-ledger.ts'
+import type { EndpointId, Replica, ReplicaId } from '../domain/replica.ts'
+import { planReplicas, type ReplicaAction } from '../domain/replica-plan.ts'
+import { STABLE_AFTER_MS, startNotBefore } from '../domain/start-failures.ts'
+import { type Facts, readFacts, revisionsToKeep } from './endpoint-facts.ts'
+import type { EndpointMemory } from './endpoint-memory.ts'
+import { type Findings, report } from './endpoint-report.ts'
+import { failureText, whatHappened } from './failure-text.ts'
+import type { LookTools } from './look-tools.ts'
+import type { ReconcileRooms } from './rooms.ts'
+import { healthRouteOf, replicaSpec, resourcesOf, startTimeoutMs } from './start-replica.ts'
+
+const SOON_MS = 1_000
+const RESYNC_MS = 30_000
+const SURGE = 1
+const LOG_LINES_KEPT = 40
+
+/** @returns milliseconds until the next look, or `undefined` if the endpoint and all of its replicas are gone. */
+export async function reconcileEndpoint(
+  id: EndpointId,
+  memory: EndpointMemory,
+  tools: LookTools,
+): Promise<number | undefined> {
+  const facts = await readFacts(id, memory, tools)
+  if (!facts) return removeWhatIsLeft(id, memory, tools)
+
+  learn(facts, memory, tools)
+  const now = tools.rooms.clock.now()
+  const aimedAt = facts.aim.number
+  const notBefore = startNotBefore(memory.failures.get(aimedAt), aimedAt)
+  const plan = planReplicas(
+    {
+      revision: aimedAt,
+      count: facts.wanted,
+      surge: SURGE,
+      startTimeoutMs: startTimeoutMs(tools.rooms, facts.aim),
+      drainTimeoutMs: tools.rooms.drainTimeoutMs,
+      startNotBefore: notBefore,
+    },
+    facts.replicas,
+    now,
+  )
+
+  const findings: Findings = {}
+  for (const action of plan) if (action.kind === 'drain') memory.drainingSince.set(action.replicaId, now)
+  // The gateways hear of what is ready and what drains before anything is stopped.
+  await report(facts, memory, tools, findings, { store: plan.length === 0 })
+  await Promise.all(plan.map((action) => carryOut(action, facts, memory, tools, findings)))
+  if (plan.length > 0) await reportAgain(id, memory, tools, findings)
+
+  tools.fetches.releaseAllBut(id, revisionsToKeep(facts))
+  if (plan.length > 0) return findings.shortage ? 2 * SOON_MS : SOON_MS
+  const inMotion = facts.replicas.some((replica) => replica.phase !== 'ready')
+  if (inMotion) return SOON_MS
+  if (facts.replicas.length < facts.wanted && Number.isFinite(notBefore))
+    return Math.max(SOON_MS / 10, notBefore - now)
+  return RESYNC_MS
+}
+
+/** Starts to probe what is new, and notes who became ready. */
+function learn(facts: Facts, memory: EndpointMemory, tools: LookTools): void {
+  const { prober, rooms, own } = tools
+  for (const replica of facts.running) {
+    own(replica.id, replica.endpointId)
+    if (replica.state === 'exited') prober.untrack(replica.id)
+    else {
+      const route = healthRouteOf(rooms, facts.newest)
+      prober.track({ id: replica.id, address: replica.address, route, apiKey: rooms.replicaKey(replica.id) })
+    }
+  }
+  for (const replica of facts.replicas) {
+    if (replica.phase !== 'ready') continue
+    if (!memory.readySince.has(replica.id)) noteReady(replica, facts, memory, tools)
+    const stable = rooms.clock.now() - replica.phaseSince >= STABLE_AFTER_MS
+    if (stable && !memory.failures.get(replica.revision)?.final) memory.failures.delete(replica.revision)
+  }
+}
+
+function noteReady(replica: Replica, facts: Facts, memory: EndpointMemory, { rooms, note }: LookTools): void {
+  const startedAt =
+    facts.running.find((running) => running.id === replica.id)?.startedAt ?? replica.phaseSince
+  memory.readySince.set(replica.id, replica.phaseSince)
+  memory.lastReadyRevision = Math.max(memory.lastReadyRevision ?? 0, replica.revision)
+  memory.lastStartMs = replica.phaseSince - startedAt
+  const endpoint = endpointKey(facts.endpoint)
+  const tookMs = memory.lastStartMs
+  rooms.log.info('replica became ready', { endpoint, replica: replica.id, tookMs })
+  note(facts.endpoint, 'replica.ready', `Replica ${replica.id} became ready.`, {
+    replica: replica.id,
+    tookMs,
+  })
+}
+
+async function carryOut(
+  action: ReplicaAction,
+  facts: Facts,
+  memory: EndpointMemory,
+  tools: LookTools,
+  findings: Findings,
+): Promise<void> {
+  try {
+    switch (action.kind) {
+      case 'drain':
+        return // Remembered and published already.
+      case 'stop':
+        return await stopReplica(action.replicaId, action.reason, facts, memory, tools)
+      case 'start':
+        return await startOne(facts, tools, findings)
+      default:
+        return action satisfies never
+    }
+  } catch (error) {
+    const endpoint = endpointKey(facts.endpoint)
+    tools.rooms.log.warn('could not carry out a step', {
+      endpoint,
+      step: action.kind,
+      error: messageOf(error),
+    })
+    if (action.kind !== 'start') return
+    const hopeless = error instanceof PlatformError && error.code === 'invalid'
+    memory.fail(facts.aim.number, messageOf(error), { hopeless, now: tools.rooms.clock.now() })
+  }
+}
+
+async function startOne(facts: Facts, tools: LookTools, findings: Findings): Promise<void> {
+  const { rooms, fetches } = tools
+  const { endpoint, aim } = facts
+  const token = await hubToken(facts, rooms)
+  const fetched = fetches.want(endpoint.id, aim.number, aim.artifact, token)
+  if (fetched.state === 'failed') {
+    fetches.releaseAllBut(endpoint.id, revisionsToKeep(facts))
+    throw fetched.error
+  }
+  if (fetched.state === 'fetching') {
+    findings.progress = { phase: 'downloading', ...fetched.progress }
+    return
+  }
+  const { instanceTypes, total } = await rooms.driver.capacity()
+  const resources = resourcesOf(aim, instanceTypes)
+  await tools.startAlone(async () => {
+    const short = shortage(resources, await reserved(rooms), total)
+    if (short) {
+      findings.shortage = short
+      return
+    }
+    const spec = await replicaSpec(rooms, endpoint, aim, { resources, modelPath: fetched.path })
+    tools.own(spec.id, endpoint.id)
+    await rooms.driver.start(spec)
+    const { id: replica, revision } = spec
+    rooms.log.info('replica started', { endpoint: spec.endpoint, replica, revision })
+    const details = { replica, revision, endpointId: endpoint.id }
+    tools.note(endpoint, 'replica.started', `Replica ${replica} started.`, details)
+  })
+}
+
+async function reserved(rooms: ReconcileRooms): Promise<Resources[]> {
+  const running = await rooms.driver.list()
+  return running.filter((replica) => replica.state === 'running').map((replica) => replica.resources)
+}
+
+async function hubToken({ endpoint, aim }: Facts, rooms: ReconcileRooms): Promise<string | undefined> {
+  if (aim.artifact.source !== 'hub') return undefined
+  const secrets = await rooms.store.secrets.reveal(endpoint.id)
+  return secrets['HF_TOKEN'] ?? aim.spec.model.env['HF_TOKEN'] ?? rooms.hubToken
+}
+
+async function stopReplica(
+  replicaId: ReplicaId,
+  reason: Extract<ReplicaAction, { kind: 'stop' }>['reason'],
+  facts: Facts,
+  memory: EndpointMemory,
+  tools: LookTools,
+): Promise<void> {
+  const { rooms, prober, drains } = tools
+  const running = facts.running.find((replica) => replica.id === replicaId)
+  const endpoint = endpointKey(facts.endpoint)
+  if (running && (reason === 'failed' || reason === 'start-timeout')) {
+    const what = whatHappened(running, memory.readySince.has(replicaId), startTimeoutMs(rooms, facts.aim))
+    const text = failureText(what, await lastLines(rooms, replicaId))
+    memory.fail(running.revision, text, { hopeless: false, now: rooms.clock.now() })
+    rooms.log.warn('replica failed', { endpoint, replica: replicaId, what })
+    tools.note(facts.endpoint, 'replica.failed', what, { replica: replicaId, revision: running.revision })
+  }
+  prober.untrack(replicaId)
+  await rooms.driver.stop(replicaId, { graceMs: rooms.engine(facts.aim.engine)?.stopGraceMs ?? 10_000 })
+  drains.forget(replicaId)
+  rooms.log.info('replica stopped', { endpoint, replica: replicaId, reason })
+  tools.note(facts.endpoint, 'replica.stopped', `Replica ${replicaId} stopped: ${reason}.`, {
+    replica: replicaId,
+    reason,
+  })
+}
+
+async function lastLines(rooms: ReconcileRooms, id: ReplicaId): Promise<string[]> {
+  const options = { tail: LOG_LINES_KEPT, follow: false, signal: new AbortController().signal }
+  return Array.fromAsync(rooms.driver.logs(id, options))
+}
+
+/** What acting changed is looked at once more, so that the report is never older than the deed. */
+async function reportAgain(
+  id: EndpointId,
+  memory: EndpointMemory,
+  tools: LookTools,
+  findings: Findings,
+): Promise<void> {
+  const facts = await readFacts(id, memory, tools)
+  if (!facts) return
+  learn(facts, memory, tools)
+  await report(facts, memory, tools, findings, { store: true })
+}
+
+/** The endpoint was deleted: the gateways forget it, and its replicas finish what they have and stop. */
+async function removeWhatIsLeft(
+  id: EndpointId,
+  memory: EndpointMemory,
+  tools: LookTools,
+): Promise<number | undefined> {
+  const { rooms, drains, prober, fetches } = tools
+  rooms.unpublish(id)
+  rooms.forgotten(id)
+  const left = (await rooms.driver.list()).filter((replica) => replica.endpointId === id)
+  const now = rooms.clock.now()
+  for (const { id: replicaId, state } of left) {
+    const since = memory.drainingSince.get(replicaId) ?? now
+    memory.drainingSince.set(replicaId, since)
+    const drained = state === 'exited' || drains.isDrained(replicaId, rooms.gateways())
+    if (!drained && now - since < rooms.drainTimeoutMs) continue
+    prober.untrack(replicaId)
+    await rooms.driver.stop(replicaId, { graceMs: 5_000 })
+    drains.forget(replicaId)
+  }
+  if (left.length > 0) return SOON_MS
+  fetches.releaseAllBut(id, new Set())
+  return undefined
+}

@@ -1,0 +1,36 @@
+/** What the reconciler needs from the rest of the server, and no more. The main file provides it. */
+import type { ModelStore } from '../artifacts/model-store.ts'
+import type { EndpointRecord } from '../domain/endpoint.ts'
+import type { StatusRecord } from '../domain/endpoint-status.ts'
+import type { EndpointId, Replica, ReplicaId } from '../domain/replica.ts'
+import type { Engine } from '../engines/engine.ts'
+import type { RoutedEndpoint } from '../link/messages.ts'
+import type { Clock } from '../platform/clock.ts'
+import type { Log } from '../platform/log.ts'
+import type { RuntimeDriver } from '../runtime/driver.ts'
+import type { Store } from '../store/store.ts'
+
+export type ReconcileRooms = {
+  readonly clock: Clock
+  readonly log: Log
+  readonly store: Store
+  readonly driver: RuntimeDriver
+  readonly models: ModelStore
+  /** By the name in a revision; undefined for an engine that this program does not know. */
+  engine(name: string): Engine | undefined
+  /** The key that the engine of this replica asks for. The same each time, so that nothing is kept. */
+  replicaKey(id: ReplicaId): string
+  /** Identifiers of the gateways that are connected now. */
+  gateways(): readonly string[]
+  /** Tells the gateways; only called with something new. */
+  publish(route: RoutedEndpoint): void
+  unpublish(id: EndpointId): void
+  /** What a look found, for the autoscaler. */
+  looked(endpoint: EndpointRecord, report: StatusRecord, replicas: readonly Replica[]): void
+  /** A new status is in the store. */
+  reported(id: EndpointId): void
+  forgotten(id: EndpointId): void
+  /** The installation's own Hub token, for endpoints that bring none. */
+  readonly hubToken: string | undefined
+  readonly drainTimeoutMs: number
+}

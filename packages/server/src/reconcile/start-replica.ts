@@ -1,0 +1,63 @@
+/** How one replica of a revision is started: the engine's launch plan, with the endpoint's own values in it. */
+import { variantOf } from '@berth/contract'
+import { artifactBytes } from '../domain/artifact.ts'
+import { type EndpointRecord, endpointKey, type Revision } from '../domain/endpoint.ts'
+import { PlatformError } from '../domain/errors.ts'
+import { chooseInstance } from '../domain/instance-choice.ts'
+import type { InstanceType, Resources } from '../domain/instance-type.ts'
+import { newReplicaId } from '../platform/ids.ts'
+import type { ReplicaSpec } from '../runtime/driver.ts'
+import type { ReconcileRooms } from './rooms.ts'
+
+export function resourcesOf(revision: Revision, offers: readonly InstanceType[]): Resources {
+  const { cpus, memoryBytes, gpus } = chooseInstance(revision.spec, offers)
+  return { cpus, memoryBytes, gpus }
+}
+
+export async function replicaSpec(
+  rooms: ReconcileRooms,
+  endpoint: EndpointRecord,
+  revision: Revision,
+  place: { readonly resources: Resources; readonly modelPath: string },
+): Promise<ReplicaSpec> {
+  const engine = rooms.engine(revision.engine)
+  if (!engine) {
+    throw new PlatformError(
+      'invalid',
+      `This Berth has no engine "${revision.engine}". Update the endpoint to use another.`,
+    )
+  }
+  const { model } = revision.spec
+  const id = newReplicaId(endpoint.id)
+  const plan = engine.launch({
+    image: model.image,
+    servedName: endpointKey(endpoint),
+    resources: place.resources,
+    command: model.command,
+    args: model.args,
+    apiKey: rooms.replicaKey(id),
+  })
+  const secrets = model.secretNames.length > 0 ? await rooms.store.secrets.reveal(endpoint.id) : {}
+  return {
+    id,
+    endpointId: endpoint.id,
+    endpoint: endpointKey(endpoint),
+    revision: revision.number,
+    plan,
+    modelPath: place.modelPath,
+    env: { ...model.env, ...secrets },
+    resources: place.resources,
+  }
+}
+
+export function startTimeoutMs(rooms: ReconcileRooms, revision: Revision): number {
+  const engine = rooms.engine(revision.engine)
+  return engine ? engine.health.startTimeoutMs(artifactBytes(revision.artifact)) : Number.POSITIVE_INFINITY
+}
+
+/** The readiness route: the user's own, else the engine's. */
+export function healthRouteOf(rooms: ReconcileRooms, revision: Revision): string {
+  const { settings } = variantOf(revision.spec.model.image)
+  const asked = 'healthRoute' in settings ? settings.healthRoute : undefined
+  return asked ?? rooms.engine(revision.engine)?.health.route ?? '/health'
+}

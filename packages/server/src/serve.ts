@@ -1,0 +1,77 @@
+/** `berth serve`: runs everything in the foreground, says what to try, and stops all of it on Ctrl-C. */
+import path from 'node:path'
+import { startControl } from './control-main.ts'
+import { FIRST_USER, SAMPLE_ENDPOINT } from './first-run.ts'
+import { homeAt } from './platform/home.ts'
+import { createLog } from './platform/log.ts'
+import { type ServeSettings, settingsFrom } from './settings.ts'
+import { version } from './version.ts'
+
+export type { ServeSettings } from './settings.ts'
+
+/**
+ * Runs until SIGINT or SIGTERM has stopped everything. A second signal ends at once and leaves the rest to `berth down`.
+ *
+ * @throws PlatformError with the reason why it cannot start.
+ */
+export async function serve(serveSettings: ServeSettings): Promise<void> {
+  const settings = settingsFrom(serveSettings, process.env)
+  const home = homeAt(settings.home)
+  // A person at a terminal reads the words below; the log is for those who look for something.
+  const onTerminal = process.stderr.isTTY === true
+  const logFile = path.join(home.logs, 'control.log')
+  const log = createLog({
+    name: 'control',
+    level: settings.logLevel,
+    ...(onTerminal ? { file: logFile } : {}),
+  })
+
+  const stopAsked = untilSignalled()
+  const control = await startControl(settings, log)
+  process.stdout.write(
+    banner(control.url, home.tokenFile, control.newToken, onTerminal ? logFile : undefined),
+  )
+  await stopAsked
+  process.stdout.write('\nStopping: replicas finish what they have. Press Ctrl-C again to leave at once.\n')
+  await control.stop()
+}
+
+function untilSignalled(): Promise<void> {
+  return new Promise((resolve) => {
+    let asked = false
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+      process.on(signal, () => {
+        if (asked) process.exit(130)
+        asked = true
+        resolve()
+      })
+    }
+  })
+}
+
+function banner(
+  url: string,
+  tokenFile: string,
+  newToken: string | undefined,
+  logFile: string | undefined,
+): string {
+  const model = `${FIRST_USER}/${SAMPLE_ENDPOINT}`
+  const token = `$(cat ${tokenFile})`
+  const body = JSON.stringify({ model, messages: [{ role: 'user', content: 'What is an endpoint?' }] })
+  const openai =
+    `new (require('openai').OpenAI)().chat.completions.create({ model: '${model}', ` +
+    `messages: [{ role: 'user', content: 'Who are you?' }] }).then((it) => console.log(it.choices[0].message.content))`
+  return [
+    `Berth ${version} is ready at ${url}`,
+    '',
+    ...(newToken ? ['Your token, shown this once and kept for the CLI:', `  ${newToken}`, ''] : []),
+    'Try next:',
+    `  curl ${url}/v1/chat/completions -H "Authorization: Bearer ${token}" -H 'Content-Type: application/json' -d '${body}'`,
+    `  OPENAI_BASE_URL=${url}/v1 OPENAI_API_KEY=${token} node -e "${openai}"`,
+    `  ${url}/   (the console: sign in with the token in ${tokenFile})`,
+    '',
+    `The sample endpoint ${model} sleeps; the first request wakes it. Ctrl-C stops everything.`,
+    ...(logFile ? [`Log: ${logFile}`] : []),
+    '',
+  ].join('\n')
+}

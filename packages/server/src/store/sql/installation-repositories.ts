@@ -1,0 +1,111 @@
+/** What belongs to the installation and to no endpoint: namespaces, tokens, events. Written once for both databases. */
+import type { Kysely } from 'kysely'
+import { PlatformError } from '../../domain/errors.ts'
+import type {
+  EventRecord,
+  EventRepository,
+  NamespaceRepository,
+  TokenRecord,
+  TokenRepository,
+} from '../store.ts'
+import type { Tables } from './tables.ts'
+
+type Db = Kysely<Tables>
+
+export function namespaceRepository(db: Db): NamespaceRepository {
+  return {
+    async create({ name, kind, createdAt }) {
+      const { numInsertedOrUpdatedRows } = await db
+        .insertInto('namespaces')
+        .values({ name, kind, created_at: createdAt })
+        .onConflict((conflict) => conflict.doNothing())
+        .executeTakeFirst()
+      if (!numInsertedOrUpdatedRows) {
+        throw new PlatformError('conflict', `The namespace ${name} exists already. Choose another name.`, {
+          reason: 'namespace_exists',
+          field: 'name',
+        })
+      }
+    },
+
+    async get(name) {
+      return namespaces(db).where('name', '=', name).executeTakeFirst()
+    },
+
+    async list() {
+      // Sorted here, because PostgreSQL would sort by its locale. No two names are equal.
+      return (await namespaces(db).execute()).toSorted((a, b) => (a.name < b.name ? -1 : 1))
+    },
+  }
+}
+
+const namespaces = (db: Db) => db.selectFrom('namespaces').select(['name', 'kind', 'created_at as createdAt'])
+
+export function tokenRepository(db: Db): TokenRepository {
+  return {
+    async create(token) {
+      const { numInsertedOrUpdatedRows } = await db
+        .insertInto('tokens')
+        .values({
+          id: token.id,
+          hash: token.hash,
+          owner: token.user,
+          created_at: token.createdAt,
+          record: JSON.stringify(token),
+        })
+        .onConflict((conflict) => conflict.doNothing())
+        .executeTakeFirst()
+      if (!numInsertedOrUpdatedRows) {
+        throw new PlatformError('conflict', `The token ${token.id}, or its text, exists already.`, {
+          reason: 'token_exists',
+        })
+      }
+    },
+
+    async findByHash(hash) {
+      const row = await db.selectFrom('tokens').select('record').where('hash', '=', hash).executeTakeFirst()
+      return row && (JSON.parse(row.record) as TokenRecord)
+    },
+
+    async list(user) {
+      const rows = await db
+        .selectFrom('tokens')
+        .select('record')
+        .$if(user !== undefined, (query) => query.where('owner', '=', user ?? ''))
+        .orderBy('created_at', 'desc')
+        .orderBy('id')
+        .execute()
+      return rows.map((row) => JSON.parse(row.record) as TokenRecord)
+    },
+
+    async revoke(id) {
+      const { numDeletedRows } = await db.deleteFrom('tokens').where('id', '=', id).executeTakeFirst()
+      return numDeletedRows > 0n
+    },
+  }
+}
+
+export function eventRepository(db: Db): EventRepository {
+  return {
+    async append(event) {
+      await db
+        .insertInto('events')
+        .values({ endpoint: event.endpoint, record: JSON.stringify(event) })
+        .execute()
+    },
+
+    async list({ endpoint, limit }) {
+      const rows = await db
+        .selectFrom('events')
+        .select(['sequence', 'record'])
+        .$if(endpoint !== undefined, (query) => query.where('endpoint', '=', endpoint ?? ''))
+        .orderBy('sequence', 'desc')
+        .limit(limit)
+        .execute()
+      return rows.map((row) => ({
+        ...(JSON.parse(row.record) as Omit<EventRecord, 'sequence'>),
+        sequence: row.sequence,
+      }))
+    },
+  }
+}

@@ -1,0 +1,31 @@
+/**
+ * The tables, as Kysely sees them. `migrations.ts` makes them.
+ *
+ * A column is what the database itself looks at: keys, versions, order, what is searched for. The rest of a record is
+ * JSON in `record`, whole, because PostgreSQL's `text` refuses U+0000 and UTF-8 refuses lone surrogates, and an
+ * engine's last words may hold both; JSON writes them as escapes. Times are milliseconds since the epoch.
+ */
+import type { Generated } from 'kysely'
+import type { Namespace } from '../store.ts'
+
+export type Dialect = 'sqlite' | 'postgres'
+
+export type Tables = {
+  schema_version: { version: number }
+  key_check: { id: number; sealed: string }
+  namespaces: { name: string; kind: Namespace['kind']; created_at: number }
+  endpoints: {
+    id: string
+    namespace: string
+    name: string
+    version: number
+    updated_at: number
+    record: string
+  }
+  revisions: { endpoint_id: string; number: number; record: string }
+  scale_targets: { endpoint_id: string; record: string }
+  statuses: { endpoint_id: string; record: string }
+  secrets: { endpoint_id: string; name: string; sealed: string }
+  tokens: { id: string; hash: string; owner: string; created_at: number; record: string }
+  events: { sequence: Generated<number>; endpoint: string | null; record: string }
+}
