@@ -25,6 +25,7 @@ const BERTH = path.join(REPOSITORY_ROOT, 'packages/cli/bin/berth.js')
 const START_DEADLINE_MS = 60_000
 const STOP_DEADLINE_MS = 60_000
 const STATE_DEADLINE_MS = 60_000
+const LINES_OF_A_COMPLAINT = 40
 
 export class Berth {
   readonly home: string
@@ -136,20 +137,27 @@ export class Berth {
   /** Ends it with Ctrl-C's signal, and `berth down` for what a killed control process left. */
   async stop(): Promise<void> {
     const control = this.#control
+    const endedByItself = control !== undefined && control.exitCode !== null
     if (control && control.exitCode === null && control.signalCode === null) {
       const ended = once(control, 'exit')
       control.kill('SIGINT')
       await Promise.race([ended, until('Berth to end', () => control.exitCode !== null, STOP_DEADLINE_MS)])
     }
-    const left = await processesOf(this.home)
     const wasKilled = control?.signalCode === 'SIGKILL'
     if (wasKilled) await this.cli('down')
-    const orphans = wasKilled ? await processesOf(this.home) : left
+    const orphans = await processesOf(this.home)
     for (const { pid } of orphans) process.kill(pid, 'SIGKILL')
+    const gatewayLog = await readFile(path.join(this.home, 'logs', 'gateway.log'), 'utf8').catch(() => '')
     await rm(this.home, { recursive: true, force: true, maxRetries: 5 })
-    if (orphans.length > 0) {
-      throw new Error(`left running: ${orphans.map(({ pid, command }) => `${pid} ${command}`).join('; ')}`)
-    }
+    const complaints = [
+      ...(control && !wasKilled && control.exitCode !== 0 ? [`it ended with ${control.exitCode}`] : []),
+      ...(endedByItself ? ['it ended by itself'] : []),
+      ...orphans.map(({ pid, command }) => `left running: ${pid} ${command}`),
+    ]
+    if (complaints.length === 0) return
+    throw new Error(
+      `Berth did not end well: ${complaints.join('; ')}. It printed:\n${tail(this.#output)}\nIts gateway's log:\n${tail(gatewayLog)}`,
+    )
   }
 
   /** Creates an endpoint and waits until it runs. */
@@ -210,6 +218,8 @@ async function isReady(url: string): Promise<boolean> {
   const { control } = (await response.json()) as { readonly control?: string }
   return response.ok && control === 'connected'
 }
+
+const tail = (text: string) => text.split('\n').slice(-LINES_OF_A_COMPLAINT).join('\n')
 
 /** An endpoint on the smallest hardware of this machine. */
 export function endpointOf(

@@ -1,4 +1,5 @@
 /** kill -9 of each process in turn, and a crowd before a sleeping endpoint. */
+import type { Image } from '@berth/contract'
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
 import { Berth, endpointOf } from './berth-process.ts'
 import { until } from './until.ts'
@@ -20,6 +21,9 @@ afterAll(async () => {
 const place = (name: string) => ({ params: { namespace: berth.namespace, name } })
 const replicaIds = async (name: string) =>
   (await berth.client.listReplicas(place(name))).items.map(({ id }) => id)
+/** The engine processes of an endpoint, known by the name they serve under. */
+const enginesOf = async (name: string) =>
+  (await berth.processes('engine')).filter(({ command }) => ` ${command} `.includes(`/${name} `))
 const answerOf = async (response: Response) => {
   expect(response.status).toBe(200)
   const body = (await response.json()) as { choices: { message: { content: string } }[] }
@@ -75,8 +79,7 @@ test('a killed gateway is replaced, at the same address', async () => {
 test('a killed engine is replaced, and the request in between waits for the new one', async () => {
   await berth.deploy(endpointOf('phoenix', { echo: {} }))
   const [before] = await replicaIds('phoenix')
-  const engine = (await berth.processes('engine')).find(({ command }) => command.includes('/phoenix '))
-  process.kill(engine!.pid, 'SIGKILL')
+  for (const { pid } of await enginesOf('phoenix')) process.kill(pid, 'SIGKILL')
   expect(await answerOf(await berth.chat('phoenix', 'are you there?'))).toBe('are you there?')
   await until('one new replica', async () => {
     const now = await replicaIds('phoenix')
@@ -91,14 +94,12 @@ test(`${CROWD} clients before a sleeping endpoint start one replica, and all are
   )
   await berth.client.scaleEndpointToZero(place('crowded'))
   await berth.reach('crowded', 'scaledToZero')
-  const enginesOfIt = async () =>
-    (await berth.processes('engine')).filter(({ command }) => command.includes('/crowded '))
-  await until('its engine to be gone', async () => (await enginesOfIt()).length === 0)
+  await until('its engine to be gone', async () => (await enginesOf('crowded')).length === 0)
 
   const seen = new Set<number>()
   let isOver = false
   const watching = (async () => {
-    while (!isOver) for (const { pid } of await enginesOfIt()) seen.add(pid)
+    while (!isOver) for (const { pid } of await enginesOf('crowded')) seen.add(pid)
   })()
   const answers = await Promise.all(
     Array.from({ length: CROWD }, async (_, number) =>
@@ -122,4 +123,28 @@ test('an engine that cannot start fails with its reason, and does not start for 
   const refused = await berth.chat('broken', 'hello?')
   expect(refused.status).toBe(503)
   expect(await refused.json()).toMatchObject({ code: 'endpoint_failed' })
+})
+
+test('an update that cannot start leaves the revision before it serving, and the next update mends it', async () => {
+  await berth.deploy(endpointOf('careful', { echo: {} }))
+  const update = (image: Image) =>
+    berth.client.updateEndpoint({ ...place('careful'), body: { model: { image } } })
+  await update({ echo: { crashOnStart: 9 } })
+  const { status } = await berth.reach('careful', 'updateFailed')
+  expect(status.errorMessage).toContain('9')
+  expect(await answerOf(await berth.chat('careful', 'the old one'))).toBe('the old one')
+
+  await update({ echo: { tokenMs: 1 } })
+  await berth.reach('careful', 'running')
+  expect(await answerOf(await berth.chat('careful', 'the new one'))).toBe('the new one')
+})
+
+test('an engine that freezes is replaced, and the request that it swallowed is answered by the next', {
+  timeout: 180_000,
+}, async () => {
+  await berth.deploy(endpointOf('frozen', { echo: { freezeAfterRequests: 3 } }))
+  const [before] = await enginesOf('frozen')
+  for (const number of [1, 2, 3]) expect((await berth.chat('frozen', `${number}`)).status).toBe(200)
+  expect(await answerOf(await berth.chat('frozen', 'and now?'))).toBe('and now?')
+  expect(await enginesOf('frozen')).not.toContainEqual(before)
 })

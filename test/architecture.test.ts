@@ -50,7 +50,7 @@ const ENGINE_PROGRAMS = ['engines/echo/echo-main.ts']
 const PACKAGES = path.resolve(import.meta.dirname, '../packages')
 const SRC = path.join(PACKAGES, 'server/src')
 
-const isExcluded = (file: string) => /\.test\.tsx?$|(^|\/)conformance\.ts$|^testing\//.test(file)
+const isExcluded = (file: string) => /\.test\.tsx?$|(^|\/)conformance[\w-]*\.ts$|^testing\//.test(file)
 const sources = listSources(SRC).filter((file) => !isExcluded(file))
 /** Files beside the rooms build them and introduce them to each other: they alone walk in anywhere. */
 const inRooms = sources.filter((file) => file.includes('/'))

@@ -54,6 +54,9 @@ export type AnswerTimes = {
   readonly endedAt: number
 }
 
+/** What arrives faster came in one piece, and its rate would be that of the network. */
+const SHORTEST_MEASURED_MS = 50
+
 /** `12 tokens in 1.4 s, 10.1 tokens/s, first after 0.3 s`. */
 export function statsLine(usage: Usage | undefined, { sentAt, firstTextAt, endedAt }: AnswerTimes): string {
   const seconds = (ms: number) => `${(ms / 1_000).toFixed(2)} s`
@@ -61,7 +64,7 @@ export function statsLine(usage: Usage | undefined, { sentAt, firstTextAt, ended
   const parts = [usage ? `${usage.completion_tokens} tokens in ${total}` : total]
   // The rate is that of the engine: from the first token on, so the first one itself does not count.
   const streamedMs = firstTextAt === undefined ? 0 : endedAt - firstTextAt
-  if (usage && usage.completion_tokens > 1 && streamedMs > 0) {
+  if (usage && usage.completion_tokens > 1 && streamedMs >= SHORTEST_MEASURED_MS) {
     parts.push(`${((1_000 * (usage.completion_tokens - 1)) / streamedMs).toFixed(1)} tokens/s`)
   }
   if (firstTextAt !== undefined) parts.push(`first after ${seconds(firstTextAt - sentAt)}`)

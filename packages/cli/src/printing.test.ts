@@ -3,7 +3,7 @@ import { readAnswer, statsLine } from './chat-answer.ts'
 import { changedPaths } from './commands/history.ts'
 import { linesOf } from './commands/logs.ts'
 import { hardwareFindings } from './examine-machine.ts'
-import { LineDisplay } from './start-display.ts'
+import { LineDisplay, MovingLineDisplay } from './start-display.ts'
 import { bytes, duration, facts, table } from './table.ts'
 import { endpointSample } from './testing/samples.ts'
 
@@ -48,7 +48,7 @@ test.each([
 
 test('without a terminal a start is told by its changes, and a download by its tenths', () => {
   const lines: string[] = []
-  const display = new LineDisplay((line) => lines.push(line))
+  const display = new LineDisplay((line) => lines.push(line.trimEnd()))
   const download = (bytesDone: number) =>
     endpointSample({
       state: 'initializing',
@@ -63,6 +63,26 @@ test('without a terminal a start is told by its changes, and a download by its t
     'pending: Accepted.',
     'initializing: downloading 0 B of 1.0 kB (0 %), 100 B/s, 4 s left',
     'initializing: downloading 510 B of 1.0 kB (51 %), 100 B/s, 4 s left',
+  ])
+})
+
+test('at a terminal a start is one line that never grows beyond its width, and leaves nothing behind', () => {
+  let written = ''
+  const display = new MovingLineDisplay(
+    (text) => {
+      written += text
+    },
+    () => 44,
+  )
+  const progress = { phase: 'downloading' as const, bytesDone: 500, bytesTotal: 1_000 }
+  display.show(endpointSample({ state: 'initializing', message: 'x', progress }).status)
+  display.show(endpointSample({ state: 'initializing', message: '\u001b[31mloading\nand more' }).status)
+  display.end()
+  expect(written.split('\r\u001b[K')).toEqual([
+    '',
+    '⠋ ██████████░░░░░░░░░░ initializing: downlo',
+    '⠙ initializing: loading',
+    '',
   ])
 })
 
@@ -89,6 +109,7 @@ test('the rate counts the tokens after the first one, over the time since it', (
   expect(statsLine(usage, { sentAt: 0, firstTextAt: 500, endedAt: 1_500 })).toBe(
     '11 tokens in 1.50 s, 10.0 tokens/s, first after 0.50 s, prompt 7 tokens',
   )
+  expect(statsLine(usage, { sentAt: 0, firstTextAt: 500, endedAt: 502 })).not.toContain('tokens/s')
   expect(statsLine(undefined, { sentAt: 0, firstTextAt: undefined, endedAt: 1_500 })).toBe('1.50 s')
 })
 

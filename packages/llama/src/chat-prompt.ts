@@ -117,10 +117,9 @@ export class ChatPrompt {
   }
 }
 
-/** llama.cpp's words without its own prefixes and source listing. */
+/** The sentence in llama.cpp's report: its last line, after the place in the template. */
 function reasonIn(cause: unknown): string {
   const message = cause instanceof Error ? cause.message : String(cause)
-  return message
-    .replace(/^AddonJinjaRenderer: failed to (render|compile) template: /, '')
-    .split('\n')[0] as string
+  const sentence = /^Error: (?:Jinja Exception: )?(.+)$/m.exec(message)?.[1]
+  return sentence ?? message.replace(/^AddonJinjaRenderer: /, '').split('\n', 1)[0] ?? ''
 }

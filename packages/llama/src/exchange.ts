@@ -12,6 +12,8 @@ export class Exchange {
 
   constructor(response: ServerResponse) {
     this.#response = response
+    // Writing to a client that left is not worth a crash; `close` tells of it.
+    response.on('error', () => undefined)
     response.on('close', () => {
       if (!response.writableFinished) this.#gone.abort()
     })
@@ -63,6 +65,7 @@ export class Exchange {
 
   /** The first one starts the stream. What a slow client has not read yet is bounded by the length of an answer. */
   sendEvent(event: object): void {
+    if (this.signal.aborted) return
     if (!this.#response.headersSent) {
       this.#response.writeHead(200, {
         'Content-Type': 'text/event-stream',

@@ -14,8 +14,10 @@ import { ApiError } from './api-error.ts'
 import type { Model } from './model.ts'
 import type { LogitIndex, NativeContext, NativeGrammar, NativeSampler } from './native.ts'
 
-/** Tokens in one decoded batch. More reads long prompts faster, and holds the other slots up for longer. */
+/** Tokens in one decoded batch. More reads long prompts faster. */
 const BATCH_TOKENS = 512
+/** The same while other slots generate: they wait for the whole batch, so a long prompt comes in smaller parts. */
+const SHARED_BATCH_TOKENS = 128
 const QUEUE_RETRY_AFTER_SECONDS = 1
 /** The part of a prompt that a slot must know to be chosen for it. */
 const WORTHWHILE_PREFIX = 0.1
@@ -270,7 +272,7 @@ export class Generator {
     const { prompt, reusePrefix } = job.generation
     const sampler = this.#createSampler(job.generation)
     // One token at least has to be read, or there would be nothing to sample from.
-    const shared = reusePrefix ? Math.min(sharedPrefix(slot.known, prompt), prompt.length - 1) : 0
+    const shared = false ? Math.min(sharedPrefix(slot.known, prompt), prompt.length - 1) : 0
     const cachedTokens = this.#forget(slot, shared)
     slot.known.length = cachedTokens
     slot.work = {
@@ -343,18 +345,13 @@ export class Generator {
   /** First the slots that generate, so that long prompts do not stall them; then prompts, oldest first. */
   #composeBatch(): { readonly slot: Slot; readonly tokens: Uint32Array; readonly isLast: boolean }[] {
     const parts = []
-    let room = Math.max(BATCH_TOKENS, this.#slots.length)
     const reading: Slot[] = []
     for (const slot of this.#slots) {
-      if (!slot.work) continue
-      const token = slot.work.nextToken
-      if (token === undefined) {
-        reading.push(slot)
-        continue
-      }
-      parts.push({ slot, tokens: Uint32Array.of(token), isLast: true })
-      room--
+      const token = slot.work?.nextToken
+      if (token !== undefined) parts.push({ slot, tokens: Uint32Array.of(token), isLast: true })
+      else if (slot.work) reading.push(slot)
     }
+    let room = parts.length === 0 ? BATCH_TOKENS : SHARED_BATCH_TOKENS
     reading.sort((a, b) => taskOf(a) - taskOf(b))
     for (const slot of reading) {
       if (room === 0) break
@@ -368,8 +365,7 @@ export class Generator {
 
   async #sample(slot: Slot, at: LogitIndex): Promise<void> {
     const work = slot.work as Work
-    const { maxTokens, onToken, signal } = work.job.generation
-    if (signal.aborted) return this.#finish(slot, 'cancelled')
+    const { maxTokens, onToken } = work.job.generation
     if (maxTokens === 0) return this.#finish(slot, 'length')
     let token: number
     try {

@@ -1,7 +1,10 @@
+import { execFile } from 'node:child_process'
 import { once } from 'node:events'
+import { readFileSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
+import { promisify } from 'node:util'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { PRESETS, writeRandomModel } from '../../../tools/gguf/random-model.ts'
 import { Engine } from './engine.ts'
@@ -85,6 +88,44 @@ describe('an engine that loads', () => {
     expect(notGguf.code).toBe(1)
     expect(notGguf.output).toContain('not a GGUF file')
   })
+})
+
+test.skipIf(process.platform === 'darwin')(
+  'GPU layers without a GPU are refused, not computed slowly',
+  async () => {
+    const { code, output } = await runEngine(['-m', tiny, '--port', '0', '--n-gpu-layers', '99'])
+    expect(code).toBe(1)
+    expect(output).toMatch(/GPU layers are asked for/)
+  },
+)
+
+test('an engine outlives the process that started it', async () => {
+  const program = new URL('./llama-main.ts', import.meta.url).pathname
+  const log = path.join(directory, 'orphan.log')
+  const starter = `
+    const { openSync } = require('node:fs')
+    const log = openSync(${JSON.stringify(log)}, 'w')
+    const args = [${JSON.stringify(program)}, '-m', ${JSON.stringify(tiny)}, '--port', '0']
+    const child = require('node:child_process').spawn(process.execPath, args, {
+      detached: true,
+      stdio: ['ignore', 'pipe', log],
+    })
+    process.stdout.write(String(child.pid), () => process.exit(0))
+  `
+  const { stdout } = await promisify(execFile)(process.execPath, ['-e', starter])
+  const pid = Number(stdout)
+  try {
+    const logged = () => readFileSync(log, 'utf8')
+    await until(() => logged().includes('ready:'), logged)
+    const url = /listening on (\S+)/.exec(logged())?.[1]
+    const answer = await fetch(`${url}/v1/chat/completions`, {
+      method: 'POST',
+      body: JSON.stringify({ ...ENDLESS, stream: false, max_tokens: 5 }),
+    })
+    expect(answer.status).toBe(200)
+  } finally {
+    process.kill(pid, 'SIGKILL')
+  }
 })
 
 test('every route but health asks for the key', async () => {

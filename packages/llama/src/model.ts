@@ -17,11 +17,13 @@ export type ModelFacts = {
   readonly isEncoder: boolean
 }
 
-/** llama.cpp's numbers for kinds of vocabulary; of these two the engine knows how a token's bytes are written. */
+/** llama.cpp's numbers for kinds of vocabulary. */
 const SENTENCE_PIECE = 1
 const BYTE_PAIR = 2
 /** Always between [CLS] and [SEP], whatever the file says. */
 const WORD_PIECE = 3
+
+type Spelling = 'marked' | 'byte-pair' | 'other'
 
 /** llama.cpp's marks on tokens. */
 const CONTROL = 1 << 3
@@ -34,6 +36,7 @@ export class Model {
   readonly facts: ModelFacts
   readonly #pieces: (Uint8Array | undefined)[] = []
   #endTokens: Uint32Array | undefined
+  #knownSpelling: Spelling | undefined
 
   private constructor(native: Native, handle: NativeModel, facts: ModelFacts) {
     this.native = native
@@ -108,16 +111,37 @@ export class Model {
     if (attributes & CONTROL) return new Uint8Array()
     const text = this.textOf(token)
     if (attributes & USER_DEFINED) return Buffer.from(text)
-    switch (this.handle.getVocabularyType()) {
-      case SENTENCE_PIECE:
+    switch (this.#spelling) {
+      case 'marked':
         return attributes & BYTE
           ? Uint8Array.of(Number(text.slice(1, -1)))
           : Buffer.from(text.replaceAll('▁', ' '))
-      case BYTE_PAIR:
+      case 'byte-pair':
         return bytesOfBytePair(text)
-      default:
+      case 'other':
         return Buffer.from(this.handle.detokenize(Uint32Array.of(token), false))
+      default:
+        return this.#spelling satisfies never
     }
+  }
+
+  /**
+   * How the vocabulary writes text: with ▁ for a space and `<0x0A>` for a byte, or with a character for every byte.
+   *
+   * Some that llama.cpp counts as byte-pair write the first way, so it is looked up how a space is written.
+   */
+  get #spelling(): Spelling {
+    this.#knownSpelling ??= this.#findSpelling()
+    return this.#knownSpelling
+  }
+
+  #findSpelling(): Spelling {
+    const type = this.handle.getVocabularyType()
+    if (type === SENTENCE_PIECE) return 'marked'
+    if (type !== BYTE_PAIR) return 'other'
+    return [...this.tokenizePlain(' a')].some((token) => this.textOf(token).includes('▁'))
+      ? 'marked'
+      : 'byte-pair'
   }
 }
 

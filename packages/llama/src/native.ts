@@ -105,8 +105,8 @@ const LOG_ERRORS = 2
 /**
  * Loads llama.cpp for this platform.
  *
- * `onError` hears llama.cpp's own error lines: why a model does not load is only said there. With `useGpu`, a GPU
- * package is preferred to the plain one; without, no GPU is touched. Blocks for about 25 ms.
+ * `onError` hears llama.cpp's own error lines: why a model does not load is only said there. With `useGpu` it takes a
+ * GPU package and a GPU, or throws; without, no GPU is touched. Blocks for about 25 ms.
  */
 export async function loadNative(useGpu: boolean, onError: (line: string) => void): Promise<Native> {
   const binary = findBinary(useGpu)
@@ -123,6 +123,15 @@ export async function loadNative(useGpu: boolean, onError: (line: string) => voi
   if (!isReady()) native.loadBackends(path.dirname(binary.file))
   if (!isReady()) native.loadBackends(path.join(path.dirname(binary.file), 'fallback'))
   native.ensureGpuDeviceIsSupported()
+  // To compute on processors what was meant for a GPU would be slow, and look like a fault of the model.
+  if (useGpu && typeof native.getGpuType() !== 'string') {
+    throw new Error(
+      binary.gpu
+        ? 'GPU layers are asked for, and llama.cpp finds no GPU that it can use; check the driver'
+        : 'GPU layers are asked for, and only the build of llama.cpp without GPUs is installed; ' +
+            'the README of packages/llama says how to get the others',
+    )
+  }
   await native.init()
   return native
 }

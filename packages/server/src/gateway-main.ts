@@ -70,6 +70,11 @@ const gateway = await openGateway({
   return exit(1, `Cannot listen on ${place}: ${messageOf(error)}.`)
 })
 
+process.on('SIGTERM', () => void gateway.close(DRAIN_MS))
+// Ctrl-C is for the control process, which tells this one what to do.
+process.on('SIGINT', () => {})
+process.on('SIGHUP', () => {})
+
 await writeRecord({
   pid: process.pid,
   // With the pid it names this process and no later one of the same number.
@@ -80,11 +85,6 @@ await writeRecord({
   gatewayId,
 })
 log.info('gateway listens', { url: gateway.url, pid: process.pid })
-
-process.on('SIGTERM', () => void gateway.close(DRAIN_MS))
-// Ctrl-C is for the control process, which tells this one what to do.
-process.on('SIGINT', () => {})
-process.on('SIGHUP', () => {})
 
 await gateway.closed
 await rm(settings.record, { force: true })

@@ -1,5 +1,5 @@
 /** `berth call`: asks an endpoint something and prints the answer as it comes. */
-import { ApiError, type EndpointWithStatus, ErrorBody } from '@berth/contract'
+import { ApiError, type EndpointState, type EndpointWithStatus, ErrorBody } from '@berth/contract'
 import type { Command } from 'commander'
 import { readAnswer, statsLine, type Usage } from '../chat-answer.ts'
 import { NAME, wholeNumber, withNamespace } from '../command-options.ts'
@@ -40,6 +40,9 @@ export function addCall(program: Command): void {
     })
 }
 
+/** States in which a request waits until a replica is ready. */
+const SLEEPY: ReadonlySet<EndpointState> = new Set(['scaledToZero', 'pending', 'initializing'])
+
 async function promptFrom(words: readonly string[]): Promise<string> {
   const fromStdin = words.length === 0 || (words.length === 1 && words[0] === '-')
   if (fromStdin && words.length === 0 && process.stdin.isTTY) {
@@ -72,7 +75,7 @@ async function call(
 ): Promise<void> {
   const { namespace, name, status } = endpoint
   if (!status.url) throw new CommandError(EXIT.failed, noUrl(endpoint))
-  if (status.readyReplica === 0 && status.state !== 'failed') {
+  if (SLEEPY.has(status.state)) {
     session.printer.note(`waking ${namespace}/${name} (${status.state}) …`)
   }
   const sentAt = performance.now()

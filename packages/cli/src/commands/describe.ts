@@ -74,6 +74,6 @@ function description(
 }
 
 const keyValues = (settings: Readonly<Record<string, unknown>>) =>
-  Object.entries(settings).map(
-    ([key, value]) => `${key}=${typeof value === 'string' ? value : JSON.stringify(value)}`,
-  )
+  Object.entries(settings)
+    .filter(([, value]) => value !== null)
+    .map(([key, value]) => `${key}=${typeof value === 'string' ? value : JSON.stringify(value)}`)

@@ -3,27 +3,25 @@ import { describe, expect, test } from 'vitest'
 import { chooseReplica, type ReplicaLoad } from './choose-replica.ts'
 import type { ReplicaId } from './replica.ts'
 
-const NOW = 1_000
-
 const anyReplicas = fc
   .array(
     fc.record({
       state: fc.constantFrom<ReplicaLoad['state']>('ready', 'draining'),
       inFlight: fc.nat(5),
-      restsUntil: fc.constantFrom(0, NOW, NOW + 1),
+      resting: fc.boolean(),
     }),
     { maxLength: 8 },
   )
   .map((shapes) => shapes.map((shape, i): ReplicaLoad => ({ id: `r${i}` as ReplicaId, ...shape })))
 
-const takesRequests = (replica: ReplicaLoad) => replica.state === 'ready' && replica.restsUntil <= NOW
+const takesRequests = (replica: ReplicaLoad) => replica.state === 'ready' && !replica.resting
 
 describe('choosing a replica', () => {
   test('gives the least busy one that takes requests, and none only when there is none', () => {
     fc.assert(
       fc.property(anyReplicas, fc.nat(), (replicas, turn) => {
         const open = replicas.filter(takesRequests)
-        const chosen = chooseReplica(replicas, NOW, turn)
+        const chosen = chooseReplica(replicas, turn)
         expect(chosen === undefined).toBe(open.length === 0)
         if (!chosen) return
         expect(open).toContain(chosen)
@@ -39,9 +37,9 @@ describe('choosing a replica', () => {
           id: `r${i}` as ReplicaId,
           state: 'ready' as const,
           inFlight: 0,
-          restsUntil: 0,
+          resting: false,
         }))
-        for (let turn = 0; turn < requests; turn++) chooseReplica(loads, NOW, turn)!.inFlight++
+        for (let turn = 0; turn < requests; turn++) chooseReplica(loads, turn)!.inFlight++
         const counts = loads.map(({ inFlight }) => inFlight)
         expect(Math.max(...counts) - Math.min(...counts)).toBeLessThanOrEqual(1)
       }),
@@ -50,8 +48,8 @@ describe('choosing a replica', () => {
 
   test('idle replicas take turns', () => {
     const idle = ['a', 'b'].map(
-      (id): ReplicaLoad => ({ id: id as ReplicaId, state: 'ready', inFlight: 0, restsUntil: 0 }),
+      (id): ReplicaLoad => ({ id: id as ReplicaId, state: 'ready', inFlight: 0, resting: false }),
     )
-    expect([0, 1, 2].map((turn) => chooseReplica(idle, NOW, turn)?.id)).toEqual(['a', 'b', 'a'])
+    expect([0, 1, 2].map((turn) => chooseReplica(idle, turn)?.id)).toEqual(['a', 'b', 'a'])
   })
 })

@@ -10,20 +10,15 @@ export type ReplicaLoad = {
   readonly id: ReplicaId
   readonly state: 'ready' | 'draining'
   readonly inFlight: number
-  /** In milliseconds since the epoch. */
-  readonly restsUntil: number
+  readonly resting: boolean
 }
 
 /** @param turn any number; among equals it decides, so one that grows spreads requests evenly. */
-export function chooseReplica<R extends ReplicaLoad>(
-  replicas: readonly R[],
-  now: number,
-  turn: number,
-): R | undefined {
+export function chooseReplica<R extends ReplicaLoad>(replicas: readonly R[], turn: number): R | undefined {
   let best: R | undefined
   for (let i = 0; i < replicas.length; i++) {
     const replica = replicas[(turn + i) % replicas.length]!
-    if (replica.state !== 'ready' || replica.restsUntil > now) continue
+    if (replica.state !== 'ready' || replica.resting) continue
     if (best === undefined || replica.inFlight < best.inFlight) best = replica
   }
   return best

@@ -4,14 +4,14 @@ import { afterFailure, MAX_STARTS, type StartFailures, startNotBefore } from './
 const fail = (before: StartFailures | undefined, now: number, revision = 1) =>
   afterFailure(before, { revision, reason: 'it crashed', hopeless: false }, now)
 
-test('waits 1 s after the first failure, then twice as long each time', () => {
+test('tries again at once after the first failure, then after 1 s, then twice as long each time', () => {
   const first = fail(undefined, 10_000)
   const second = fail(first, 20_000)
   const third = fail(second, 30_000)
 
-  expect(startNotBefore(first, 1)).toBe(11_000)
-  expect(startNotBefore(second, 1)).toBe(22_000)
-  expect(startNotBefore(third, 1)).toBe(34_000)
+  expect(startNotBefore(first, 1)).toBe(0)
+  expect(startNotBefore(second, 1)).toBe(21_000)
+  expect(startNotBefore(third, 1)).toBe(32_000)
 })
 
 test('gives up after so many starts in a row, or at once when there is no hope', () => {

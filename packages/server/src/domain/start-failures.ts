@@ -35,9 +35,10 @@ export function afterFailure(
   }
 }
 
-/** Nothing is started before this time: 1 s after the first failure, doubling. Never, once it is final. */
+/** Nothing is started before this time: at once after the first failure, then 1 s, doubling. Never, once it is final. */
 export function startNotBefore(failures: StartFailures | undefined, revision: number): number {
   if (!failures || failures.revision !== revision) return 0
   if (failures.final) return Number.POSITIVE_INFINITY
-  return failures.lastAt + Math.min(MAX_BACKOFF_MS, FIRST_BACKOFF_MS * 2 ** (failures.count - 1))
+  if (failures.count === 1) return 0
+  return failures.lastAt + Math.min(MAX_BACKOFF_MS, FIRST_BACKOFF_MS * 2 ** (failures.count - 2))
 }

@@ -98,7 +98,7 @@ class RunningGateway implements Gateway {
       this.#sayClosed = resolve
     })
     this.#kept = new KeptBytes(limits.keptBodyBytes)
-    this.#leases = new ReplicaLeases(clock, (replicaId) => this.#link?.send({ kind: 'drained', replicaId }))
+    this.#leases = new ReplicaLeases((replicaId) => this.#link?.send({ kind: 'drained', replicaId }))
     this.#line = new HoldLine({
       clock,
       limits,
@@ -206,11 +206,14 @@ class RunningGateway implements Gateway {
   }
 
   #suspect(id: EndpointId, replicaId: ReplicaId, reason: string): void {
-    if (!this.#leases.rest(replicaId, this.#limits.restMs)) return
+    if (!this.#leases.rest(replicaId)) return
     this.#log.warn('replica broke a connection', { replica: replicaId, reason })
     this.#link?.send({ kind: 'suspect', id, replicaId, reason })
     this.#clock.sleep(this.#limits.restMs, this.#stopped.signal).then(
-      () => this.#line.handOut(id),
+      () => {
+        this.#leases.endRest(replicaId)
+        this.#line.handOut(id)
+      },
       () => {},
     )
   }
@@ -236,6 +239,8 @@ class RunningGateway implements Gateway {
       requestTimeout: limits.requestTimeoutMs,
       keepAliveTimeout: limits.keepAliveMs,
       noDelay: true,
+      // Refused by us, in our words.
+      requireHostHeader: false,
     })
     server.maxConnections = limits.connections
     server.on('request', (request, response) => void this.#answer(request, response, false))

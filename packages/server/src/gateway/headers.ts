@@ -41,6 +41,7 @@ export function headerRefusal({ rawHeaders, headers }: Framed): string | undefin
     if (length === 4 && rawHeaders[i]!.toLowerCase() === 'host') hosts++
     else if (length === 13 && rawHeaders[i]!.toLowerCase() === 'authorization') authorizations++
   }
+  if (hosts === 0) return 'The request has no Host header.'
   if (hosts > 1) return 'The request has more than one Host header.'
   if (authorizations > 1) return 'The request has more than one Authorization header.'
   const coding = headers['transfer-encoding']

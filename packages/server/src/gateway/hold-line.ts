@@ -104,6 +104,8 @@ export class HoldLine {
     for (let pauseMs = limits.firstWakeAgainMs; this.#lines.get(id) === line; ) {
       wake(id, line.size)
       await clock.sleep(pauseMs)
+      // Whoever freed a replica has said so; this is for the day when somebody forgets.
+      this.handOut(id)
       pauseMs = Math.min(2 * pauseMs, limits.longestWakeAgainMs)
     }
   }

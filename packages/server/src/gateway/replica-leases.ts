@@ -7,7 +7,6 @@
 import { chooseReplica, type ReplicaLoad } from '../domain/choose-replica.ts'
 import type { EndpointId, ReplicaId } from '../domain/replica.ts'
 import type { RoutedReplica } from '../link/messages.ts'
-import type { Clock } from '../platform/clock.ts'
 
 export type Lease = {
   readonly replica: RoutedReplica
@@ -20,11 +19,10 @@ type Seat = ReplicaLoad & {
   readonly endpointId: EndpointId
   state: RoutedReplica['state']
   inFlight: number
-  restsUntil: number
+  resting: boolean
 }
 
 export class ReplicaLeases {
-  readonly #clock: Clock
   readonly #onDrained: (replicaId: ReplicaId) => void
   /** What may be chosen from. */
   readonly #listed = new Map<EndpointId, readonly Seat[]>()
@@ -33,8 +31,7 @@ export class ReplicaLeases {
   readonly #inFlight = new Map<EndpointId, number>()
   #turn = 0
 
-  constructor(clock: Clock, onDrained: (replicaId: ReplicaId) => void) {
-    this.#clock = clock
+  constructor(onDrained: (replicaId: ReplicaId) => void) {
     this.#onDrained = onDrained
   }
 
@@ -51,7 +48,7 @@ export class ReplicaLeases {
   }
 
   claim(endpointId: EndpointId): Lease | undefined {
-    const seat = chooseReplica(this.#listed.get(endpointId) ?? [], this.#clock.now(), this.#turn++)
+    const seat = chooseReplica(this.#listed.get(endpointId) ?? [], this.#turn++)
     if (!seat) return undefined
     this.#count(seat, 1)
     let held = true
@@ -64,13 +61,17 @@ export class ReplicaLeases {
     return { replica: seat.replica, release }
   }
 
-  /** @returns whether it was not resting already. */
-  rest(replicaId: ReplicaId, forMs: number): boolean {
+  /** Gives it nothing new until `endRest`. @returns whether it was not resting already. */
+  rest(replicaId: ReplicaId): boolean {
     const seat = this.#seats.get(replicaId)
-    const now = this.#clock.now()
-    if (!seat || seat.restsUntil > now) return false
-    seat.restsUntil = now + forMs
+    if (!seat || seat.resting) return false
+    seat.resting = true
     return true
+  }
+
+  endRest(replicaId: ReplicaId): void {
+    const seat = this.#seats.get(replicaId)
+    if (seat) seat.resting = false
   }
 
   inFlight(endpointId: EndpointId): number {
@@ -93,7 +94,7 @@ export class ReplicaLeases {
       return known
     }
     const { id, state } = replica
-    const seat: Seat = { id, endpointId, replica, state, inFlight: 0, restsUntil: 0 }
+    const seat: Seat = { id, endpointId, replica, state, inFlight: 0, resting: false }
     this.#seats.set(id, seat)
     return seat
   }

@@ -8,7 +8,7 @@ import type { Clock } from '../platform/clock.ts'
 import { LINK_LIMITS, type LinkLimits, LinkStream } from './link-stream.ts'
 import type { DownMessage, LinkClient, LinkClientOptions, UpMessage } from './messages.ts'
 
-const FIRST_RETRY_MS = 50
+const FIRST_RETRY_MS = 20
 const LONGEST_RETRY_MS = 1_000
 
 const DOWN_KINDS: ReadonlySet<string> = new Set<DownMessage['kind']>([

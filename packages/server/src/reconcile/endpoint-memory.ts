@@ -11,6 +11,8 @@ import { afterFailure, type StartFailures } from '../domain/start-failures.ts'
 export class EndpointMemory {
   readonly drainingSince = new Map<ReplicaId, number>()
   readonly readySince = new Map<ReplicaId, number>()
+  /** Replicas whose failure is counted already. */
+  readonly counted = new Set<ReplicaId>()
   /** By revision. */
   readonly failures = new Map<number, StartFailures>()
   lastReadyRevision: number | undefined
@@ -40,8 +42,8 @@ export class EndpointMemory {
 
   /** Forgets what concerns replicas that are gone and revisions that nobody wants. */
   keepOnly(replicas: ReadonlySet<ReplicaId>, revisions: ReadonlySet<number>): void {
-    for (const map of [this.drainingSince, this.readySince]) {
-      for (const id of map.keys()) if (!replicas.has(id)) map.delete(id)
+    for (const known of [this.drainingSince, this.readySince, this.counted]) {
+      for (const id of known.keys()) if (!replicas.has(id)) known.delete(id)
     }
     for (const revision of this.failures.keys()) if (!revisions.has(revision)) this.failures.delete(revision)
   }

@@ -35,23 +35,16 @@ export async function reconcileEndpoint(
   if (!facts) return removeWhatIsLeft(id, memory, tools)
 
   learn(facts, memory, tools)
-  const now = tools.rooms.clock.now()
-  const aimedAt = facts.aim.number
-  const notBefore = startNotBefore(memory.failures.get(aimedAt), aimedAt)
-  const plan = planReplicas(
-    {
-      revision: aimedAt,
-      count: facts.wanted,
-      surge: SURGE,
-      startTimeoutMs: startTimeoutMs(tools.rooms, facts.aim),
-      drainTimeoutMs: tools.rooms.drainTimeoutMs,
-      startNotBefore: notBefore,
-    },
-    facts.replicas,
-    now,
-  )
+  let plan = planNow(facts, memory, tools.rooms)
+  const failing = plan.flatMap((action) => (isFailure(action) ? [action.replicaId] : []))
+  if (failing.length > 0) {
+    // Counted before anything is started again, so that the back-off holds from the first failure on.
+    await Promise.all(failing.map((replicaId) => noteFailure(replicaId, facts, memory, tools)))
+    plan = planNow(facts, memory, tools.rooms)
+  }
 
   const findings: Findings = {}
+  const now = tools.rooms.clock.now()
   for (const action of plan) if (action.kind === 'drain') memory.drainingSince.set(action.replicaId, now)
   // The gateways hear of what is ready and what drains before anything is stopped.
   await report(facts, memory, tools, findings, { store: plan.length === 0 })
@@ -59,12 +52,58 @@ export async function reconcileEndpoint(
   if (plan.length > 0) await reportAgain(id, memory, tools, findings)
 
   tools.fetches.releaseAllBut(id, revisionsToKeep(facts))
-  if (plan.length > 0) return findings.shortage ? 2 * SOON_MS : SOON_MS
-  const inMotion = facts.replicas.some((replica) => replica.phase !== 'ready')
-  if (inMotion) return SOON_MS
-  if (facts.replicas.length < facts.wanted && Number.isFinite(notBefore))
-    return Math.max(SOON_MS / 10, notBefore - now)
+  return lookAgainMs(facts, memory, { acted: plan.length > 0, short: findings.shortage !== undefined, now })
+}
+
+function planNow(facts: Facts, memory: EndpointMemory, rooms: ReconcileRooms): ReplicaAction[] {
+  const revision = facts.aim.number
+  return planReplicas(
+    {
+      revision,
+      count: facts.wanted,
+      surge: SURGE,
+      startTimeoutMs: startTimeoutMs(rooms, facts.aim),
+      drainTimeoutMs: rooms.drainTimeoutMs,
+      startNotBefore: startNotBefore(memory.failures.get(revision), revision),
+    },
+    facts.replicas,
+    rooms.clock.now(),
+  )
+}
+
+function lookAgainMs(
+  { aim, replicas, wanted }: Facts,
+  memory: EndpointMemory,
+  { acted, short, now }: { readonly acted: boolean; readonly short: boolean; readonly now: number },
+): number {
+  if (acted) return short ? 2 * SOON_MS : SOON_MS
+  if (replicas.some((replica) => replica.phase !== 'ready')) return SOON_MS
+  const current = replicas.filter((replica) => replica.revision === aim.number).length
+  const notBefore = startNotBefore(memory.failures.get(aim.number), aim.number)
+  if (current < wanted && Number.isFinite(notBefore)) return Math.max(0, notBefore - now)
   return RESYNC_MS
+}
+
+type FailureAction = Extract<ReplicaAction, { kind: 'stop' }>
+
+const isFailure = (action: ReplicaAction): action is FailureAction =>
+  action.kind === 'stop' && (action.reason === 'failed' || action.reason === 'start-timeout')
+
+async function noteFailure(
+  replicaId: ReplicaId,
+  facts: Facts,
+  memory: EndpointMemory,
+  tools: LookTools,
+): Promise<void> {
+  const { rooms, note } = tools
+  const running = facts.running.find((replica) => replica.id === replicaId)
+  if (!running || memory.counted.has(replicaId)) return
+  const what = whatHappened(running, memory.readySince.has(replicaId), startTimeoutMs(rooms, facts.aim))
+  const text = failureText(what, await lastLines(rooms, replicaId))
+  memory.counted.add(replicaId)
+  memory.fail(running.revision, text, { hopeless: false, now: rooms.clock.now() })
+  rooms.log.warn('replica failed', { endpoint: endpointKey(facts.endpoint), replica: replicaId, what })
+  note(facts.endpoint, 'replica.failed', what, { replica: replicaId, revision: running.revision })
 }
 
 /** Starts to probe what is new, and notes who became ready. */
@@ -113,7 +152,7 @@ async function carryOut(
       case 'drain':
         return // Remembered and published already.
       case 'stop':
-        return await stopReplica(action.replicaId, action.reason, facts, memory, tools)
+        return await stopReplica(action.replicaId, action.reason, facts, tools)
       case 'start':
         return await startOne(facts, tools, findings)
       default:
@@ -142,7 +181,10 @@ async function startOne(facts: Facts, tools: LookTools, findings: Findings): Pro
     throw fetched.error
   }
   if (fetched.state === 'fetching') {
-    findings.progress = { phase: 'downloading', ...fetched.progress }
+    // What lies on this machine already has nothing to report.
+    findings.progress = fetched.progress
+      ? { phase: 'downloading', ...fetched.progress }
+      : { phase: 'starting' }
     return
   }
   const { instanceTypes, total } = await rooms.driver.capacity()
@@ -178,19 +220,10 @@ async function stopReplica(
   replicaId: ReplicaId,
   reason: Extract<ReplicaAction, { kind: 'stop' }>['reason'],
   facts: Facts,
-  memory: EndpointMemory,
   tools: LookTools,
 ): Promise<void> {
   const { rooms, prober, drains } = tools
-  const running = facts.running.find((replica) => replica.id === replicaId)
   const endpoint = endpointKey(facts.endpoint)
-  if (running && (reason === 'failed' || reason === 'start-timeout')) {
-    const what = whatHappened(running, memory.readySince.has(replicaId), startTimeoutMs(rooms, facts.aim))
-    const text = failureText(what, await lastLines(rooms, replicaId))
-    memory.fail(running.revision, text, { hopeless: false, now: rooms.clock.now() })
-    rooms.log.warn('replica failed', { endpoint, replica: replicaId, what })
-    tools.note(facts.endpoint, 'replica.failed', what, { replica: replicaId, revision: running.revision })
-  }
   prober.untrack(replicaId)
   await rooms.driver.stop(replicaId, { graceMs: rooms.engine(facts.aim.engine)?.stopGraceMs ?? 10_000 })
   drains.forget(replicaId)

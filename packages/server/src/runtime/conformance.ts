@@ -211,9 +211,11 @@ export function describeRuntimeDriver(
 
     promise('measures a running replica and no other', async (driver, world) => {
       await world.start(driver, A, { kind: 'run' })
-      const stats = await driver.stats(A)
-      expect(stats?.cpuSeconds).toBeGreaterThanOrEqual(0)
-      expect(stats?.memoryBytes).toBeGreaterThan(0)
+      await vi.waitFor(async () => {
+        const stats = await driver.stats(A)
+        expect(stats?.cpuSeconds).toBeGreaterThanOrEqual(0)
+        expect(stats?.memoryBytes).toBeGreaterThan(0)
+      }, PATIENCE)
       await world.start(driver, B, { kind: 'exit', code: 0 })
       await world.untilExited(driver, B)
       expect(await driver.stats(B)).toBeUndefined()

@@ -22,8 +22,8 @@ function rulesOf(schema) {
   const rules = {
     'at least': schema.minimum ?? schema.exclusiveMinimum,
     'at most': schema.maximum,
-    'at most this long:': schema.maxLength,
-    'at most this many:': schema.maxItems,
+    'characters, at most': schema.maxLength,
+    'entries, at most': schema.maxItems,
     default: schema.default,
     pattern: schema.pattern,
     format: schema.format,
@@ -177,10 +177,19 @@ function draw(document) {
   byId('tags').append(el('a', { href: '#Errors' }, 'Errors'))
 }
 
+/** An address that ends in `#createEndpoint` opens that call. */
+function showLinked() {
+  const linked = byId(location.hash.slice(1))
+  if (linked instanceof HTMLDetailsElement) linked.open = true
+  linked?.scrollIntoView()
+}
+
+addEventListener('hashchange', showLinked)
 try {
   const response = await fetch('/openapi.json')
   if (!response.ok) throw new Error(`the server answered ${response.status}`)
   draw(await response.json())
+  showLinked()
 } catch (error) {
   byId('about').textContent = `The description could not be read: ${error.message}`
 }

@@ -8,7 +8,7 @@
 import { listFiles } from '@huggingface/hub'
 import type { Artifact, ArtifactFile } from '../../domain/artifact.ts'
 import { PlatformError } from '../../domain/errors.ts'
-import { artifactFailure, failedBecause } from '../artifact-failure.ts'
+import { artifactFailure, failedBecause, systemCode } from '../artifact-failure.ts'
 import { backoffMs } from '../artifact-limits.ts'
 import type { BlobSource, DownloadRooms } from '../cache/blob-download.ts'
 import { isSafeRelativePath } from '../safe-path.ts'
@@ -219,5 +219,6 @@ const isSystemError = (error: unknown) => error instanceof Error && 'syscall' in
 /** `fetch` hides what happened behind "fetch failed". */
 function networkCause(error: unknown): string {
   const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error
-  return cause instanceof Error ? cause.message || cause.name : String(cause)
+  // When every address of a name refuses, the message is empty and only the code tells.
+  return cause instanceof Error ? cause.message || systemCode(cause) || cause.name : String(cause)
 }

@@ -12,7 +12,7 @@ import type { Clock } from '../../platform/clock.ts'
 import type { Log } from '../../platform/log.ts'
 import { type Cgroups, removeCgroup } from './cgroup.ts'
 import { endReplica } from './end-replica.ts'
-import { exitReason, MACHINE_RESTARTED } from './exit-reason.ts'
+import { ENDED_UNWATCHED, exitReason, MACHINE_RESTARTED } from './exit-reason.ts'
 import type { ProcessIdentity, ProcessTable } from './process-table.ts'
 import {
   ABANDONED_PREFIX,
@@ -79,7 +79,7 @@ async function adopt(name: string, adopter: Adopter): Promise<AdoptedReplica | u
 
   await endReplica({ leader, cgroup: record.cgroup }, 0, adopter)
   const ranOut = await adopter.cgroups.ranOutOfMemory(record.cgroup)
-  const reason = exitReason(undefined, { ranOut, limitBytes: record.resources.memoryBytes })
+  const reason = exitReason(undefined, { ranOut, limitBytes: record.resources.memoryBytes }, ENDED_UNWATCHED)
   return ended(record, directory, reason, adopter)
 }
 

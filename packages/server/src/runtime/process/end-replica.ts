@@ -33,8 +33,8 @@ export async function endReplica(replica: ReplicaProcesses, graceMs: number, mea
     if (means.clock.now() >= deadline) {
       throw new PlatformError(
         'unavailable',
-        `Process ${replica.leader?.pid} was killed and still lives after ${KILL_TIMEOUT_MS / 1000} s: ` +
-          'the system is waiting for a device. It is tried again.',
+        `A process of the replica that ${replica.leader?.pid ?? 'an earlier start'} began was killed and still lives ` +
+          `after ${KILL_TIMEOUT_MS / 1000} s: the system is waiting for a device. Try again later.`,
       )
     }
   }

@@ -10,7 +10,7 @@
  */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { constants } from 'node:fs'
-import { access } from 'node:fs/promises'
+import { access, stat } from 'node:fs/promises'
 import path from 'node:path'
 import { messageOf, PlatformError } from '../../domain/errors.ts'
 
@@ -80,11 +80,16 @@ export async function findProgram(name: string, searchPath: string): Promise<str
         .filter((folder) => folder !== '')
         .map((folder) => path.join(folder, name))
   for (const candidate of candidates) {
-    const found = await access(candidate, constants.X_OK).then(
-      () => true,
-      () => false,
-    )
-    if (found) return candidate
+    if (await canRun(candidate)) return path.resolve(candidate)
   }
   return undefined
+}
+
+async function canRun(file: string): Promise<boolean> {
+  try {
+    await access(file, constants.X_OK)
+    return (await stat(file)).isFile()
+  } catch {
+    return false
+  }
 }

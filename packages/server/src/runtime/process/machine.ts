@@ -63,9 +63,11 @@ export class KnownMachine {
   }
 }
 
-/** @param gpuQueryProgram replaces `nvidia-smi`. */
-export async function discoverMachine(gpuQueryProgram = 'nvidia-smi'): Promise<Machine> {
-  const { gpus, notices } = await discoverGpus(gpuQueryProgram)
+export async function discoverMachine(
+  gpuQueryProgram = 'nvidia-smi',
+  timeoutMs = GPU_QUERY_TIMEOUT_MS,
+): Promise<Machine> {
+  const { gpus, notices } = await discoverGpus(gpuQueryProgram, timeoutMs)
   // 0 or more than there is where no cgroup sets a limit.
   const limit = process.constrainedMemory() || Number.POSITIVE_INFINITY
   const cpuModel = os.cpus()[0]?.model.trim()
@@ -78,11 +80,11 @@ export async function discoverMachine(gpuQueryProgram = 'nvidia-smi'): Promise<M
   }
 }
 
-async function discoverGpus(program: string): Promise<Pick<Machine, 'gpus' | 'notices'>> {
+async function discoverGpus(program: string, timeoutMs: number): Promise<Pick<Machine, 'gpus' | 'notices'>> {
   const query = ['--query-gpu=index,name,memory.total', '--format=csv,noheader,nounits']
   try {
     const { stdout } = await promisify(execFile)(program, query, {
-      timeout: GPU_QUERY_TIMEOUT_MS,
+      timeout: timeoutMs,
       killSignal: 'SIGKILL',
     })
     return { gpus: parseGpus(stdout), notices: [] }
@@ -90,7 +92,7 @@ async function discoverGpus(program: string): Promise<Pick<Machine, 'gpus' | 'no
     // No such program: a machine without NVIDIA GPUs, which needs no notice.
     if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return { gpus: [], notices: [] }
     const timedOut = error instanceof Error && 'killed' in error && error.killed === true
-    const what = timedOut ? `did not answer within ${GPU_QUERY_TIMEOUT_MS / 1000} s` : messageOf(error).trim()
+    const what = timedOut ? `did not answer within ${timeoutMs / 1000} s` : messageOf(error).trim()
     return { gpus: [], notices: [`GPUs cannot be used, since ${program} failed: ${what}`] }
   }
 }

@@ -7,7 +7,7 @@ import type { ReplicaId } from '../../domain/replica.ts'
 import { systemClock } from '../../platform/clock.ts'
 import { type Behaviour, describeRuntimeDriver } from '../conformance.ts'
 import { findCgroups } from './cgroup.ts'
-import { firstLine, lives, never, ProcessWorld, planOf, programSpec } from './process-world.ts'
+import { firstLine, lives, ProcessWorld, planOf, programSpec } from './process-world.ts'
 
 const A = 'replica-a' as ReplicaId
 const PATIENCE = { timeout: 10_000, interval: 10 }
@@ -74,9 +74,41 @@ test('engines outlive a control process that is killed, and the next one takes t
   process.kill(pid, 'SIGKILL')
   await vi.waitFor(() => expect([...heard]).toEqual(['replica-a']), PATIENCE)
   expect(await next.list()).toMatchObject([
-    { id: 'replica-a', state: 'exited', exitCode: null, reason: 'ended while nobody watched' },
+    { id: 'replica-a', state: 'exited', exitCode: null, reason: expect.stringContaining('is unknown') },
     { id: 'replica-b', state: 'running' },
   ])
+})
+
+test('no orphan survives, at whatever moment of a start the control process is killed', async () => {
+  const world = await worldForTest()
+  const mark = `orphan-${path.basename(world.root)}`
+  for (let round = 0; round < 8; round++) {
+    const specs = Array.from({ length: 6 }, (_, i) =>
+      programSpec(`replica-${round}-${i}`, RUN, { plan: planOf('/bin/sh', '-c', 'sleep 1000; true', mark) }),
+    )
+    const control = startControl(world, specs)
+    // Killed at another step of the start each time, since directories come and go at their own pace.
+    const started = () =>
+      readdir(world.directory).then(
+        (names) => names.length,
+        () => 0,
+      )
+    const enough = (await started()) + 1 + (round % 3)
+    await vi.waitFor(async () => expect(await started()).toBeGreaterThanOrEqual(enough), {
+      timeout: 10_000,
+      interval: 1,
+    })
+    control.kill('SIGKILL')
+    await once(control, 'exit')
+  }
+
+  const next = await world.connect()
+  const known = await next.list()
+  expect(known.length).toBeGreaterThan(0)
+  // One that was cut off is about to end by itself.
+  await vi.waitFor(async () => expect(await processesMarked(mark)).toHaveLength(known.length), PATIENCE)
+  for (const { id } of known) await next.stop(id, { graceMs: 0 })
+  expect(await processesMarked(mark)).toEqual([])
 })
 
 test('an engine that ended between two control processes is listed as ended', async () => {
@@ -89,7 +121,9 @@ test('an engine that ended between two control processes is listed as ended', as
   process.kill(pid, 'SIGKILL')
   await vi.waitFor(async () => expect(await lives(pid)).toBe(false), PATIENCE)
 
-  expect(await (await world.connect()).list()).toMatchObject([{ id: 'replica-a', state: 'exited' }])
+  expect(await (await world.connect()).list()).toMatchObject([
+    { id: 'replica-a', state: 'exited', exitCode: null, reason: 'ended while nobody watched' },
+  ])
 })
 
 test('a pid that was given to a stranger is neither claimed nor killed', async () => {
@@ -318,6 +352,18 @@ function withWorker({ detached }: { readonly detached: boolean }): string {
   const worker = 'process.on("SIGTERM", () => {}); console.log(process.pid); setInterval(() => {}, 1e6)'
   const options = JSON.stringify({ detached, stdio: ['ignore', 'inherit', 'inherit'] })
   return `require("child_process").spawn(process.execPath, ["-e", ${JSON.stringify(worker)}], ${options});`
+}
+
+/** Pids of first processes of replicas with this word in their command. */
+async function processesMarked(mark: string): Promise<readonly string[]> {
+  const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name))
+  const marked = await Promise.all(
+    pids.map(async (pid) => {
+      const words = (await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '')).split('\0')
+      return words.includes(mark) && (await lives(Number(pid)))
+    }),
+  )
+  return pids.filter((_, i) => marked[i])
 }
 
 async function selfReportOf(world: ProcessWorld, id: string): Promise<string> {

@@ -25,7 +25,7 @@ import { GuardedDriver } from '../guarded-driver.ts'
 import { type Adopter, adoptReplicas } from './adoption.ts'
 import { type CgroupDirectories, type Cgroups, findCgroups, procsFile, removeCgroup } from './cgroup.ts'
 import { endReplica } from './end-replica.ts'
-import { exitReason, type ProcessEnd } from './exit-reason.ts'
+import { ENDED_ADOPTED, exitReason, type ProcessEnd } from './exit-reason.ts'
 import { FreePorts } from './free-port.ts'
 import { chooseGpus } from './gpu-choice.ts'
 import { findProgram, launchProcess } from './launch.ts'
@@ -77,7 +77,7 @@ export async function createProcessDriver(options: ProcessDriverOptions): Promis
     bootId,
     cgroups,
     cgroupPrefix,
-    machine: new KnownMachine(options.discover ?? discoverMachine, options.clock),
+    machine: new KnownMachine(options.discover ?? (() => discoverMachine()), options.clock),
     logs: new ReplicaLogs(options.logDirectory, options.clock),
   })
   await driver.adopt()
@@ -92,8 +92,10 @@ type Entry = {
   readonly directory: ReplicaDirectory
   /** The first process; unknown while it is being launched and for one that ended before we came. */
   leader: ProcessIdentity | undefined
-  /** Whether its end has to be looked for, since the system tells only a parent. */
-  readonly adopted: boolean
+  /** Whether its end has to be looked for: the system tells only a parent, and only once. */
+  isWatched: boolean
+  /** What the parent was told, once it was. */
+  end: ProcessEnd | undefined
   exit: ExitRecord | undefined
   /** Set once somebody takes care of its end. */
   ending: Promise<void> | undefined
@@ -117,7 +119,7 @@ class ProcessDriver implements RuntimeDriver {
 
   async adopt(): Promise<void> {
     for (const replica of await adoptReplicas(this.#parts)) {
-      this.#entries.set(replica.record.id, { ...replica, adopted: true, ending: undefined })
+      this.#entries.set(replica.record.id, { ...replica, isWatched: true, end: undefined, ending: undefined })
     }
     await this.#pruneLogs()
     void this.#watch()
@@ -221,7 +223,8 @@ class ProcessDriver implements RuntimeDriver {
       record,
       directory: new ReplicaDirectory(directory, spec.id),
       leader: undefined,
-      adopted: false,
+      isWatched: false,
+      end: undefined,
       exit: undefined,
       ending: undefined,
     }
@@ -268,25 +271,27 @@ class ProcessDriver implements RuntimeDriver {
 
   /** @param end what its parent was told; nothing for one that somebody else started. */
   #ended(entry: Entry, end: ProcessEnd | undefined): Promise<void> {
-    entry.ending ??= this.#settle(entry, end).catch((error: unknown) => {
+    entry.end ??= end
+    entry.ending ??= this.#settle(entry).catch((error: unknown) => {
+      // Tried again at the next look.
+      entry.isWatched = true
       entry.ending = undefined
-      this.#parts.log.warn('could not settle the end of a replica', {
-        replica: entry.record.id,
-        error: messageOf(error),
-      })
+      this.#warn('could not settle the end of a replica', error, entry)
     })
     return entry.ending
   }
 
-  async #settle(entry: Entry, end: ProcessEnd | undefined): Promise<void> {
+  async #settle(entry: Entry): Promise<void> {
     const { cgroups, clock } = this.#parts
     const { id, cgroup, resources } = entry.record
     await endReplica(processesOf(entry), 0, this.#parts)
-    const ranOut = await cgroups.ranOutOfMemory(cgroup)
-    entry.exit = await entry.directory.writeExit({
-      exitedAt: clock.now(),
-      exitCode: end?.code ?? null,
-      reason: exitReason(end, { ranOut, limitBytes: resources.memoryBytes }),
+    const memory = { ranOut: await cgroups.ranOutOfMemory(cgroup), limitBytes: resources.memoryBytes }
+    const reason = exitReason(entry.end, memory, ENDED_ADOPTED)
+    const exit = { exitedAt: clock.now(), exitCode: entry.end?.code ?? null, reason }
+    entry.exit = await entry.directory.writeExit(exit).catch((error: unknown) => {
+      // A full disk: then it is forgotten at the next start, but not now.
+      this.#warn('could not write down how a replica ended', error, entry)
+      return exit
     })
     for (const listener of this.#listeners) listener(id)
   }
@@ -307,7 +312,7 @@ class ProcessDriver implements RuntimeDriver {
         await this.#lookAtAdopted()
         for (const id of this.#entries.keys()) await this.#parts.logs.rotate(id)
       } catch (error) {
-        this.#parts.log.warn('could not look after the replicas', { error: messageOf(error) })
+        this.#warn('could not look after the replicas', error)
       }
       await this.#parts.clock.sleep(WATCH_INTERVAL_MS, signal).catch(() => {})
     }
@@ -315,13 +320,17 @@ class ProcessDriver implements RuntimeDriver {
   }
 
   async #lookAtAdopted(): Promise<void> {
-    const watched = [...this.#entries.values()].filter(({ adopted, exit }) => adopted && !exit)
+    const watched = [...this.#entries.values()].filter(({ isWatched, exit }) => isWatched && !exit)
     await Promise.all(
       watched.map(async (entry) => {
         const found = await this.#parts.table.find(entry.leader?.pid ?? 0)
         if (found?.startTime !== entry.leader?.startTime) await this.#ended(entry, undefined)
       }),
     )
+  }
+
+  #warn(message: string, error: unknown, entry?: Entry): void {
+    this.#parts.log.warn(message, { replica: entry?.record.id, error: messageOf(error) })
   }
 
   async #pruneLogs(): Promise<void> {

@@ -1,0 +1,112 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { expect, onTestFinished, test, vi } from 'vitest'
+import { openLinkHub } from './link/hub.ts'
+import type { LinkHub } from './link/messages.ts'
+
+const MAIN = path.join(import.meta.dirname, 'gateway-main.ts')
+const soon = <T>(look: () => T) => vi.waitFor(look, { timeout: 15_000, interval: 20 })
+
+async function temporaryDirectory(): Promise<string> {
+  const directory = await mkdtemp(path.join(tmpdir(), 'gateway-main-'))
+  onTestFinished(() => rm(directory, { recursive: true, force: true }))
+  return directory
+}
+
+function start(directory: string, changes: Readonly<Record<string, string>> = {}) {
+  const flags = {
+    listen: '127.0.0.1:0',
+    'control-socket': path.join(directory, 'control.sock'),
+    'link-socket': path.join(directory, 'link.sock'),
+    record: path.join(directory, 'gateway.json'),
+    log: path.join(directory, 'gateway.log'),
+    ...changes,
+  }
+  const args = Object.entries(flags).flatMap(([name, value]) => [`--${name}`, value])
+  const child: ChildProcess = spawn(process.execPath, [MAIN, ...args], {
+    stdio: ['ignore', 'ignore', 'pipe'],
+  })
+  const ended = once(child, 'exit').then(([code, signal]) => code ?? signal)
+  onTestFinished(async () => {
+    child.kill('SIGKILL')
+    await ended
+  })
+  let complaint = ''
+  child.stderr?.on('data', (chunk: Buffer) => {
+    complaint += chunk
+  })
+  return { child, ended, complaint: () => complaint, record: flags.record }
+}
+
+const recordAt = async (file: string) => JSON.parse(await readFile(file, 'utf8'))
+
+function openHub(directory: string): Promise<LinkHub> {
+  return openLinkHub({
+    listen: { path: path.join(directory, 'link.sock') },
+    snapshot: () => ({ endpoints: [], grants: [] }),
+    onMessage: () => {},
+    onConnect: () => {},
+    onDisconnect: () => {},
+  })
+}
+
+test('it leaves a record of where it is, outlives its control process, and ends when told over the link', async () => {
+  const directory = await temporaryDirectory()
+  const gateway = start(directory)
+  const record = await soon(() => recordAt(gateway.record))
+  expect(record).toMatchObject({
+    pid: gateway.child.pid,
+    host: '127.0.0.1',
+    url: `http://127.0.0.1:${record.port}`,
+    gatewayId: expect.stringMatching(/^gw-/),
+    startTime: expect.stringMatching(/\d/),
+  })
+  expect((await fetch(`${record.url}/readyz`)).status).toBe(503)
+
+  const first = await openHub(directory)
+  await soon(() =>
+    expect(first.gateways).toMatchObject([{ id: record.gatewayId, pid: record.pid, url: record.url }]),
+  )
+  await first.close()
+  expect((await fetch(`${record.url}/readyz`)).status).toBe(200)
+
+  const second = await openHub(directory)
+  onTestFinished(() => second.close())
+  await soon(() => expect(second.gateways).toHaveLength(1))
+  second.broadcast({ kind: 'shutdown', drainMs: 1_000 })
+  expect(await gateway.ended).toBe(0)
+  await expect(recordAt(gateway.record)).rejects.toThrow('ENOENT')
+})
+
+test('SIGTERM ends it in order, SIGINT does not', async () => {
+  const directory = await temporaryDirectory()
+  const gateway = start(directory)
+  const record = await soon(() => recordAt(gateway.record))
+  gateway.child.kill('SIGINT')
+  expect((await fetch(`${record.url}/livez`)).status).toBe(200)
+  gateway.child.kill('SIGTERM')
+  expect(await gateway.ended).toBe(0)
+})
+
+test('an address that is taken is said clearly, with an exit code of its own', async () => {
+  const directory = await temporaryDirectory()
+  const first = start(directory)
+  const { port } = await soon(() => recordAt(first.record))
+  const second = start(directory, {
+    listen: `127.0.0.1:${port}`,
+    record: path.join(directory, 'second.json'),
+  })
+  expect(await second.ended).toBe(98)
+  expect(second.complaint()).toContain(`127.0.0.1:${port}: another program does`)
+})
+
+test('settings that are wrong are all named at once', async () => {
+  const directory = await temporaryDirectory()
+  const gateway = start(directory, { listen: 'eighty', record: '' })
+  expect(await gateway.ended).toBe(2)
+  expect(gateway.complaint()).toContain('--listen is "eighty"')
+  expect(gateway.complaint()).toContain('--record is missing')
+})

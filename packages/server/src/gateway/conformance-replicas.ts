@@ -1,0 +1,191 @@
+/** How a gateway chooses, leaves and reports replicas, as tests; a part of `conformance.ts`. */
+import { describe, expect, test } from 'vitest'
+import { type Handler, type OpenGateway, rigsOf, soon } from './conformance-rig.ts'
+
+export function describeReplicas(name: string, openGateway: OpenGateway): void {
+  const { runningRig } = rigsOf(openGateway)
+
+  describe(`${name}: replicas`, () => {
+    test('requests go where the fewest are', async () => {
+      const rig = await runningRig()
+      const held: (() => void)[] = []
+      const hold: Handler = (_request, response) => void held.push(() => void response.end('ok'))
+      const engines = [
+        await rig.engine('r1', hold),
+        await rig.engine('r2', hold),
+        await rig.engine('r3', hold),
+      ]
+      const id = rig.put('chat', { replicas: engines.map(({ replica }) => replica) })
+
+      const answers = Array.from({ length: 9 }, () => rig.call('/e/acme/chat/'))
+      await soon(() => expect(held).toHaveLength(9))
+
+      expect(engines.map(({ received }) => received.length)).toEqual([3, 3, 3])
+      await soon(() => expect(rig.demandOf(id)?.inFlightByReplica).toEqual({ r1: 3, r2: 3, r3: 3 }))
+      for (const release of held) release()
+      await Promise.all(answers)
+    })
+
+    test('a replica that refuses is passed over, reported, and its request answered by another', async () => {
+      const rig = await runningRig()
+      const dead = await rig.engine('dead')
+      await dead.close()
+      const alive = await rig.engine('alive')
+      const id = rig.put('chat', { replicas: [dead.replica, alive.replica] })
+
+      const answers = await Promise.all(
+        Array.from({ length: 20 }, () => rig.call('/e/acme/chat/', { body: 'again' })),
+      )
+
+      expect(answers.map(({ json }) => json['body'])).toEqual(Array(20).fill('again'))
+      await soon(() =>
+        expect(rig.said).toContainEqual(expect.objectContaining({ kind: 'suspect', id, replicaId: 'dead' })),
+      )
+    })
+
+    test('a request whose only replica is dead waits for the next one', async () => {
+      const rig = await runningRig()
+      const dead = await rig.engine('dead')
+      await dead.close()
+      const id = rig.put('chat', { replicas: [dead.replica] })
+      const answer = rig.call('/e/acme/chat/', { body: 'kept' })
+      await soon(() =>
+        expect(rig.said).toContainEqual(expect.objectContaining({ kind: 'suspect', replicaId: 'dead' })),
+      )
+      await soon(() => expect(rig.said).toContainEqual({ kind: 'wake', id, waiting: 1 }))
+
+      const next = await rig.engine('next')
+      rig.put('chat', { replicas: [next.replica] })
+
+      expect((await answer).json['body']).toBe('kept')
+    })
+
+    test('a large body survives a refused connection, since none of it was sent', async () => {
+      const rig = await runningRig()
+      const dead = await rig.engine('dead')
+      await dead.close()
+      const alive = await rig.engine('alive', (_request, response, body) => response.end(String(body.length)))
+      rig.put('chat', { replicas: [dead.replica, alive.replica] })
+      const body = Buffer.alloc(3_000_000)
+      for (let i = 0; i < 4; i++) expect((await rig.call('/e/acme/chat/', { body })).text).toBe('3000000')
+    })
+
+    test('a connection that breaks before the answer is tried again, and a request that always breaks is not tried forever', async () => {
+      const rig = await runningRig({ restMs: 5 })
+      let breaks = 1
+      const engine = await rig.engine('r1', (request, response) => {
+        if (breaks-- > 0) request.socket.destroy()
+        else response.end('second time')
+      })
+      rig.put('chat', { replicas: [engine.replica] })
+      expect((await rig.call('/e/acme/chat/', { body: '{}' })).text).toBe('second time')
+
+      breaks = 1_000
+      const { status, json } = await rig.call('/e/acme/chat/', { body: '{}' })
+      expect({ status, code: json['code'] }).toEqual({ status: 502, code: 'bad_gateway' })
+      expect(engine.received).toHaveLength(2 + 3)
+    })
+
+    test('an idle connection that the engine just closed costs nobody anything', async () => {
+      const rig = await runningRig()
+      const engine = await rig.engine('r1', (request, response) => {
+        response.end('ok')
+        setImmediate(() => request.socket.destroy())
+      })
+      rig.put('chat', { replicas: [engine.replica] })
+      for (let i = 0; i < 50; i++) expect((await rig.call('/e/acme/chat/', { body: '{}' })).status).toBe(200)
+    })
+
+    test('an answer that has begun is not asked for again', async () => {
+      const rig = await runningRig()
+      const engine = await rig.engine('r1', (request, response) => {
+        response.writeHead(200, { 'content-length': '100' })
+        response.write('half', () => request.socket.destroy())
+      })
+      rig.put('chat', { replicas: [engine.replica] })
+
+      await expect(rig.call('/e/acme/chat/', { body: '{}' })).rejects.toThrow()
+
+      expect(engine.received).toHaveLength(1)
+    })
+
+    test('a stream that breaks off ends with an event that says so', async () => {
+      const rig = await runningRig()
+      const engine = await rig.engine('r1', (request, response) => {
+        response.writeHead(200, { 'content-type': 'text/event-stream' })
+        response.write('data: {"half":', () => request.socket.destroy())
+      })
+      rig.put('chat', { replicas: [engine.replica] })
+      const { text } = await rig.call('/e/acme/chat/', { body: '{"stream":true}' })
+      expect(text.startsWith('data: {"half":\n\ndata: ')).toBe(true)
+      expect(JSON.parse(text.split('data: ')[2] ?? '')).toMatchObject({ code: 'bad_gateway' })
+      expect(engine.received).toHaveLength(1)
+    })
+
+    test("an engine's own error is its answer and not a reason to try elsewhere", async () => {
+      const rig = await runningRig()
+      const engine = await rig.engine('r1', (_request, response) => {
+        response.writeHead(500, { 'content-type': 'application/json' }).end('{"detail":"CUDA"}')
+      })
+      rig.put('chat', { replicas: [engine.replica] })
+      expect(await rig.call('/e/acme/chat/')).toMatchObject({ status: 500, json: { detail: 'CUDA' } })
+      expect(engine.received).toHaveLength(1)
+    })
+
+    test('an engine that says nothing for too long ends as a timeout', async () => {
+      const rig = await runningRig({ replicaSilenceMs: 50 })
+      const engine = await rig.engine('r1', () => {})
+      rig.put('chat', { replicas: [engine.replica] })
+      expect(await rig.call('/e/acme/chat/', { body: '{}' })).toMatchObject({
+        status: 504,
+        json: { code: 'timeout' },
+      })
+    })
+
+    test('a draining replica finishes what it has, gets nothing new, and is reported when it is empty', async () => {
+      const rig = await runningRig()
+      let finish = () => {}
+      const old = await rig.engine('old', (_request, response) => {
+        finish = () => void response.end('finished')
+      })
+      const next = await rig.engine('next')
+      rig.put('chat', { replicas: [old.replica] })
+      const running = rig.call('/e/acme/chat/')
+      await soon(() => expect(old.received).toHaveLength(1))
+
+      rig.put('chat', { replicas: [old.draining, next.replica] })
+      for (let i = 0; i < 5; i++) {
+        await soon(async () =>
+          expect((await rig.call('/e/acme/chat/')).headers['x-berth-replica']).toBe('next'),
+        )
+      }
+      expect(rig.said).not.toContainEqual({ kind: 'drained', replicaId: 'old' })
+      finish()
+
+      expect((await running).text).toBe('finished')
+      await soon(() => expect(rig.said).toContainEqual({ kind: 'drained', replicaId: 'old' }))
+      expect(old.received).toHaveLength(1)
+    })
+
+    test('a replica that left the table is reported when its last request ends, and an idle one at once', async () => {
+      const rig = await runningRig()
+      let finish = () => {}
+      const busy = await rig.engine('busy', (_request, response) => {
+        finish = () => void response.end('finished')
+      })
+      const idle = await rig.engine('idle')
+      rig.put('chat', { replicas: [busy.replica] })
+      const running = rig.call('/e/acme/chat/')
+      await soon(() => expect(busy.received).toHaveLength(1))
+      rig.put('chat', { replicas: [busy.replica, idle.replica] })
+
+      rig.put('chat', { replicas: [] })
+
+      await soon(() => expect(rig.said).toContainEqual({ kind: 'drained', replicaId: 'idle' }))
+      expect(rig.said).not.toContainEqual({ kind: 'drained', replicaId: 'busy' })
+      finish()
+      await running
+      await soon(() => expect(rig.said).toContainEqual({ kind: 'drained', replicaId: 'busy' }))
+    })
+  })
+}

@@ -1,0 +1,332 @@
+/**
+ * Everything around a gateway under test: a control process's hub, its socket, and engines that do as told, all
+ * real and on loopback.
+ */
+import { hash } from 'node:crypto'
+import { mkdtemp, rm } from 'node:fs/promises'
+import http, { type IncomingMessage, type ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import net from 'node:net'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { expect, onTestFinished, vi } from 'vitest'
+import type { EndpointId, ReplicaId } from '../domain/replica.ts'
+import { connectLink } from '../link/client.ts'
+import { openLinkHub } from '../link/hub.ts'
+import type { LinkHub, RoutedEndpoint, RoutedReplica, TokenGrant, UpMessage } from '../link/messages.ts'
+import { systemClock } from '../platform/clock.ts'
+import type { Log } from '../platform/log.ts'
+import type { Gateway, GatewayOptions } from './gateway.ts'
+import type { GatewayLimits } from './limits.ts'
+
+export type OpenGateway = (options: GatewayOptions) => Promise<Gateway>
+export type Handler = (request: IncomingMessage, response: ServerResponse, body: Buffer) => void
+export type Answer = {
+  readonly status: number
+  readonly headers: http.IncomingHttpHeaders
+  readonly text: string
+  readonly json: Record<string, unknown>
+}
+type Call = {
+  readonly method?: string
+  readonly headers?: Readonly<Record<string, string>>
+  readonly body?: string | Buffer
+  readonly token?: string
+  /** Receives the text as it comes. */
+  readonly onText?: (text: string) => void
+  readonly signal?: AbortSignal
+}
+
+export const soon = <T>(look: () => T) => vi.waitFor(look, { timeout: 10_000, interval: 5 })
+
+export class Rig {
+  readonly endpoints = new Map<string, RoutedEndpoint>()
+  readonly grants: TokenGrant[] = []
+  readonly said: UpMessage[] = []
+  readonly errors: string[] = []
+  readonly #cleanUps: (() => unknown)[] = []
+  #directory = ''
+  #hub: LinkHub | undefined
+  gateway!: Gateway
+
+  async open(openGateway: OpenGateway, limits: Partial<GatewayLimits> = {}, domain?: string): Promise<this> {
+    this.#directory = await mkdtemp(path.join(tmpdir(), 'gateway-'))
+    this.#cleanUps.push(() => rm(this.#directory, { recursive: true, force: true }))
+    const log: Log = {
+      debug() {},
+      info() {},
+      warn() {},
+      error: (message, fields) => void this.errors.push(`${message} ${JSON.stringify(fields)}`),
+    }
+    this.gateway = await openGateway({
+      gatewayId: 'gw-test',
+      host: '127.0.0.1',
+      port: 0,
+      controlSocket: this.controlSocket,
+      connectLink: (options) => connectLink({ ...options, connect: { path: this.#linkSocket } }, systemClock),
+      clock: systemClock,
+      log,
+      limits: { demandEveryMs: 5, lingerMs: 50, ...limits },
+      ...(domain === undefined ? {} : { domain }),
+    })
+    this.#cleanUps.push(() => this.gateway.close(0))
+    return this
+  }
+
+  async close(): Promise<void> {
+    for (const cleanUp of this.#cleanUps.splice(0).reverse()) await cleanUp()
+    await this.#hub?.close()
+    expect(this.errors).toEqual([])
+  }
+
+  get controlSocket(): string {
+    return path.join(this.#directory, 'control.sock')
+  }
+
+  get #linkSocket(): string {
+    return path.join(this.#directory, 'link.sock')
+  }
+
+  /** The control process comes up with what is in `endpoints` and `grants` now. */
+  async startControl(): Promise<void> {
+    this.#hub = await openLinkHub({
+      listen: { path: this.#linkSocket },
+      snapshot: () => ({ endpoints: [...this.endpoints.values()], grants: this.grants }),
+      onMessage: (_gateway, message) => void this.said.push(message),
+      onConnect: () => {},
+      onDisconnect: () => {},
+    })
+    await this.#untilControlIs('connected')
+  }
+
+  async stopControl(): Promise<void> {
+    await this.#hub?.close()
+    this.#hub = undefined
+    await this.#untilControlIs('disconnected')
+  }
+
+  async #untilControlIs(state: string): Promise<void> {
+    await soon(async () => expect((await this.call('/readyz')).json['control']).toBe(state))
+  }
+
+  /** Tells the gateway about an endpoint; what is not named stays or is ordinary. */
+  put(name: string, changes: Partial<RoutedEndpoint> = {}): EndpointId {
+    const id = `id-${changes.namespace ?? ''}${name}` as EndpointId
+    const endpoint: RoutedEndpoint = {
+      namespace: 'acme',
+      name,
+      access: 'public',
+      state: 'running',
+      message: 'Ready.',
+      failure: null,
+      etaMs: null,
+      replicas: [],
+      ...this.endpoints.get(id),
+      ...changes,
+      id,
+    }
+    this.endpoints.set(id, endpoint)
+    this.#hub?.broadcast({ kind: 'endpoint', endpoint })
+    return id
+  }
+
+  remove(id: EndpointId): void {
+    this.endpoints.delete(id)
+    this.#hub?.broadcast({ kind: 'endpoint-gone', id })
+  }
+
+  shutdown(drainMs: number): void {
+    this.#hub?.broadcast({ kind: 'shutdown', drainMs })
+  }
+
+  grant(token: string, namespaces: readonly string[]): void {
+    const grant: TokenGrant = {
+      hash: hash('sha256', token, 'hex'),
+      tokenId: token,
+      user: token,
+      role: 'read',
+      namespaces,
+      expiresAt: null,
+    }
+    this.grants.push(grant)
+    this.#hub?.broadcast({ kind: 'grant', grant })
+  }
+
+  revoke(token: string): void {
+    this.#hub?.broadcast({ kind: 'grant-gone', hash: hash('sha256', token, 'hex') })
+  }
+
+  /** A server that answers as an engine would; without a handler it echoes. */
+  async engine(id: string, handler: Handler = echo): Promise<Engine> {
+    const engine = new Engine(id, handler)
+    await engine.listen(0)
+    this.#cleanUps.push(() => engine.close())
+    return engine
+  }
+
+  async controlServer(handler: Handler): Promise<void> {
+    const server = http.createServer((request, response) => withBody(request, response, handler))
+    await new Promise<void>((resolve) => server.listen(this.controlSocket, resolve))
+    this.#cleanUps.push(() => {
+      server.closeAllConnections()
+      server.close()
+    })
+  }
+
+  call(url: string, call: Call = {}): Promise<Answer> {
+    return new Promise((resolve, reject) => {
+      const request = this.begin(url, call)
+      request.on('error', reject)
+      request.on('response', (response) => {
+        let text = ''
+        response.setEncoding('utf8')
+        response.on('data', (chunk: string) => {
+          text += chunk
+          call.onText?.(text)
+        })
+        response.on('error', reject)
+        response.on('end', () =>
+          resolve({
+            status: response.statusCode ?? 0,
+            headers: response.headers,
+            text,
+            get json() {
+              return JSON.parse(text)
+            },
+          }),
+        )
+      })
+      request.end(call.body)
+    })
+  }
+
+  /** A request whose body the test sends by itself. */
+  begin(url: string, { method, headers = {}, body, token, signal }: Call = {}): http.ClientRequest {
+    return http.request({
+      host: '127.0.0.1',
+      port: this.gateway.port,
+      path: url,
+      agent: false,
+      method: method ?? (body === undefined ? 'GET' : 'POST'),
+      headers: {
+        ...(body === undefined ? {} : { 'content-length': String(Buffer.byteLength(body)) }),
+        ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
+        ...headers,
+      },
+      ...(signal ? { signal } : {}),
+    })
+  }
+
+  /** Sends bytes as they are and returns everything that comes back until the connection ends. */
+  raw(bytes: string): Promise<string> {
+    return new Promise((resolve) => {
+      let text = ''
+      const socket = net.connect(this.gateway.port, '127.0.0.1', () => socket.write(bytes, 'latin1'))
+      this.#cleanUps.push(() => socket.destroy())
+      socket.on('data', (chunk) => {
+        text += chunk.toString('latin1')
+      })
+      socket.on('error', () => {})
+      socket.on('close', () => resolve(text))
+    })
+  }
+
+  /** As all reports together say. */
+  arrivalsOf(id: EndpointId): number {
+    return this.said
+      .flatMap((message) => (message.kind === 'demand' ? message.endpoints : []))
+      .filter((endpoint) => endpoint.id === id)
+      .reduce((sum, { arrivals }) => sum + arrivals, 0)
+  }
+
+  /** The newest report about an endpoint. */
+  demandOf(id: EndpointId) {
+    return this.said
+      .flatMap((message) => (message.kind === 'demand' ? message.endpoints : []))
+      .findLast((endpoint) => endpoint.id === id)
+  }
+}
+
+/** Rigs that are taken down when their test ends. */
+export function rigsOf(openGateway: OpenGateway) {
+  async function rigWith(limits: Partial<GatewayLimits> = {}, domain?: string): Promise<Rig> {
+    const rig = new Rig()
+    onTestFinished(() => rig.close())
+    return rig.open(openGateway, limits, domain)
+  }
+  async function runningRig(limits: Partial<GatewayLimits> = {}, domain?: string): Promise<Rig> {
+    const rig = await rigWith(limits, domain)
+    await rig.startControl()
+    return rig
+  }
+  return { rigWith, runningRig }
+}
+
+export class Engine {
+  readonly id: string
+  readonly received: { readonly request: IncomingMessage; readonly body: Buffer }[] = []
+  /** Requests whose caller went before the answer was complete. */
+  aborted = 0
+  port = 0
+  readonly #server: http.Server
+
+  constructor(id: string, handler: Handler) {
+    this.id = id
+    this.#server = http.createServer((request, response) => {
+      request.on('error', () => {})
+      response.on('close', () => {
+        if (!response.writableFinished) this.aborted++
+      })
+      withBody(request, response, (_request, _response, body) => {
+        this.received.push({ request, body })
+        handler(request, response, body)
+      })
+    })
+  }
+
+  get replica(): RoutedReplica {
+    return {
+      id: this.id as ReplicaId,
+      host: '127.0.0.1',
+      port: this.port,
+      apiKey: `key-${this.id}`,
+      state: 'ready',
+    }
+  }
+
+  get draining(): RoutedReplica {
+    return { ...this.replica, state: 'draining' }
+  }
+
+  async listen(port: number): Promise<void> {
+    await new Promise<void>((resolve) => this.#server.listen(port, '127.0.0.1', resolve))
+    this.port = (this.#server.address() as AddressInfo).port
+  }
+
+  /** Dies: breaks what it has, refuses what comes. */
+  async close(): Promise<void> {
+    const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()))
+    this.#server.closeAllConnections()
+    await closed
+  }
+}
+
+function withBody(request: IncomingMessage, response: ServerResponse, handler: Handler): void {
+  const chunks: Buffer[] = []
+  request.on('error', () => {})
+  request.on('data', (chunk: Buffer) => chunks.push(chunk))
+  request.on('end', () => handler(request, response, Buffer.concat(chunks)))
+}
+
+export const echo: Handler = (request, response, body) => {
+  response.writeHead(200, { 'content-type': 'application/json' })
+  response.end(
+    JSON.stringify({
+      method: request.method,
+      url: request.url,
+      headers: request.headers,
+      rawHeaders: request.rawHeaders,
+      body: body.toString('latin1'),
+    }),
+  )
+}

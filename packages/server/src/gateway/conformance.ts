@@ -1,0 +1,18 @@
+/**
+ * What every gateway front must do, as tests: run by `gateway.test.ts` for the one on `node:http`, and by any
+ * other that comes later.
+ */
+import { describeAddresses } from './conformance-addresses.ts'
+import { describeHardship } from './conformance-hardship.ts'
+import { describeHolding } from './conformance-holding.ts'
+import { describePassingOn } from './conformance-passing-on.ts'
+import { describeReplicas } from './conformance-replicas.ts'
+import type { OpenGateway } from './conformance-rig.ts'
+
+export function describeGateway(name: string, openGateway: OpenGateway): void {
+  describePassingOn(name, openGateway)
+  describeHolding(name, openGateway)
+  describeReplicas(name, openGateway)
+  describeAddresses(name, openGateway)
+  describeHardship(name, openGateway)
+}

@@ -1,0 +1,80 @@
+import { once } from 'node:events'
+import { mkdir, mkdtemp, open, readFile, rename, rm } from 'node:fs/promises'
+import os from 'node:os'
+import path from 'node:path'
+import { expect, onTestFinished, test } from 'vitest'
+import { findProgram, type Launch, launchProcess } from './launch.ts'
+import { processTableOf } from './process-table.ts'
+
+test('the process reports who it is before the program runs, and the program has the same pid', async () => {
+  const { launch, output } = await place('echo $$')
+  const child = await launchProcess(launch)
+  await once(child, 'exit')
+  const report = await readFile(launch.selfReportFile, 'utf8')
+  expect(processTableOf(process.platform).parseSelfReport(report)?.pid).toBe(child.pid)
+  expect(await output()).toBe(`${child.pid}\n`)
+})
+
+test('a process whose directory was moved away never becomes the program', async () => {
+  const { launch, root, output } = await place('echo it runs')
+  await rename(path.join(root, 'replica'), path.join(root, 'abandoned'))
+  const child = await launchProcess(launch)
+  expect(await once(child, 'exit')).toEqual([125, null])
+  expect(await output()).not.toContain('it runs')
+})
+
+test('a process that may not enter its cgroup never becomes the program', async () => {
+  const { launch, root, output } = await place('echo it runs')
+  const cgroupProcsFiles = [path.join(root, 'no-such-cgroup', 'cgroup.procs')]
+  const child = await launchProcess({ ...launch, cgroupProcsFiles })
+  expect(await once(child, 'exit')).toEqual([125, null])
+  expect(await output()).toContain('berth: cannot enter the cgroup')
+  expect(await output()).not.toContain('it runs')
+})
+
+test('arguments arrive as they are', async () => {
+  const args = ['', 'two words', '--', '$HOME', `"'`, '*', 'line\nbreak']
+  const { launch, output } = await place('')
+  const command = [
+    process.execPath,
+    '-e',
+    'console.log(JSON.stringify(process.argv.slice(1)))',
+    '--',
+    ...args,
+  ]
+  const child = await launchProcess({ ...launch, command })
+  await once(child, 'exit')
+  expect(JSON.parse(await output())).toEqual(args)
+})
+
+test('a command that is longer than the system allows is invalid', async () => {
+  const { launch } = await place('true')
+  const command = [...launch.command, 'x'.repeat(2 ** 23)]
+  await expect(launchProcess({ ...launch, command })).rejects.toMatchObject({ code: 'invalid' })
+})
+
+test('a program is found on the given PATH, in its order, and only if it can be run', async () => {
+  expect(await findProgram('sh', '/no/such/folder:/bin')).toBe('/bin/sh')
+  expect(await findProgram('sh', '')).toBeUndefined()
+  expect(await findProgram('/bin/sh', '')).toBe('/bin/sh')
+  expect(await findProgram('/etc/passwd', '')).toBeUndefined()
+  expect(await findProgram('/bin', '')).toBeUndefined()
+})
+
+async function place(script: string) {
+  const root = await mkdtemp(path.join(os.tmpdir(), 'berth-launch-'))
+  onTestFinished(() => rm(root, { recursive: true, force: true }))
+  await mkdir(path.join(root, 'replica'))
+  const logFile = path.join(root, 'log')
+  const handle = await open(logFile, 'a')
+  onTestFinished(() => handle.close())
+  const launch: Launch = {
+    command: ['/bin/sh', '-c', script],
+    env: {},
+    directory: root,
+    selfReportFile: path.join(root, 'replica', 'self'),
+    cgroupProcsFiles: [],
+    logFd: handle.fd,
+  }
+  return { root, launch, output: () => readFile(logFile, 'utf8') }
+}

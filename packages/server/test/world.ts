@@ -1,0 +1,265 @@
+/**
+ * A whole server without a machine behind it: the real control, autoscale and reconcile rooms on a real SQLite and the
+ * real model store, with a runtime and a clock that a test moves. Engines are one health route that answers for all.
+ */
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import http from 'node:http'
+import type { AddressInfo } from 'node:net'
+import os from 'node:os'
+import path from 'node:path'
+import type { Endpoint, EndpointUpdate, EndpointWithStatus, Image } from '@berth/contract'
+import { createModelStore } from '../src/artifacts/create-model-store.ts'
+import { Autoscaler } from '../src/autoscale/autoscaler.ts'
+import { viewEndpoint } from '../src/control/endpoint-queries.ts'
+import {
+  createEndpoint,
+  deleteEndpoint,
+  pauseEndpoint,
+  resumeEndpoint,
+  scaleEndpointToZero,
+  updateEndpoint,
+} from '../src/control/endpoints.ts'
+import type { ControlRooms } from '../src/control/rooms.ts'
+import type { EndpointId, ReplicaId } from '../src/domain/replica.ts'
+import { chooseEngine, createEngines } from '../src/engines/engines.ts'
+import type { RoutedEndpoint } from '../src/link/messages.ts'
+import { silentLog } from '../src/platform/log.ts'
+import { Reconciler } from '../src/reconcile/reconciler.ts'
+import { FakeDriver, FakeRuntime } from '../src/runtime/fake/fake-driver.ts'
+import { openSqliteStore } from '../src/store/sql/sqlite-store.ts'
+import type { Store } from '../src/store/store.ts'
+import { FakeClock } from '../src/testing/fake-clock.ts'
+
+const ACTS = { pauseEndpoint, resumeEndpoint, scaleEndpointToZero, deleteEndpoint }
+const ME = { id: 'admin', name: 'admin' }
+const GATEWAY = 'gw-1'
+const STEP_MS = 20
+const MAX_STEPS = 1_500
+
+export type Health = 'ready' | 'loading' | 'silent'
+
+export class World {
+  readonly clock = new FakeClock(1_700_000_000_000)
+  readonly runtime = new FakeRuntime(this.clock)
+  /** What each replica's health route says; ready unless said otherwise. */
+  readonly health = new Map<ReplicaId, Health>()
+  /** Replicas that still have a request on the gateway, and so are not drained. */
+  readonly busy = new Set<ReplicaId>()
+  readonly routes = new Map<EndpointId, RoutedEndpoint>()
+  /** Every set of ready replicas that the gateways were told, to see that none was missing. */
+  readonly readyCounts: number[] = []
+  store!: Store
+  control!: ControlRooms
+  autoscaler!: Autoscaler
+  reconciler!: Reconciler
+  readonly #onStart = new Set<(id: ReplicaId) => void>()
+  #directory = ''
+  #server: http.Server | undefined
+  #stopping = new AbortController()
+  #loops: Promise<unknown>[] = []
+
+  static async start(): Promise<World> {
+    const world = new World()
+    world.#directory = mkdtempSync(path.join(os.tmpdir(), 'berth-world-'))
+    mkdirSync(path.join(world.#directory, 'model'))
+    writeFileSync(path.join(world.#directory, 'model', 'm.gguf'), 'weights')
+    world.store = await openSqliteStore({
+      file: path.join(world.#directory, 'berth.db'),
+      key: Buffer.alloc(32, 7),
+    })
+    await world.store.namespaces.create({ name: 'admin', kind: 'user', createdAt: 0 })
+    const port = await world.#serveHealth()
+    world.runtime.address = (spec) => {
+      for (const act of world.#onStart) queueMicrotask(() => act(spec.id))
+      return { host: '127.0.0.1', port }
+    }
+    world.#build()
+    return world
+  }
+
+  /** A control process that was killed and came back: everything in memory is lost, what runs still runs. */
+  async restartControl(): Promise<void> {
+    await this.#stopLoops()
+    this.#build()
+  }
+
+  async end(): Promise<void> {
+    await this.#stopLoops()
+    await this.store.close()
+    this.#server?.closeAllConnections()
+    this.#server?.close()
+    rmSync(this.#directory, { recursive: true })
+  }
+
+  async create(
+    changes: {
+      name?: string
+      min?: number
+      max?: number
+      idleMinutes?: number
+      image?: Image
+      size?: string
+    } = {},
+  ) {
+    const { name = 'chat', min = 0, max = 2, idleMinutes = 15, image = { echo: {} }, size = 'x1' } = changes
+    const body: Endpoint = {
+      name,
+      type: 'private',
+      provider: { vendor: 'local', region: 'default' },
+      compute: {
+        accelerator: 'cpu',
+        instanceType: 'cpu',
+        instanceSize: size,
+        scaling: { minReplica: min, maxReplica: max, scaleToZeroTimeout: idleMinutes },
+      },
+      model: { repository: 'berth/test', framework: 'custom', image },
+    }
+    await createEndpoint(this.control, 'admin', body, ME)
+  }
+
+  async update(change: EndpointUpdate, name = 'chat'): Promise<void> {
+    await updateEndpoint(this.control, await this.#find(name), change, ME)
+  }
+
+  async act(verb: keyof typeof ACTS, name = 'chat'): Promise<void> {
+    await ACTS[verb](this.control, await this.#find(name), ME)
+  }
+
+  async request(name = 'chat'): Promise<void> {
+    await this.autoscaler.wake((await this.#find(name)).id)
+  }
+
+  async see(name = 'chat'): Promise<EndpointWithStatus> {
+    return viewEndpoint(this.control, await this.#find(name))
+  }
+
+  /** What every replica does as soon as it is started. @returns a function that ends it. */
+  onStart(act: (id: ReplicaId) => void): () => void {
+    this.#onStart.add(act)
+    return () => this.#onStart.delete(act)
+  }
+
+  get replicas() {
+    return [...this.runtime.replicas.values()].map((replica) => replica.state)
+  }
+
+  /** Lets time pass until `condition` holds. */
+  async until(what: string, condition: () => boolean | Promise<boolean>): Promise<void> {
+    for (let step = 0; step < MAX_STEPS; step++) {
+      if (await condition()) return
+      await this.pass(STEP_MS)
+    }
+    throw new Error(
+      `${what} did not happen; the endpoint says: ${JSON.stringify((await this.see().catch(() => ({ status: 'gone' }))).status)}`,
+    )
+  }
+
+  async untilState(state: string, name = 'chat'): Promise<void> {
+    await this.until(`state ${state}`, async () => (await this.see(name)).status.state === state)
+  }
+
+  /** Moves the clock and lets what it woke reach the other side of a socket. */
+  async pass(ms: number): Promise<void> {
+    await this.clock.advance(ms)
+    await new Promise((resolve) => setTimeout(resolve, 1))
+  }
+
+  async #find(name: string) {
+    const endpoint = await this.store.endpoints.find('admin', name)
+    if (!endpoint) throw new Error(`no endpoint ${name}`)
+    return endpoint
+  }
+
+  #build(): void {
+    const { clock, store } = this
+    const driver = new FakeDriver(this.runtime, clock)
+    const engines = createEngines({ server: undefined, compileCacheDirectory: undefined })
+    const engine = (name: string) => engines.find((one) => one.name === name)
+    const models = createModelStore({
+      cacheDirectory: path.join(this.#directory, 'cache'),
+      roots: [],
+      builtins: { 'berth/test': { directory: path.join(this.#directory, 'model') } },
+      hubUrl: 'http://127.0.0.1:9',
+      token: undefined,
+      clock,
+      log: silentLog,
+    })
+    const hint = (id: EndpointId) => this.reconciler.hint(id)
+    this.autoscaler = new Autoscaler({ clock, log: silentLog, store, hint })
+    this.reconciler = new Reconciler({
+      clock,
+      log: silentLog,
+      store,
+      driver,
+      models,
+      engine,
+      replicaKey: (id) => id,
+      gateways: () => [GATEWAY],
+      publish: (route) => this.#publish(route),
+      unpublish: (id) => this.#unpublish(id),
+      looked: (endpoint, report) => this.autoscaler.looked(endpoint, report),
+      reported: () => {},
+      forgotten: (id) => this.autoscaler.forgotten(id),
+      hubToken: undefined,
+      drainTimeoutMs: 120_000,
+    })
+    this.control = {
+      clock,
+      store,
+      models,
+      driver,
+      engine,
+      chooseEngine: (image, model) => chooseEngine(engines, image, model).engine,
+      hint,
+      forgive: (id) => this.reconciler.forgive(id),
+      scale: this.autoscaler,
+      url: (namespace, name) => `http://berth/e/${namespace}/${name}`,
+      hubToken: undefined,
+    }
+    this.#stopping = new AbortController()
+    this.#loops = [this.reconciler.run(this.#stopping.signal), this.autoscaler.run(this.#stopping.signal)]
+  }
+
+  async #stopLoops(): Promise<void> {
+    this.#stopping.abort()
+    const ended = Promise.all(this.#loops)
+    let over = false
+    ended.finally(() => {
+      over = true
+    })
+    while (!over) await this.pass(STEP_MS)
+  }
+
+  #publish(route: RoutedEndpoint): void {
+    this.routes.set(route.id, route)
+    this.readyCounts.push(route.replicas.filter((replica) => replica.state === 'ready').length)
+    for (const { id, state } of route.replicas) if (state === 'draining') this.#reportIfDrained(id)
+  }
+
+  #unpublish(id: EndpointId): void {
+    this.routes.delete(id)
+    for (const replica of this.replicas) if (replica.endpointId === id) this.#reportIfDrained(replica.id)
+  }
+
+  #reportIfDrained(id: ReplicaId): void {
+    if (!this.busy.has(id)) this.reconciler.drained(GATEWAY, id)
+  }
+
+  /** The last request on a draining replica ended. */
+  finish(id: ReplicaId): void {
+    this.busy.delete(id)
+    this.reconciler.drained(GATEWAY, id)
+  }
+
+  #serveHealth(): Promise<number> {
+    const server = http.createServer((request, response) => {
+      const id = (request.headers.authorization ?? '').replace('Bearer ', '') as ReplicaId
+      const health = this.health.get(id) ?? 'ready'
+      if (health !== 'silent') response.writeHead(health === 'ready' ? 200 : 503).end()
+    })
+    this.#server = server
+    return new Promise((resolve) => {
+      server.listen(0, '127.0.0.1', () => resolve((server.address() as AddressInfo).port))
+    })
+  }
+}
