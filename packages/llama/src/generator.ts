@@ -272,7 +272,7 @@ export class Generator {
     const { prompt, reusePrefix } = job.generation
     const sampler = this.#createSampler(job.generation)
     // One token at least has to be read, or there would be nothing to sample from.
-    const shared = false ? Math.min(sharedPrefix(slot.known, prompt), prompt.length - 1) : 0
+    const shared = reusePrefix ? Math.min(sharedPrefix(slot.known, prompt), prompt.length - 1) : 0
     const cachedTokens = this.#forget(slot, shared)
     slot.known.length = cachedTokens
     slot.work = {

@@ -1,12 +1,12 @@
 /**
- * llama.cpp itself: finds and loads the native binding that node-llama-cpp's prebuilt packages carry.
+ * llama.cpp itself: finds and loads the native binding from node-llama-cpp's prebuilt packages.
  *
  * node-llama-cpp's own JavaScript is left out on purpose. It looks for compilers and GPUs, tests the binary in
- * a second process and sizes things that Berth has already decided: 0.8 s of the start. The binding alone is
+ * a second process and sizes things that Berth has already decided: 0.6 s of the start. The binding alone is
  * there in 30 ms, and gives exact control over tokens, slots and sampling. The price is that it is not a public
  * interface: the version of node-llama-cpp is pinned, and `native.test.ts` holds the binding to what is used here.
  */
-import { existsSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import path from 'node:path'
 
@@ -137,8 +137,7 @@ export async function loadNative(useGpu: boolean, onError: (line: string) => voi
 }
 
 function findBinary(useGpu: boolean): { readonly file: string; readonly gpu: boolean } {
-  // The prebuilt packages belong to node-llama-cpp, so they are looked up from where it lies.
-  const require = createRequire(createRequire(import.meta.url).resolve('node-llama-cpp'))
+  const require = createRequire(import.meta.url)
   const variants = variantsOf(process.platform, process.arch).filter(({ gpu }) => useGpu || !gpu || isApple)
   for (const { name, gpu } of variants) {
     const file = binaryIn(require, name)
@@ -148,6 +147,13 @@ function findBinary(useGpu: boolean): { readonly file: string; readonly gpu: boo
     `no llama.cpp is installed for ${process.platform} ${process.arch}: it comes as the optional dependency ` +
       `@node-llama-cpp/${variants.at(-1)?.name ?? 'PLATFORM'}, so install again without --omit=optional`,
   )
+}
+
+/** Which release of llama.cpp the installed build was made from, as its package says. */
+export function llamaCppRelease(): string {
+  const metadata = path.join(path.dirname(findBinary(false).file), '_nlcBuildMetadata.json')
+  const { buildOptions } = JSON.parse(readFileSync(metadata, 'utf8'))
+  return String(buildOptions.llamaCpp.release)
 }
 
 function binaryIn(require: NodeJS.Require, name: string): string | undefined {

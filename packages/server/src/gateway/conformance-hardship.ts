@@ -26,6 +26,21 @@ export function describeHardship(name: string, openGateway: OpenGateway): void {
       expect(rig.demandOf(id)).toMatchObject({ inFlight: 0, waiting: 0 })
     })
 
+    test('a control process that comes later learns when an endpoint was last used', async () => {
+      const rig = await runningRig()
+      const engine = await rig.engine('r1')
+      const id = rig.put('chat', { replicas: [engine.replica] })
+      await rig.call('/e/acme/chat/')
+      await soon(() => expect(rig.demandOf(id)).toMatchObject({ inFlight: 0 }))
+      const { lastActivityAt } = rig.demandOf(id) ?? {}
+
+      await rig.stopControl()
+      rig.said.length = 0
+      await rig.startControl()
+
+      await soon(() => expect(rig.demandOf(id)).toMatchObject({ arrivals: 0, lastActivityAt }))
+    })
+
     test('a request held through its restart is answered', async () => {
       const rig = await runningRig({ firstWakeAgainMs: 20, longestWakeAgainMs: 20 })
       const engine = await rig.engine('r1')
@@ -143,6 +158,24 @@ export function describeHardship(name: string, openGateway: OpenGateway): void {
       const rig = await runningRig()
       const answer = await rig.call('/e/acme/nope/', { body: Buffer.alloc(5_000_000) })
       expect(answer.status).toBe(404)
+    })
+
+    test('nobody is listened to for long who goes on sending what was refused', async () => {
+      const rig = await runningRig()
+      const request = rig.begin('/e/acme/nope/', { method: 'POST', headers: { 'content-length': '1000000' } })
+      request.on('error', () => {})
+      const closed = new Promise<void>((resolve) => request.on('close', resolve))
+      const status = new Promise((resolve) =>
+        request.on('response', (response) => {
+          response.resume()
+          response.on('error', () => {})
+          resolve(response.statusCode)
+        }),
+      )
+      request.write('some')
+      expect(await status).toBe(404)
+      await closed
+      await soon(() => expect(rig.gateway.busy).toBe(0))
     })
 
     test('a client that breaks off in its body is forgotten', async () => {

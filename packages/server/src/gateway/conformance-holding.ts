@@ -116,6 +116,16 @@ export function describeHolding(name: string, openGateway: OpenGateway): void {
       for (let i = 0; i < 5; i++) {
         expect((await rig.call('/e/acme/chat/', { body: 'x'.repeat(90) })).status).toBe(200)
       }
+      const sleeping = rig.put('sleeping', { state: 'scaledToZero' })
+      for (let i = 0; i < 3; i++) {
+        const leaving = new AbortController()
+        const held = rig.call('/e/acme/sleeping/', { body: 'x'.repeat(90), signal: leaving.signal })
+        await soon(() => expect(rig.demandOf(sleeping)?.waiting).toBe(1))
+        leaving.abort()
+        await expect(held).rejects.toThrow('abort')
+        await soon(() => expect(rig.demandOf(sleeping)?.waiting).toBe(0))
+        await soon(() => expect(rig.gateway.busy).toBe(0))
+      }
     })
 
     test.for([

@@ -1,5 +1,6 @@
 /** How a gateway chooses, leaves and reports replicas, as tests; a part of `conformance.ts`. */
-import { describe, expect, test } from 'vitest'
+import net from 'node:net'
+import { describe, expect, onTestFinished, test } from 'vitest'
 import { type Handler, type OpenGateway, rigsOf, soon } from './conformance-rig.ts'
 
 export function describeReplicas(name: string, openGateway: OpenGateway): void {
@@ -93,7 +94,31 @@ export function describeReplicas(name: string, openGateway: OpenGateway): void {
         setImmediate(() => request.socket.destroy())
       })
       rig.put('chat', { replicas: [engine.replica] })
-      for (let i = 0; i < 50; i++) expect((await rig.call('/e/acme/chat/', { body: '{}' })).status).toBe(200)
+      for (let i = 0; i < 50; i++) {
+        expect((await rig.call('/e/acme/chat/', { body: i % 2 ? '{}' : 'x'.repeat(300_000) })).status).toBe(
+          200,
+        )
+      }
+      expect(rig.said.filter(({ kind }) => kind === 'suspect')).toEqual([])
+    })
+
+    test('a large body of which a part was sent to a replica that broke is not sent again in part', async () => {
+      const rig = await runningRig()
+      let connections = 0
+      const breaking = net.createServer((socket) => {
+        connections++
+        socket.on('error', () => {})
+        socket.once('data', () => socket.resetAndDestroy())
+      })
+      await new Promise<void>((resolve) => breaking.listen(0, '127.0.0.1', resolve))
+      onTestFinished(() => void breaking.close())
+      const { port } = breaking.address() as net.AddressInfo
+      rig.put('chat', { replicas: [{ ...(await rig.engine('r1')).replica, port }] })
+
+      const answer = await rig.call('/e/acme/chat/', { body: Buffer.alloc(30_000_000) })
+
+      expect(answer).toMatchObject({ status: 502, json: { code: 'bad_gateway' } })
+      expect(connections).toBe(1)
     })
 
     test('an answer that has begun is not asked for again', async () => {

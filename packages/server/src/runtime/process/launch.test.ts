@@ -1,8 +1,11 @@
+import { execFile } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdir, mkdtemp, open, readFile, rename, rm } from 'node:fs/promises'
+import { constants } from 'node:fs'
+import { mkdir, mkdtemp, open, readFile, readlink, rename, rm } from 'node:fs/promises'
 import os from 'node:os'
 import path from 'node:path'
-import { expect, onTestFinished, test } from 'vitest'
+import { promisify } from 'node:util'
+import { expect, onTestFinished, test, vi } from 'vitest'
 import { findProgram, type Launch, launchProcess } from './launch.ts'
 import { processTableOf } from './process-table.ts'
 
@@ -22,6 +25,27 @@ test('a process whose directory was moved away never becomes the program', async
   expect(await once(child, 'exit')).toEqual([125, null])
   expect(await output()).not.toContain('it runs')
 })
+
+test.skipIf(process.platform !== 'linux')(
+  'a process whose directory is moved away while it reports never becomes the program (looks into /proc)',
+  async () => {
+    const { launch, root, output } = await place('echo it runs')
+    // A full pipe holds the report up half way, which is the moment to move the directory.
+    await promisify(execFile)('mkfifo', [launch.selfReportFile])
+    const pipe = await open(launch.selfReportFile, constants.O_RDWR | constants.O_NONBLOCK)
+    onTestFinished(() => pipe.close())
+    await expect(pipe.writeFile(Buffer.alloc(2 ** 22))).rejects.toThrow('EAGAIN')
+    const child = await launchProcess(launch)
+    const ended = once(child, 'exit')
+    const isReporting = async () =>
+      expect(await readlink(`/proc/${child.pid}/fd/1`)).toBe(launch.selfReportFile)
+    await vi.waitFor(isReporting, { timeout: 10_000, interval: 5 })
+    await rename(path.join(root, 'replica'), path.join(root, 'abandoned'))
+    await pipe.read(Buffer.alloc(2 ** 16))
+    expect(await ended).toEqual([125, null])
+    expect(await output()).not.toContain('it runs')
+  },
+)
 
 test('a process that may not enter its cgroup never becomes the program', async () => {
   const { launch, root, output } = await place('echo it runs')

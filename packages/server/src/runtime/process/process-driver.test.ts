@@ -12,6 +12,7 @@ import { firstLine, lives, ProcessWorld, planOf, programSpec } from './process-w
 const A = 'replica-a' as ReplicaId
 const PATIENCE = { timeout: 10_000, interval: 10 }
 const RUN = 'setInterval(() => {}, 1e6)'
+const limits = await findCgroups('berth-test-', process.platform, systemClock)
 
 describeRuntimeDriver('the process driver', async () => {
   const world = await ProcessWorld.create()
@@ -168,8 +169,23 @@ test('a start that was cut off before its process reported leaves nothing behind
   expect(await lives(pid)).toBe(true)
 })
 
+test.skipIf(limits.notice)(
+  `what runs in a cgroup of ours and belongs to no replica is ended ${limits.notice ?? ''}`,
+  async () => {
+    const world = await worldForTest()
+    const driver = await world.connect()
+    await driver.start(programSpec('replica-a', RUN))
+    const pid = Number.parseInt(await readFile(await selfReportOf(world, 'replica-a'), 'utf8'), 10)
+    driver.close()
+    await rm(path.join(world.directory, 'replica-a'), { recursive: true })
+
+    expect(await (await world.connect()).list()).toEqual([])
+    expect(await lives(pid)).toBe(false)
+  },
+)
+
 test('a removal that was cut off is finished, and what it left running is ended', async () => {
-  const world = await worldForTest()
+  const world = await worldForTest({ cgroups: await noCgroups() })
   const driver = await world.connect()
   await driver.start(programSpec('replica-a', RUN))
   const pid = Number.parseInt(await readFile(await selfReportOf(world, 'replica-a'), 'utf8'), 10)
@@ -186,7 +202,7 @@ test('a removal that was cut off is finished, and what it left running is ended'
 })
 
 test('a replica whose record cannot be read is ended, since nobody could ever stop it', async () => {
-  const world = await worldForTest()
+  const world = await worldForTest({ cgroups: await noCgroups() })
   const driver = await world.connect()
   await driver.start(programSpec('replica-a', RUN))
   const pid = Number.parseInt(await readFile(await selfReportOf(world, 'replica-a'), 'utf8'), 10)
@@ -219,14 +235,15 @@ test('a worker that its engine leaves behind is ended with it', async () => {
   const world = await worldForTest()
   const driver = await world.connect()
   await driver.start(
-    programSpec('replica-a', `${withWorker({ detached: false })}setTimeout(() => process.exit(1), 50)`),
+    programSpec(
+      'replica-a',
+      `${withWorker({ detached: false })}worker.once("message", () => process.exit(1))`,
+    ),
   )
   const worker = Number(await firstLine(driver, A))
   await vi.waitFor(async () => expect(await driver.list()).toMatchObject([{ state: 'exited' }]), PATIENCE)
   expect(await lives(worker)).toBe(false)
 })
-
-const limits = await findCgroups('berth-test-', process.platform, systemClock)
 
 test.skipIf(limits.notice)(
   `a worker that left its engine's process group ends with it all the same ${limits.notice ?? ''}`,
@@ -263,7 +280,7 @@ test.skipIf(limits.notice)(
 )
 
 test('without cgroups replicas run, are measured, and capacity says what is missing', async () => {
-  const world = await worldForTest({ cgroups: await findCgroups('berth-test-', 'darwin', systemClock) })
+  const world = await worldForTest({ cgroups: await noCgroups() })
   const driver = await world.connect()
   await driver.start(programSpec('replica-a', `console.log("up"); ${RUN}`))
   await firstLine(driver, A)
@@ -321,6 +338,9 @@ test('an id that is no file name is refused', async () => {
   expect(await readdir(world.root)).not.toContain('escape')
 })
 
+/** As on a system that has none, so that nothing but the process group finds what runs. */
+const noCgroups = () => findCgroups('berth-test-', 'darwin', systemClock)
+
 async function worldForTest(options: Parameters<typeof ProcessWorld.create>[0] = {}): Promise<ProcessWorld> {
   const world = await ProcessWorld.create(options)
   onTestFinished(() => world.tearDown())
@@ -347,11 +367,12 @@ function startControl(world: ProcessWorld, specs: readonly object[]): ChildProce
   return control
 }
 
-/** JavaScript that starts a worker which does not end when asked, and writes its pid once it is deaf. */
+/** JavaScript that starts a `worker` which does not end when asked, and which says its pid once it is deaf. */
 function withWorker({ detached }: { readonly detached: boolean }): string {
-  const worker = 'process.on("SIGTERM", () => {}); console.log(process.pid); setInterval(() => {}, 1e6)'
-  const options = JSON.stringify({ detached, stdio: ['ignore', 'inherit', 'inherit'] })
-  return `require("child_process").spawn(process.execPath, ["-e", ${JSON.stringify(worker)}], ${options});`
+  const worker =
+    'process.on("SIGTERM", () => {}); console.log(process.pid); process.send("deaf"); setInterval(() => {}, 1e6)'
+  const options = JSON.stringify({ detached, stdio: ['ignore', 'inherit', 'inherit', 'ipc'] })
+  return `const worker = require("child_process").spawn(process.execPath, ["-e", ${JSON.stringify(worker)}], ${options});`
 }
 
 /** Pids of first processes of replicas with this word in their command. */

@@ -9,7 +9,7 @@ import { systemClock } from '../../platform/clock.ts'
 import { KEPT_ENDED_LOGS, KEPT_ENDED_LOGS_MS, KEPT_OLD_FILES, ReplicaLogs } from './replica-logs.ts'
 
 const ID = 'abcdefgh-abcde' as ReplicaId
-const MAX_BYTES = 1_000
+const MAX_BYTES = 300
 const never = new AbortController().signal
 
 test('lines stay in order over the files they were moved to', async () => {
@@ -24,15 +24,28 @@ test('lines stay in order over the files they were moved to', async () => {
   )
 })
 
-test.for([0, 1, 3, 99, 100, 101, 250, 10_000])('the newest %i lines are the newest', async (tail) => {
+test.for([0, 1, 3, 20, 21, 22, 120, 121, 122, 221, 10_000])(
+  'the newest %i lines are the newest',
+  async (tail) => {
+    const { logs, write } = await logsForTest()
+    await write(numbered('a', 100))
+    await logs.rotate(ID)
+    await write(numbered('b', 100))
+    await logs.rotate(ID)
+    await write(`${numbered('c', 20)}unfinished`)
+    const all = await read(logs)
+    expect(all).toHaveLength(221)
+    expect(await read(logs, tail)).toEqual(tail === 0 ? [] : all.slice(-tail))
+  },
+)
+
+test.for([0, 1, 2, 100, 101])('the newest %i lines are found right after the log was cut', async (tail) => {
   const { logs, write } = await logsForTest()
   await write(numbered('a', 100))
   await logs.rotate(ID)
   await write(numbered('b', 100))
   await logs.rotate(ID)
-  await write(`${numbered('c', 20)}unfinished`)
   const all = await read(logs)
-  expect(all).toHaveLength(221)
   expect(await read(logs, tail)).toEqual(tail === 0 ? [] : all.slice(-tail))
 })
 

@@ -168,10 +168,12 @@ export class ReplicaLogs {
     const oldest = { age: KEPT_OLD_FILES, offset: 0 }
     if (tail === undefined) return oldest
     let missing = tail
+    let isEnd = true
     for (let age = 0; age <= KEPT_OLD_FILES; age++) {
-      const found = await findLineStart(this.#file(id, age), missing, age === 0)
+      const found = await findLineStart(this.#file(id, age), missing, isEnd)
       if (found.offset !== undefined) return { age, offset: found.offset }
       missing = found.missing
+      isEnd &&= found.isEmpty
     }
     return oldest
   }
@@ -217,34 +219,35 @@ async function readChunk(file: string, offset: number): Promise<Buffer> {
 }
 
 /**
- * Where the last `wanted` lines of a file begin; without `offset`, so many lines are missing in it. A line feed at
- * the very end of the newest file ends a line and begins none.
+ * Where the last `wanted` lines of a file begin; without `offset`, so many lines are missing in it.
+ * @param isEnd whether the log ends with this file: then a line feed at its end begins no line.
  */
 async function findLineStart(
   file: string,
   wanted: number,
-  isNewest: boolean,
-): Promise<{ readonly offset?: number; readonly missing: number }> {
+  isEnd: boolean,
+): Promise<{ readonly offset?: number; readonly missing: number; readonly isEmpty: boolean }> {
   const handle = await open(file, 'r').catch(ignoreMissing)
-  if (!handle) return { missing: wanted }
+  if (!handle) return { missing: wanted, isEmpty: true }
   try {
     const { size } = await handle.stat()
+    const isEmpty = size === 0
     let missing = wanted
     for (let end = size; end > 0; ) {
       const begin = Math.max(0, end - CHUNK_BYTES)
       const chunk = Buffer.allocUnsafe(end - begin)
       await handle.read(chunk, 0, chunk.length, begin)
-      if (wanted === 0) return { offset: size, missing: 0 }
-      let at = end === size && isNewest && chunk.at(-1) === LINE_FEED ? chunk.length - 1 : chunk.length
+      if (wanted === 0) return { offset: size, missing: 0, isEmpty }
+      let at = end === size && isEnd && chunk.at(-1) === LINE_FEED ? chunk.length - 1 : chunk.length
       while (at > 0) {
         at = chunk.lastIndexOf(LINE_FEED, at - 1)
         if (at < 0) break
         missing -= 1
-        if (missing === 0) return { offset: begin + at + 1, missing }
+        if (missing === 0) return { offset: begin + at + 1, missing, isEmpty }
       }
       end = begin
     }
-    return { missing }
+    return { missing, isEmpty }
   } finally {
     await handle.close()
   }
