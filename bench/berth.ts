@@ -7,6 +7,14 @@ import { type Client, createClient } from '@berth/contract'
 
 const PROGRAM = path.resolve(import.meta.dirname, '../packages/cli/bin/berth.js')
 
+export const REPLICA_ID = /^[a-z2-7]{8}-[a-z2-7]{5}$/
+
+/** The port in a replica's record. */
+export function portIn(record: string): { port: number } {
+  const { address } = JSON.parse(readFileSync(record, 'utf8')) as { address: { port: number } }
+  return { port: address.port }
+}
+
 export type Berth = {
   readonly url: string
   readonly token: string

@@ -5,11 +5,11 @@
  * is seen by a third party as well, which asks the new replica's health route every millisecond.
  */
 import { spawn } from 'node:child_process'
-import { readdirSync, readFileSync } from 'node:fs'
+import { readdirSync } from 'node:fs'
 import http from 'node:http'
 import net from 'node:net'
 import path from 'node:path'
-import { type Berth, newHome, removeHome, startBerth, until } from './berth.ts'
+import { type Berth, newHome, portIn, REPLICA_ID, removeHome, startBerth, until } from './berth.ts'
 import { atMost, median, plain, report } from './report.ts'
 
 const RUNS = 12
@@ -89,27 +89,23 @@ async function watchReplica(
   directory: string,
   before: ReadonlySet<string>,
 ): Promise<{ spawnedAt: number; readyAt: number }> {
-  const id = await soon(async () => readdirSync(directory).find((name) => !before.has(name)))
+  const id = await soon(async () =>
+    readdirSync(directory).find((name) => REPLICA_ID.test(name) && !before.has(name)),
+  )
   const record = await soon(async () => readRecord(path.join(directory, id)))
   const spawnedAt = now()
   await soon(() => isHealthy(record.port))
   return { spawnedAt, readyAt: now() }
 }
 
+/** The record is written before the engine is started; the report by the engine's first process, with its first breath. */
 function readRecord(directory: string): { port: number } | undefined {
-  for (const name of readdirSync(directory)) {
-    if (!name.endsWith('.json')) continue
-    try {
-      const record = JSON.parse(readFileSync(path.join(directory, name), 'utf8')) as {
-        port?: number
-        pid?: number
-      }
-      if (record.port && record.pid) return { port: record.port }
-    } catch {
-      // It is being written.
-    }
+  try {
+    if (!readdirSync(directory).some((name) => name.startsWith('self-'))) return undefined
+    return portIn(path.join(directory, 'record.json'))
+  } catch {
+    return undefined // It is being made.
   }
-  return undefined
 }
 
 async function startByHand(home: string): Promise<number> {

@@ -4,10 +4,10 @@
  * Requests are sent by schedule whether or not earlier ones are answered, and latency counts from the schedule, so
  * that a pause anywhere is paid for by every request it delayed. Direct and gateway rounds take turns.
  */
-import { readdirSync, readFileSync } from 'node:fs'
+import { readdirSync } from 'node:fs'
 import http from 'node:http'
 import path from 'node:path'
-import { newHome, removeHome, startBerth, until } from './berth.ts'
+import { newHome, portIn, REPLICA_ID, removeHome, startBerth, until } from './berth.ts'
 import { atMost, median, plain, quantile, report } from './report.ts'
 
 const RATE_PER_SECOND = 500
@@ -71,18 +71,11 @@ async function keyOfOnlyReplica(): Promise<string> {
 }
 
 function onlyReplica(home: string): string {
-  return readdirSync(path.join(home, 'run', 'replicas')).filter((name) =>
-    /^[a-z2-7]{8}-[a-z2-7]{5}$/.test(name),
-  )[0]!
+  return readdirSync(path.join(home, 'run', 'replicas')).filter((name) => REPLICA_ID.test(name))[0]!
 }
 
 function replicaPort(home: string): number {
-  const directory = path.join(home, 'run', 'replicas', onlyReplica(home))
-  for (const name of readdirSync(directory).filter((file) => file.endsWith('.json'))) {
-    const { port } = JSON.parse(readFileSync(path.join(directory, name), 'utf8')) as { port?: number }
-    if (port) return port
-  }
-  throw new Error('the replica has no record')
+  return portIn(path.join(home, 'run', 'replicas', onlyReplica(home), 'record.json')).port
 }
 
 function round(to: { host: string; port: number; path: string }, token: string): Promise<number[]> {

@@ -142,6 +142,18 @@ describe('a refusal is JSON with a sentence', () => {
   })
 })
 
+test('every one of a hundred changes in a row is answered with what it did', async () => {
+  const { namespace, name } = place().params
+  for (let number = 1; number <= 100; number++) {
+    const { status, body } = await curl(
+      `/v2/endpoint/${namespace}/${name}`,
+      ...['--request', 'PUT', '-H', 'Content-Type: application/json', ...key()],
+      ...['-d', JSON.stringify({ tags: [`change-${number}`] })],
+    )
+    expect({ status, tags: JSON.parse(body).tags }).toEqual({ status: 200, tags: [`change-${number}`] })
+  }
+})
+
 test('a public endpoint answers without a token', async () => {
   await berth.deploy(endpointOf('open', { echo: {} }, { type: 'public' }))
   const { status } = await curl(`/e/${berth.namespace}/open/v1/chat/completions`, ...chat())

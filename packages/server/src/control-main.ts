@@ -17,6 +17,7 @@ import { messageOf, PlatformError } from './domain/errors.ts'
 import type { EndpointId } from './domain/replica.ts'
 import { chooseEngine, createEngines } from './engines/engines.ts'
 import { findLlamaServer } from './engines/find-llama-server.ts'
+import { reservedSetting } from './engines/reserved-settings.ts'
 import { ensureFirstUser, FIRST_USER, sampleEndpoint } from './first-run.ts'
 import { GatewayProcess } from './gateway-process.ts'
 import { Access } from './governance/access.ts'
@@ -30,7 +31,6 @@ import type { Log } from './platform/log.ts'
 import { Reconciler } from './reconcile/reconciler.ts'
 import { replicaKeyring } from './replica-keys.ts'
 import { Routing } from './routing.ts'
-import { GuardedDriver } from './runtime/guarded-driver.ts'
 import { createProcessDriver } from './runtime/process/process-driver.ts'
 import type { Settings } from './settings.ts'
 import { loadKey } from './store/secret-box.ts'
@@ -85,13 +85,13 @@ async function start(
   const key = await loadKey({ file: home.keyFile, env: settings.key })
   const store = await openStore(settings, home.database, key)
   undo.push(() => store.close())
-  const processes = await createProcessDriver({
+  const driver = await createProcessDriver({
     directory: home.replicas,
     logDirectory: home.logs,
     clock,
     log,
   })
-  const driver = new GuardedDriver(processes, clock)
+  undo.push(() => driver.close())
   const models = openModels(settings, home.cache, home.models, clock, log)
   const llamaServer = await findLlamaServer({
     setting: settings.llamaServer,
@@ -154,6 +154,7 @@ async function start(
     models,
     driver,
     engine,
+    reservedSetting,
     chooseEngine: (image, model) => chooseEngine(engines, image, model).engine,
     hint,
     forgive: (id) => reconciler.forgive(id),
@@ -213,6 +214,7 @@ async function start(
     stopping.abort()
     await Promise.all(loops)
     await Promise.all((await driver.list()).map(({ id }) => driver.stop(id, { graceMs: 2_000 })))
+    driver.close()
     await link.hub?.close()
     await api.close()
     await store.close()

@@ -31,6 +31,7 @@ export async function down(directory: string): Promise<DownReport> {
     })
     const replicas = await driver.list()
     await Promise.all(replicas.map(({ id }) => driver.stop(id, { graceMs: REPLICA_GRACE_MS })))
+    driver.close()
     const running = replicas.filter((replica) => replica.state === 'running').length
     return { control, gateway: gateway !== undefined, replicas: running }
   } finally {

@@ -22,6 +22,7 @@ import {
 import type { ControlRooms } from '../src/control/rooms.ts'
 import type { EndpointId, ReplicaId } from '../src/domain/replica.ts'
 import { chooseEngine, createEngines } from '../src/engines/engines.ts'
+import { reservedSetting } from '../src/engines/reserved-settings.ts'
 import type { RoutedEndpoint } from '../src/link/messages.ts'
 import { silentLog } from '../src/platform/log.ts'
 import { Reconciler } from '../src/reconcile/reconciler.ts'
@@ -209,6 +210,7 @@ export class World {
       models,
       driver,
       engine,
+      reservedSetting,
       chooseEngine: (image, model) => chooseEngine(engines, image, model).engine,
       hint,
       forgive: (id) => this.reconciler.forgive(id),

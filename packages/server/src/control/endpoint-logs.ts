@@ -61,10 +61,14 @@ async function* followAll(
   let news = Promise.withResolvers<void>()
   let room = Promise.withResolvers<void>()
   const stop = AbortSignal.any([signal, ended.signal])
-  stop.addEventListener('abort', () => {
-    news.resolve()
-    room.resolve()
-  }, { once: true })
+  stop.addEventListener(
+    'abort',
+    () => {
+      news.resolve()
+      room.resolve()
+    },
+    { once: true },
+  )
 
   const pump = async (id: ReplicaId, backlog: number) => {
     for await (const line of rooms.driver.logs(id, { tail: backlog, follow: true, signal: stop })) {

@@ -27,7 +27,7 @@ export async function viewEndpoint(
     rooms.store.scaleTargets.get(endpoint.id),
     rooms.store.revisions.get(endpoint.id, endpoint.generation),
   ])
-  const { settings } = variantOf(endpoint.spec.model.image)
+  const { settings } = variantOf(revision?.image ?? endpoint.spec.model.image)
   const asked = 'healthRoute' in settings ? settings.healthRoute : undefined
   const healthRoute = asked ?? (revision && rooms.engine(revision.engine)?.health.route) ?? '/health'
   const url = rooms.url(endpoint.namespace, endpoint.spec.name)

@@ -37,6 +37,7 @@ export async function createEndpoint(
   const draft = specOf(request)
   const instance = await resolveInstance(rooms, draft)
   const resolved = await resolveModel(rooms, { ...draft.model, token: tokenIn(secrets, draft.model.env) })
+  refuseSettings(rooms, resolved.engine, draft, secrets)
   const now = rooms.clock.now()
   const endpoint: EndpointRecord = {
     id: newEndpointId(),
@@ -78,14 +79,14 @@ export async function updateEndpoint(
   const resolved = asksForModel(update) ? await resolveAgain(rooms, endpoint, merged, update) : latest
   if (resolved.engine !== latest.engine) throw engineChanged(latest.engine, resolved.engine)
 
-  const image = 'image' in resolved ? resolved.image : merged.model.image
-  const spec = withResolved(merged, { ...resolved, image }, instance.id)
+  refuseSettings(rooms, resolved.engine, merged, secrets)
+  const spec = withResolved(merged, resolved, instance.id)
   const secretsChange = Object.keys(secrets).length > 0
   if (!secretsChange && JSON.stringify(spec) === JSON.stringify(endpoint.spec)) return endpoint
 
   const now = rooms.clock.now()
   const generation = endpoint.generation + 1
-  const restarts = secretsChange || launchPart(spec, 0) !== launchPart(endpoint.spec, 0)
+  const restarts = secretsChange || launchPart(spec, resolved) !== launchPart(endpoint.spec, latest)
   const changed: EndpointRecord = { ...endpoint, spec, generation, updatedAt: now, updatedBy: actor }
   const saved = await rooms.store.transaction(async (store) => {
     const written = await store.endpoints.save(changed, endpoint.version)
@@ -192,7 +193,8 @@ function specOf(request: Endpoint): EndpointSpec {
       task: model.task ?? null,
       args: model.args ?? [],
       command: model.command ?? [],
-      env: model.env ?? {},
+      // Older clients write the variables inside the image.
+      env: { ...request.model.image.huggingface?.env, ...model.env },
       secretNames: Object.keys(secrets).toSorted(),
     },
   }
@@ -200,13 +202,13 @@ function specOf(request: Endpoint): EndpointSpec {
 
 function withResolved(
   spec: EndpointSpec,
-  { artifact, image }: Omit<ResolvedModel, 'engine'>,
+  { artifact }: Pick<ResolvedModel, 'artifact'>,
   instanceId: string,
 ): EndpointSpec {
   return {
     ...spec,
     compute: { ...spec.compute, id: instanceId },
-    model: { ...spec.model, revision: artifact.revision, image },
+    model: { ...spec.model, revision: artifact.revision },
   }
 }
 
@@ -217,6 +219,25 @@ function withSecretNames(spec: EndpointSpec, secrets: Secrets): EndpointSpec {
     else names.add(name)
   }
   return { ...spec, model: { ...spec.model, secretNames: [...names].toSorted() } }
+}
+
+/** @throws PlatformError `invalid` for what would change which program runs, or what the engine keeps for itself. */
+function refuseSettings(
+  rooms: ControlRooms,
+  engine: string,
+  { model }: EndpointSpec,
+  secrets: Secrets,
+): void {
+  if (model.command.length > 0 && rooms.driver.name === 'process') {
+    throw new PlatformError(
+      'invalid',
+      'model.command cannot be set here: without containers it would run any program with the rights of Berth itself.',
+      { field: 'model.command' },
+    )
+  }
+  const env = [...Object.keys(model.env), ...Object.keys(secrets), ...model.secretNames]
+  const problem = rooms.reservedSetting(engine, { env, args: model.args, command: model.command })
+  if (problem) throw new PlatformError('invalid', problem.message, { field: problem.field })
 }
 
 const asksForModel = ({ model }: EndpointUpdate): boolean =>
@@ -255,11 +276,11 @@ async function latestRevision(store: Store, endpoint: EndpointRecord): Promise<R
 
 function revisionOf(
   endpoint: EndpointRecord,
-  { engine, artifact }: Omit<ResolvedModel, 'image'>,
+  { engine, artifact, image }: ResolvedModel,
   runs: number,
 ): Revision {
   const { id: endpointId, generation: number, spec, updatedAt: createdAt, updatedBy: createdBy } = endpoint
-  return { endpointId, number, runs, spec, engine, artifact, createdAt, createdBy }
+  return { endpointId, number, runs, spec, engine, image, artifact, createdAt, createdBy }
 }
 
 async function writeSecrets(store: Store, endpoint: EndpointRecord, secrets: Secrets): Promise<void> {

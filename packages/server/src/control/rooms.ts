@@ -21,6 +21,11 @@ export type ControlRooms = {
     model: { readonly repository: string; readonly files: readonly ArtifactFile[] },
   ): Engine
   engine(name: string): Engine | undefined
+  /** What of it the engine keeps for itself: the field, and why it cannot be set. */
+  reservedSetting(
+    engine: string,
+    settings: EngineSettings,
+  ): { readonly field: string; readonly message: string } | undefined
   /** Look at the endpoint soon. */
   hint(id: EndpointId): void
   /** Earlier failures do not count any more. */
@@ -33,4 +38,10 @@ export type ControlRooms = {
   /** Where the endpoint answers. */
   url(namespace: string, name: string): string
   readonly hubToken: string | undefined
+}
+
+export type EngineSettings = {
+  readonly env: readonly string[]
+  readonly args: readonly string[]
+  readonly command: readonly string[]
 }

@@ -82,6 +82,9 @@ describe('an update', () => {
   })
 })
 
+const artifact = { source: 'hub', repository: 'org/model', revision: 'abc', files: [] } as const
+const resolved = ({ model }: EndpointSpec) => ({ image: model.image, artifact })
+
 describe('a restart is needed', () => {
   test.for<{ change: string; to: EndpointSpec; restarts: boolean }>([
     {
@@ -101,7 +104,7 @@ describe('a restart is needed', () => {
     },
     { change: 'instance size', to: mergeUpdate(spec, { compute: { instanceSize: 'x2' } }), restarts: true },
   ])('for $change: $restarts', ({ to, restarts }) => {
-    expect(launchPart(to, 0) !== launchPart(spec, 0)).toBe(restarts)
+    expect(launchPart(to, resolved(to)) !== launchPart(spec, resolved(spec))).toBe(restarts)
   })
 })
 

@@ -2,7 +2,8 @@
  * What becomes of an endpoint request when it is accepted: the rules that no single field can state, the words
  * that are replaced by newer ones, and what is refused because this installation does not do it.
  */
-import type { Endpoint, EndpointUpdate, Scaling, ScalingMeasure } from '@berth/contract'
+import type { Endpoint, EndpointUpdate, Image, Scaling, ScalingMeasure } from '@berth/contract'
+import type { Artifact } from './artifact.ts'
 import type { EndpointSpec } from './endpoint.ts'
 import { PlatformError } from './errors.ts'
 
@@ -100,13 +101,17 @@ function refuseRename(
 }
 
 /**
- * What a replica would notice of a configuration. Two specs with the same launch part are served by the same
+ * What a replica would notice of a configuration, with what was chosen for it. Two specs with the same launch part are served by the same
  * replicas; anything else (scaling, access, tags) changes without a restart.
  */
-export function launchPart(spec: EndpointSpec, secretsChangedAt: number): string {
-  const { task: _task, ...model } = spec.model
+export function launchPart(
+  spec: EndpointSpec,
+  resolved: { readonly image: Image; readonly artifact: Artifact },
+): string {
+  const { task: _task, image: _image, ...model } = spec.model
   const { accelerator, instanceType, instanceSize } = spec.compute
-  return JSON.stringify([model, spec.provider, accelerator, instanceType, instanceSize, secretsChangedAt])
+  const { image, artifact } = resolved
+  return JSON.stringify([model, image, artifact, spec.provider, accelerator, instanceType, instanceSize])
 }
 
 function defined<T extends object>(value: T): Partial<T> {

@@ -54,8 +54,9 @@ export type Revision = {
    */
   readonly runs: number
   readonly spec: EndpointSpec
-  /** Which engine serves it, and from which pinned files. */
+  /** Which engine serves it, with every setting that was left open chosen, and from which pinned files. */
   readonly engine: string
+  readonly image: Image
   readonly artifact: Artifact
   readonly createdAt: number
   readonly createdBy: Actor

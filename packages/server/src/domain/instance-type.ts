@@ -18,7 +18,7 @@ export type InstanceType = {
   readonly pricePerHour: number
 }
 
-/** What one replica may use. CPU is shared when the machine is full; memory and GPUs are reserved. */
+/** What one replica may use. CPU is a cap, shared when the machine is full; memory and GPUs are reserved. */
 export type Resources = {
   readonly cpus: number
   readonly memoryBytes: number

@@ -35,6 +35,7 @@ export function createEcho({
 }): Engine {
   return {
     name: 'echo',
+    runtimes: ['process'],
     variants: ['echo'],
     health: { route: '/health', startTimeoutMs: () => START_TIMEOUT_MS },
     stopGraceMs: STOP_GRACE_MS,

@@ -10,8 +10,13 @@ import type { ArtifactFile } from '../domain/artifact.ts'
 import type { Resources } from '../domain/instance-type.ts'
 import type { LaunchPlan } from '../domain/launch-plan.ts'
 
+/** What carries a launch plan out: a program on the machine itself, or a container from an image. */
+export type RuntimeKind = 'process' | 'container'
+
 export interface Engine {
   readonly name: string
+  /** Where its launch plans can be carried out. */
+  readonly runtimes: readonly RuntimeKind[]
   /** The image variants that ask for this engine. */
   readonly variants: readonly string[]
 

@@ -1,6 +1,6 @@
 import type { Image } from '@berth/contract'
 import { describe, expect, test } from 'vitest'
-import type { Engine, ModelFacts } from './engine.ts'
+import type { Engine, ModelFacts, RuntimeKind } from './engine.ts'
 import { chooseEngine, createEngines } from './engines.ts'
 
 const engines = createEngines({ server: undefined, compileCacheDirectory: undefined })
@@ -52,6 +52,111 @@ describe('a variant that this installation lacks', () => {
         ),
       }),
     )
+  })
+})
+
+describe('with containers, left to Berth,', () => {
+  const everywhere = createEngines({
+    server: undefined,
+    compileCacheDirectory: undefined,
+    runtimes: ['process', 'container'],
+  })
+  const facts = (...paths: string[]): ModelFacts => ({
+    repository: 'acme/model',
+    files: paths.map((path) => ({ path, sizeBytes: 1 })),
+  })
+  const causal = ['config.json', 'generation_config.json', 'model.safetensors']
+  const encoder = ['config.json', 'model.safetensors']
+
+  test.for<{ model: string; files: string[]; task?: string; gpus?: number; engine: string }>([
+    { model: 'GGUF files', files: ['chat.gguf', ...causal], gpus: 1, engine: 'llamacpp' },
+    { model: 'a sentence transformer', files: ['modules.json', ...encoder], engine: 'tei' },
+    { model: 'an encoder for embeddings', files: encoder, task: 'feature-extraction', engine: 'tei' },
+    { model: 'a causal model on a GPU', files: causal, gpus: 1, engine: 'vllm' },
+    { model: 'a causal model on a CPU', files: causal, gpus: 0, engine: 'toolkit' },
+    { model: 'a classifier', files: encoder, task: 'text-classification', gpus: 1, engine: 'toolkit' },
+    {
+      model: 'a speech model',
+      files: causal,
+      task: 'automatic-speech-recognition',
+      gpus: 1,
+      engine: 'toolkit',
+    },
+    {
+      model: 'a diffusion pipeline',
+      files: ['model_index.json', 'unet/a.safetensors'],
+      gpus: 1,
+      engine: 'toolkit',
+    },
+    {
+      model: 'a handler of its own',
+      files: ['handler.py', 'modules.json', 'chat.gguf', ...causal],
+      gpus: 1,
+      engine: 'toolkit',
+    },
+  ])('$model is served by $engine', ({ files, task, gpus, engine }) => {
+    const circumstances = { ...(task && { task }), ...(gpus === undefined ? {} : { gpus }) }
+    expect(chooseEngine(everywhere, { huggingface: {} }, facts(...files), circumstances).engine.name).toBe(
+      engine,
+    )
+  })
+
+  test('every engine that was passed over says why', () => {
+    const { refusals } = chooseEngine(everywhere, { huggingface: {} }, facts(...causal))
+    expect(refusals.map(({ engine }) => engine)).toEqual(['llamacpp', 'tei', 'vllm'])
+    expect(refusals.at(-1)?.reason).toContain('needs a GPU')
+  })
+
+  test('an adapter alone is served by none, with every reason', () => {
+    expect(() =>
+      chooseEngine(
+        everywhere,
+        { huggingface: {} },
+        facts('adapter_config.json', 'adapter_model.safetensors'),
+      ),
+    ).toThrow(/llamacpp: .*tei: .*adapter.*vllm: .*toolkit: .*Deploy the model that it was trained on/)
+  })
+
+  test('who names an engine is not second-guessed', () => {
+    expect(chooseEngine(everywhere, { tei: {} }, facts(...causal)).engine.name).toBe('tei')
+    expect(chooseEngine(everywhere, { vLLM: {} }, facts('handler.py', ...causal)).engine.name).toBe('vllm')
+  })
+})
+
+describe('what an installation can run', () => {
+  const names = (runtimes?: readonly RuntimeKind[]) =>
+    createEngines({ server: undefined, compileCacheDirectory: undefined, ...(runtimes && { runtimes }) }).map(
+      ({ name }) => name,
+    )
+
+  test('decides which engines it has', () => {
+    expect(names()).toEqual(['llamacpp', 'echo'])
+    expect(names(['process'])).toEqual(names())
+    expect(names(['container'])).toEqual(['llamacpp', 'tei', 'vllm', 'toolkit', 'sglang', 'tgi', 'custom'])
+    expect(names(['process', 'container'])).toEqual([...names(['container']), 'echo'])
+  })
+
+  test('without processes, llama.cpp comes from its image', () => {
+    const [llamacpp] = createEngines({
+      server: { path: '/opt/llama-server', version: '1' },
+      compileCacheDirectory: undefined,
+      runtimes: ['container'],
+    })
+    expect(llamacpp?.runtimes).toEqual(['container'])
+    const { image } = llamacpp!.resolve(gguf, { llamacpp: {} })
+    const resources = { cpus: 1, memoryBytes: 2 ** 31, gpus: 0 }
+    const plan = llamacpp!.launch({ image, servedName: 'a/b', resources, command: [], args: [], apiKey: 'k' })
+    expect(plan.command[0]).toBe('/app/llama-server')
+    expect(plan.image).toBe('ghcr.io/ggml-org/llama.cpp:server')
+  })
+
+  test('without processes, the rehearsal engine is refused with what it needs', () => {
+    const contained = createEngines({
+      server: undefined,
+      compileCacheDirectory: undefined,
+      runtimes: ['container'],
+    })
+    expect(() => chooseEngine(contained, { echo: {} }, gguf)).toThrow('needs the process runtime')
   })
 })
 

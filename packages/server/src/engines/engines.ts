@@ -1,9 +1,16 @@
 /** All engines of this installation, and the judgement which of them serves a model. */
 import { type Image, type ImageVariant, variantOf } from '@berth/contract'
 import { PlatformError } from '../domain/errors.ts'
+import { automaticRefusal, type Circumstances } from './automatic-choice.ts'
+import { createCustom } from './custom.ts'
 import { createEcho } from './echo.ts'
-import type { Engine, ModelFacts } from './engine.ts'
+import type { Engine, ModelFacts, RuntimeKind } from './engine.ts'
 import { createLlamacpp, type LlamacppOptions } from './llamacpp.ts'
+import { createSglang } from './sglang.ts'
+import { createTei } from './tei.ts'
+import { createTgi } from './tgi.ts'
+import { createToolkit } from './toolkit.ts'
+import { createVllm } from './vllm.ts'
 
 export type EngineRefusal = { readonly engine: string; readonly reason: string }
 
@@ -13,41 +20,68 @@ export type ChosenEngine = {
   readonly refusals: readonly EngineRefusal[]
 }
 
-export function createEngines(options: LlamacppOptions): readonly Engine[] {
-  return [createLlamacpp(options), createEcho(options)]
+export type EnginesOptions = Omit<LlamacppOptions, 'runtime'> & {
+  /** What this installation can run. Without it: programs on the machine itself. */
+  readonly runtimes?: readonly RuntimeKind[]
+}
+
+/** The engines whose plans the installation's runtimes can carry out, in the order in which Berth prefers them. */
+export function createEngines({ runtimes = ['process'], ...options }: EnginesOptions): readonly Engine[] {
+  // With both, llama.cpp runs as a program of the machine: its weights are then shared between replicas.
+  const runtime = runtimes.includes('process') ? 'process' : 'container'
+  return [
+    createLlamacpp({ ...options, runtime }),
+    createTei(),
+    createVllm(),
+    createToolkit(),
+    createSglang(),
+    createTgi(),
+    createCustom(),
+    createEcho(options),
+  ].filter((engine) => engine.runtimes.some((kind) => runtimes.includes(kind)))
 }
 
 const DOCKER = 'the Docker runtime, which this installation does not have'
-const NEURON = 'AWS Neuron hardware and the Docker runtime, which this installation does not have'
+const NEURON = 'AWS Neuron hardware, for which Berth has no engine'
+const UNKNOWN = 'an engine that Berth does not have'
 
 /** What an engine that is not among ours would need. */
 const NEEDS: Readonly<Partial<Record<ImageVariant, string>>> = {
   huggingfaceNeuron: NEURON,
   vLLM: DOCKER,
   vLLMNeuron: NEURON,
-  vLLMOmni: DOCKER,
+  vLLMOmni: `${UNKNOWN}; the "custom" variant runs its image`,
   sGLang: DOCKER,
   tgi: DOCKER,
   tgiNeuron: NEURON,
   tei: DOCKER,
-  hfServe: DOCKER,
+  hfServe: `${UNKNOWN}; the "custom" variant runs its image`,
   custom: DOCKER,
+  echo: 'the process runtime, which this installation does not have',
 }
 
 /**
  * The engine that an image asks for. `huggingface` leaves the choice to us: the first engine that does not refuse
- * the model, in the order of `engines`; the rehearsal engine only serves those who ask for it by name.
+ * the model, in the order of `engines`, and that a colleague who knows them would have taken; the rehearsal engine
+ * only serves those who ask for it by name.
  *
  * @throws PlatformError `invalid` when no engine of this installation can serve the model, with every reason.
  */
-export function chooseEngine(engines: readonly Engine[], image: Image, model: ModelFacts): ChosenEngine {
+export function chooseEngine(
+  engines: readonly Engine[],
+  image: Image,
+  model: ModelFacts,
+  circumstances: Circumstances = {},
+): ChosenEngine {
   const { name: variant } = variantOf(image)
   const candidates = engines.filter((engine) => engine.variants.includes(variant))
   if (candidates.length === 0) throw notInstalled(variant, engines)
 
   const refusals: EngineRefusal[] = []
   for (const engine of candidates) {
-    const reason = engine.refusal(model)
+    const reason =
+      engine.refusal(model) ??
+      (variant === 'huggingface' ? automaticRefusal(engine, model, circumstances, candidates) : undefined)
     if (reason === undefined) return { engine, refusals }
     refusals.push({ engine: engine.name, reason })
   }
@@ -62,7 +96,7 @@ export function chooseEngine(engines: readonly Engine[], image: Image, model: Mo
 
 function notInstalled(variant: ImageVariant, engines: readonly Engine[]): PlatformError {
   const here = [...new Set(engines.flatMap((engine) => engine.variants))].join(', ')
-  const needs = NEEDS[variant] ?? 'an engine that this installation does not have'
+  const needs = NEEDS[variant] ?? UNKNOWN
   return new PlatformError('invalid', `The engine "${variant}" needs ${needs}. Available here: ${here}.`, {
     field: `model.image.${variant}`,
     reason: 'engine_not_installed',

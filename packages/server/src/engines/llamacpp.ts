@@ -1,17 +1,19 @@
 /**
  * llama.cpp: text generation and embeddings from GGUF files, on CPUs and GPUs.
  *
- * Two programs answer the same HTTP contract: a real `llama-server` when this machine has one, else the program
- * embedded in Berth. What only the real one can do is refused by name when the embedded one would have to.
+ * Two programs answer the same HTTP contract: a real `llama-server`, from its image or when this machine has one,
+ * else the program embedded in Berth. What only the real one can do is refused by name when the embedded one would
+ * have to.
  */
 import { createRequire } from 'node:module'
 import type { Image, LlamacppImage } from '@berth/contract'
 import { PlatformError } from '../domain/errors.ts'
 import { PLACEHOLDER } from '../domain/launch-plan.ts'
 import { chooseGguf, fileInRepository, ggufsOf } from './choose-gguf.ts'
-import type { Engine, LaunchRequest, ModelFacts } from './engine.ts'
+import { refuseReservedArgs } from './container-plan.ts'
+import type { Engine, LaunchRequest, ModelFacts, RuntimeKind } from './engine.ts'
 import type { LlamaServer } from './find-llama-server.ts'
-import { reservedSetting } from './reserved-settings.ts'
+import { IMAGES, pinnedImage } from './images.ts'
 
 /** Slots, and the context of each, when nothing is asked: room for a chat, on a machine of any size. */
 const DEFAULT_SLOTS = 4
@@ -23,6 +25,8 @@ const MAX_EMBEDDED_SLOTS = 64
 /** More than any model has: all layers. */
 const ALL_LAYERS = 999
 const CONTAINER_PORT = 8_080
+/** Where its makers put the program in their images. */
+const IN_IMAGE: Pick<LlamaServer, 'path'> = { path: '/app/llama-server' }
 /** Slow disks and full page caches included; measured starts are a tenth of it. */
 const SLOWEST_LOAD_BYTES_PER_MS = 20_000
 const START_TIMEOUT_MS = 60_000
@@ -34,11 +38,16 @@ export type LlamacppOptions = {
   readonly server: LlamaServer | undefined
   /** Where Node keeps compiled code, so that the second start of the embedded program is faster than the first. */
   readonly compileCacheDirectory: string | undefined
+  /** What carries its plans out: a plan names a program of this machine, or one of an image, and never both. */
+  readonly runtime?: RuntimeKind
 }
 
-export function createLlamacpp({ server, compileCacheDirectory }: LlamacppOptions): Engine {
+export function createLlamacpp(options: LlamacppOptions): Engine {
+  const { runtime = 'process', compileCacheDirectory } = options
+  const server = runtime === 'container' ? IN_IMAGE : options.server
   return {
     name: 'llamacpp',
+    runtimes: [runtime],
     variants: ['llamacpp', 'huggingface'],
     health: {
       route: '/health',
@@ -58,7 +67,7 @@ export function createLlamacpp({ server, compileCacheDirectory }: LlamacppOption
     },
 
     launch: (request) => {
-      refuseReservedArgs(request)
+      refuseReservedArgs('llamacpp', request)
       return {
         command:
           request.command.length > 0
@@ -69,7 +78,9 @@ export function createLlamacpp({ server, compileCacheDirectory }: LlamacppOption
                 ...(server ? serverFlags(settingsIn(request.image)) : []),
                 ...request.args,
               ],
-        image: settingsIn(request.image).url,
+        image:
+          settingsIn(request.image).url ??
+          (runtime === 'container' ? pinnedImage(IMAGES.llamacpp, request.resources) : undefined),
         env: {
           LLAMA_API_KEY: request.apiKey,
           ...(server ? { OMP_WAIT_POLICY: 'passive' } : {}),
@@ -155,11 +166,6 @@ function refuseWhatOnlyTheServerCan(asked: LlamacppImage): void {
     `${refused} needs a real llama-server, and this installation has none: install llama.cpp so that "llama-server" is on PATH, or name it with BERTH_LLAMA_SERVER, and start Berth again.`,
     { field: `model.image.llamacpp.${field ?? 'mode'}`, reason: 'engine_not_installed' },
   )
-}
-
-function refuseReservedArgs({ args, command }: LaunchRequest): void {
-  const problem = reservedSetting('llamacpp', { env: [], args, command })
-  if (problem) throw new PlatformError('invalid', problem.message, { field: problem.field })
 }
 
 function settingsIn(image: Image): LlamacppImage {

@@ -15,6 +15,10 @@ type Reserved = {
 const BERTH_LISTENS = 'Berth chooses where a replica listens'
 const BERTH_KEY = 'Berth gives every replica a key of its own; callers use access tokens'
 const BERTH_FILES = 'Berth fetches the files; use model.repository and model.image.llamacpp.modelPath'
+const BERTH_WEIGHTS = 'Berth fetches the weights; use model.repository and model.revision'
+const BERTH_NAME = 'the model is called by the name of its endpoint'
+const GATEWAY_TLS = 'the gateway is where TLS ends'
+const OFFLINE = 'Berth fetches the weights once, and the engine asks no hub; use model.repository'
 
 const RESERVED: Readonly<Record<string, Reserved>> = {
   llamacpp: {
@@ -45,11 +49,115 @@ const RESERVED: Readonly<Record<string, Reserved>> = {
       '--host': BERTH_LISTENS,
       '--port': BERTH_LISTENS,
       '--api-prefix': BERTH_LISTENS,
-      '--ssl-key-file': 'the gateway is where TLS ends',
-      '--ssl-cert-file': 'the gateway is where TLS ends',
+      '--ssl-key-file': GATEWAY_TLS,
+      '--ssl-cert-file': GATEWAY_TLS,
       '--api-key': BERTH_KEY,
       '--api-key-file': BERTH_KEY,
     },
+  },
+  vllm: {
+    env: {
+      VLLM_API_KEY: BERTH_KEY,
+      HF_HUB_OFFLINE: OFFLINE,
+      VLLM_SERVER_DEV_MODE: 'it opens routes for developers to every caller',
+    },
+    args: {
+      '--model': BERTH_WEIGHTS,
+      '--revision': BERTH_WEIGHTS,
+      '--download-dir': BERTH_WEIGHTS,
+      '--served-model-name': BERTH_NAME,
+      '--host': BERTH_LISTENS,
+      '--port': BERTH_LISTENS,
+      '--uds': BERTH_LISTENS,
+      '--root-path': BERTH_LISTENS,
+      '--api-key': BERTH_KEY,
+      '--ssl-keyfile': GATEWAY_TLS,
+      '--ssl-certfile': GATEWAY_TLS,
+      '--tensor-parallel-size': 'use model.image.vLLM.tensorParallelSize',
+      '-tp': 'use model.image.vLLM.tensorParallelSize',
+      '--data-parallel-size': 'use model.image.vLLM.dataParallelSize',
+      '-dp': 'use model.image.vLLM.dataParallelSize',
+    },
+  },
+  sglang: {
+    env: { HF_HUB_OFFLINE: OFFLINE },
+    args: {
+      '--model-path': BERTH_WEIGHTS,
+      '--model': BERTH_WEIGHTS,
+      '--revision': BERTH_WEIGHTS,
+      '--download-dir': BERTH_WEIGHTS,
+      '--served-model-name': BERTH_NAME,
+      '--host': BERTH_LISTENS,
+      '--port': BERTH_LISTENS,
+      '--api-key': BERTH_KEY,
+      '--admin-api-key': BERTH_KEY,
+      '--tensor-parallel-size': 'use model.image.sGLang.tensorParallelSize',
+      '--tp-size': 'use model.image.sGLang.tensorParallelSize',
+      '--tp': 'use model.image.sGLang.tensorParallelSize',
+      '--nnodes': 'a replica runs on one machine',
+      '--node-rank': 'a replica runs on one machine',
+    },
+  },
+  tgi: {
+    env: {
+      MODEL_ID: BERTH_WEIGHTS,
+      REVISION: BERTH_WEIGHTS,
+      HOSTNAME: BERTH_LISTENS,
+      PORT: BERTH_LISTENS,
+      API_KEY: BERTH_KEY,
+      HF_HUB_OFFLINE: OFFLINE,
+      MAX_INPUT_TOKENS: 'use model.image.tgi.maxInputLength',
+      MAX_INPUT_LENGTH: 'use model.image.tgi.maxInputLength',
+      MAX_TOTAL_TOKENS: 'use model.image.tgi.maxTotalTokens',
+      MAX_BATCH_PREFILL_TOKENS: 'use model.image.tgi.maxBatchPrefillTokens',
+      MAX_BATCH_TOTAL_TOKENS: 'use model.image.tgi.maxBatchTotalTokens',
+      QUANTIZE: 'use model.image.tgi.quantize',
+      NUM_SHARD: 'Berth takes one shard for each GPU of the instance',
+    },
+    args: {
+      '--model-id': BERTH_WEIGHTS,
+      '--revision': BERTH_WEIGHTS,
+      '--hostname': BERTH_LISTENS,
+      '-p': BERTH_LISTENS,
+      '--port': BERTH_LISTENS,
+      '--api-key': BERTH_KEY,
+      '--num-shard': 'Berth takes one shard for each GPU of the instance',
+    },
+  },
+  tei: {
+    env: {
+      MODEL_ID: BERTH_WEIGHTS,
+      REVISION: BERTH_WEIGHTS,
+      HOSTNAME: BERTH_LISTENS,
+      PORT: BERTH_LISTENS,
+      API_KEY: BERTH_KEY,
+      HF_HUB_OFFLINE: OFFLINE,
+      SERVED_MODEL_NAME: BERTH_NAME,
+      MAX_BATCH_TOKENS: 'use model.image.tei.maxBatchTokens',
+      MAX_CONCURRENT_REQUESTS: 'use model.image.tei.maxConcurrentRequests',
+      POOLING: 'use model.image.tei.pooling',
+    },
+    args: {
+      '--model-id': BERTH_WEIGHTS,
+      '--revision': BERTH_WEIGHTS,
+      '--served-model-name': BERTH_NAME,
+      '--hostname': BERTH_LISTENS,
+      '-p': BERTH_LISTENS,
+      '--port': BERTH_LISTENS,
+      '--uds-path': BERTH_LISTENS,
+      '--api-key': BERTH_KEY,
+    },
+  },
+  toolkit: {
+    env: {
+      HF_MODEL_DIR: BERTH_WEIGHTS,
+      HF_MODEL_ID: BERTH_WEIGHTS,
+      HF_REVISION: BERTH_WEIGHTS,
+      PORT: BERTH_LISTENS,
+      AIP_MODE: BERTH_LISTENS,
+      AIP_HTTP_PORT: BERTH_LISTENS,
+    },
+    args: {},
   },
   echo: {
     env: { ECHO_API_KEY: BERTH_KEY },
@@ -74,10 +182,15 @@ export function reservedSetting(
   }
   if (given.command.length > 0) return undefined
   for (const [index, arg] of given.args.entries()) {
-    const flag = arg.split('=', 1)[0]!
+    const flag = spelledWithDashes(arg.split('=', 1)[0]!)
     const instead = Object.hasOwn(reserved.args, flag) ? reserved.args[flag] : undefined
     if (instead)
       return { field: `model.args.${index}`, message: `The argument ${flag} cannot be set: ${instead}.` }
   }
   return undefined
+}
+
+/** `--max_num_seqs` is `--max-num-seqs` to some engines, and nothing at all to the others. */
+function spelledWithDashes(flag: string): string {
+  return flag.startsWith('--') ? flag.replaceAll('_', '-') : flag
 }

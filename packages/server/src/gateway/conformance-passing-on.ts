@@ -213,6 +213,40 @@ export function describePassingOn(name: string, openGateway: OpenGateway): void 
       expect(written).toBeLessThan(64 * 1024 * 1024)
     })
 
+    test('an engine that does not read holds the client back', async () => {
+      const rig = await runningRig()
+      const deaf = net.createServer((socket) => {
+        socket.pause()
+        socket.on('error', () => {})
+        onTestFinished(() => void socket.destroy())
+      })
+      await new Promise<void>((resolve) => deaf.listen(0, '127.0.0.1', resolve))
+      onTestFinished(() => void deaf.close())
+      const { port } = deaf.address() as net.AddressInfo
+      rig.put('chat', { replicas: [{ ...(await rig.engine('r1')).replica, port }] })
+      const request = rig.begin('/e/acme/chat/', { method: 'POST' })
+      request.on('error', () => {})
+      onTestFinished(() => void request.destroy())
+      let sent = 0
+      const chunk = Buffer.alloc(64 * 1024)
+      const fill = () => {
+        while (!request.destroyed) {
+          sent += chunk.length
+          if (!request.write(chunk)) return void request.once('drain', fill)
+        }
+      }
+      fill()
+
+      let before = -1
+      let quietLooks = 0
+      await soon(() => {
+        quietLooks = sent === before ? quietLooks + 1 : 0
+        before = sent
+        expect(quietLooks).toBe(30)
+      })
+      expect(sent).toBeLessThan(64 * 1024 * 1024)
+    })
+
     test('a client that leaves is noticed by the engine', async () => {
       const rig = await runningRig()
       const engine = await rig.engine('r1', (_request, response) => {

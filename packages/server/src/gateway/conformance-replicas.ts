@@ -87,17 +87,20 @@ export function describeReplicas(name: string, openGateway: OpenGateway): void {
       expect(engine.received).toHaveLength(2 + 3)
     })
 
-    test('an idle connection that the engine just closed costs nobody anything', async () => {
+    test('idle connections that the engine just closed cost nobody anything', async () => {
       const rig = await runningRig()
+      const used = new WeakSet<object>()
       const engine = await rig.engine('r1', (request, response) => {
-        response.end('ok')
-        setImmediate(() => request.socket.destroy())
+        if (used.has(request.socket)) return void request.socket.destroy()
+        used.add(request.socket)
+        setImmediate(() => response.end('ok'))
       })
       rig.put('chat', { replicas: [engine.replica] })
-      for (let i = 0; i < 50; i++) {
-        expect((await rig.call('/e/acme/chat/', { body: i % 2 ? '{}' : 'x'.repeat(300_000) })).status).toBe(
-          200,
-        )
+      const call = async (body: string) => (await rig.call('/e/acme/chat/', { body })).status
+      // Five at a time leave more stale connections behind than a request may break on.
+      for (const body of ['{}', 'x'.repeat(300_000), '{}']) {
+        const five = await Promise.all(Array.from({ length: 5 }, () => call('{}')))
+        expect([...five, await call(body)]).toEqual(Array(6).fill(200))
       }
       expect(rig.said.filter(({ kind }) => kind === 'suspect')).toEqual([])
     })

@@ -79,7 +79,8 @@ export class Exchange {
       'content-length': Buffer.byteLength(text),
       'x-request-id': this.id,
       ...headers,
-      ...(this.body.complete ? {} : { connection: 'close' }),
+      // A client that was not invited to send its body sends something else next.
+      ...(this.body.awaitsInvitation ? { connection: 'close' } : {}),
     })
     this.response.end(this.request.method === 'HEAD' ? undefined : text)
     void this.closeAfterUnreadBody()

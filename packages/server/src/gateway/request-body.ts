@@ -43,6 +43,8 @@ export class RequestBody {
   #overBudget = false
   #started = false
   #complete = false
+  /** NaN when the length was not announced. */
+  #bytesToCome: number
   #sink: Writable | undefined
 
   constructor(
@@ -55,11 +57,17 @@ export class RequestBody {
     this.#budget = budget
     this.#invite = expectsContinue ? () => response.writeContinue() : undefined
     this.#complete = !hasBody(request)
+    this.#bytesToCome = Number(request.headers['content-length'])
   }
 
   /** All of it has arrived. */
   get complete(): boolean {
     return this.#complete
+  }
+
+  /** Its client waits for a 100 before it sends anything. */
+  get awaitsInvitation(): boolean {
+    return this.#invite !== undefined && !this.#complete
   }
 
   /** Nothing of it is lost, so another replica can get all of it. */
@@ -147,7 +155,13 @@ export class RequestBody {
 
   #arrived(chunk: Buffer): void {
     this.#keep(chunk)
-    if (this.#sink && !this.#sink.write(chunk)) this.#request.pause()
+    this.#bytesToCome -= chunk.length
+    if (this.#bytesToCome === 0) {
+      // With its last bytes, not after them: who has read them may have answered and hung up, and a write to a
+      // connection that is closed loses the answer.
+      this.#sink?.end(chunk)
+      this.#sink = undefined
+    } else if (this.#sink && !this.#sink.write(chunk)) this.#request.pause()
     this.#changed()
   }
 

@@ -48,7 +48,8 @@ export async function serveEndpoint(visit: Visit, rooms: EndpointRooms): Promise
   const { exchange, endpoint } = visit
   const { clock, limits } = rooms
   const holdMs = holdMsOf(exchange.request.headers['x-scale-up-timeout'], limits)
-  const holdUntil = clock.now() + holdMs
+  const arrivedAt = clock.now()
+  const holdUntil = arrivedAt + holdMs
   // Who announced a length sends it at once; who sends in chunks may be waiting for the answer in between.
   if (exchange.request.headers['content-length'] !== undefined) await readStart(exchange, rooms)
 
@@ -56,7 +57,7 @@ export async function serveEndpoint(visit: Visit, rooms: EndpointRooms): Promise
     const lease = await claim(visit, rooms, holdUntil, holdMs)
     let end: RelayEnd
     try {
-      end = await send(visit, lease, rooms)
+      end = await send(visit, lease, rooms, { again: broken > 0, heldMs: clock.now() - arrivedAt })
     } finally {
       lease.release()
     }
@@ -132,7 +133,12 @@ async function waitFor(
   }
 }
 
-async function send(visit: Visit, { replica }: Lease, rooms: EndpointRooms): Promise<RelayEnd> {
+async function send(
+  visit: Visit,
+  { replica }: Lease,
+  rooms: EndpointRooms,
+  { again, heldMs }: { readonly again: boolean; readonly heldMs: number },
+): Promise<RelayEnd> {
   const { exchange, path, sharesOrigin } = visit
   const { host, port } = replica
   const { body, request } = exchange
@@ -147,9 +153,9 @@ async function send(visit: Visit, { replica }: Lease, rooms: EndpointRooms): Pro
         exchange.id,
         body.complete ? body.keptBytes : undefined,
       ),
-      // What cannot be sent twice does not go over a connection that may be about to close.
-      agent: body.complete ? rooms.agent : false,
-      answerHeaders: ['x-berth-replica', replica.id],
+      // What cannot be sent twice, or just broke, does not go over a connection that may be about to close.
+      agent: body.complete && !again ? rooms.agent : false,
+      answerHeaders: ['x-berth-replica', replica.id, 'server-timing', `hold;dur=${heldMs}`],
       sandboxed: sharesOrigin,
       clock: rooms.clock,
       limits: rooms.limits,

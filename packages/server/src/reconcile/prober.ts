@@ -28,9 +28,11 @@ export type ProbeTarget = {
 }
 
 const START_TIMEOUT_MS = 2_000
-const READY_TIMEOUT_MS = 10_000
+const READY_TIMEOUT_MS = 5_000
 const READY_INTERVAL_MS = 5_000
-/** A ready replica that misses so many probes in a row is broken: about 45 s without a sign of life. */
+/** After a miss it is asked again soon, so that a replica that froze is known within about 20 s. */
+const DOUBT_INTERVAL_MS = 1_000
+/** A ready replica that misses so many probes in a row is broken. */
 const MISSES_ALLOWED = 3
 
 /** Every 5 ms for the first seconds of a start, ever slower for one that takes minutes. */
@@ -111,10 +113,13 @@ export class Prober {
       this.#learn(tracked, answer)
       tracked.firstAnswer.resolve()
       tracked.nap = new AbortController()
-      const age = this.#clock.now() - tracked.probe.trackedSince
-      const pause = tracked.probe.state === 'ready' ? READY_INTERVAL_MS : startIntervalMs(age)
-      await this.#clock.sleep(pause, tracked.nap.signal).catch(() => {})
+      await this.#clock.sleep(this.#pauseMs(tracked), tracked.nap.signal).catch(() => {})
     }
+  }
+
+  #pauseMs({ probe, misses }: Tracked): number {
+    if (probe.state !== 'ready') return startIntervalMs(this.#clock.now() - probe.trackedSince)
+    return misses > 0 ? DOUBT_INTERVAL_MS : READY_INTERVAL_MS
   }
 
   #learn(tracked: Tracked, answer: Answer): void {

@@ -30,7 +30,7 @@ export async function replicaSpec(
   const { model } = revision.spec
   const id = newReplicaId(endpoint.id)
   const plan = engine.launch({
-    image: model.image,
+    image: revision.image,
     servedName: endpointKey(endpoint),
     resources: place.resources,
     command: model.command,
@@ -57,7 +57,7 @@ export function startTimeoutMs(rooms: ReconcileRooms, revision: Revision): numbe
 
 /** The readiness route: the user's own, else the engine's. */
 export function healthRouteOf(rooms: ReconcileRooms, revision: Revision): string {
-  const { settings } = variantOf(revision.spec.model.image)
+  const { settings } = variantOf(revision.image)
   const asked = 'healthRoute' in settings ? settings.healthRoute : undefined
   return asked ?? rooms.engine(revision.engine)?.health.route ?? '/health'
 }

@@ -16,7 +16,8 @@ export interface RuntimeDriver {
 
   /**
    * Starts a replica and returns once the runtime has accepted it; readiness is the prober's business. Starting
-   * an id that already runs does nothing, so a reconciler that crashed between starting and saving can ask again.
+   * an id that runs does nothing, so a reconciler that crashed between starting and saving can ask again.
+   * One that has ended is not started again until it was stopped.
    *
    * @throws PlatformError `unavailable` if the runtime cannot take it now, `invalid` if it never will (no such
    *   program or image, unknown accelerator).
@@ -25,7 +26,7 @@ export interface RuntimeDriver {
 
   /**
    * Asks the replica to end, waits up to `graceMs`, then forces it, and forgets it. An id that is not there is
-   * already stopped, which is success. Its log stays readable until `forgetLogs`.
+   * already stopped, which is success. Its log stays readable until the driver's limits for old logs remove it.
    */
   stop(id: ReplicaId, options: { readonly graceMs: number }): Promise<void>
 
@@ -49,6 +50,9 @@ export interface RuntimeDriver {
    * still works if it never comes. @returns a function that ends it.
    */
   onChange(listener: (id: ReplicaId) => void): () => void
+
+  /** Ends the watching. What runs goes on; the next driver takes it over. */
+  close(): void
 }
 
 export type ReplicaSpec = {
@@ -60,7 +64,7 @@ export type ReplicaSpec = {
   readonly plan: LaunchPlan
   /** Directory with the artifact's files on this machine. */
   readonly modelPath: string
-  /** The complete environment of the engine; nothing else is inherited but what a program needs to run at all. */
+  /** The endpoint's own variables, untouched; they come after those of `plan.env`, in which placeholders are filled. */
   readonly env: Readonly<Record<string, string>>
   readonly resources: Resources
 }

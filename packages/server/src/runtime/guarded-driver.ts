@@ -88,6 +88,10 @@ export class GuardedDriver implements RuntimeDriver {
     return this.#inner.onChange(listener)
   }
 
+  close(): void {
+    this.#inner.close()
+  }
+
   #inTurn(id: ReplicaId, act: () => Promise<void>): Promise<void> {
     const before = this.#last.get(id) ?? Promise.resolve()
     const result = before.then(act)

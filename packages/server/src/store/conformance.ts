@@ -527,6 +527,7 @@ function aRevision(endpointId: EndpointId, number: number): Revision {
     runs: number,
     spec: anEndpoint(endpointId).spec,
     engine: 'llamacpp',
+    image: { huggingface: {} },
     artifact: {
       source: 'builtin',
       repository: 'berth/guide',

@@ -187,6 +187,8 @@ export class FakeDriver implements RuntimeDriver {
     return () => listeners.delete(listener)
   }
 
+  close(): void {}
+
   async #mayHang(verb: 'start' | 'stop' | 'list' | 'stats' | 'capacity'): Promise<void> {
     if (this.#runtime.hanging.has(verb)) await new Promise<never>(() => {})
   }

@@ -55,13 +55,8 @@ export type ProcessDriverOptions = {
   readonly cgroups?: Cgroups
 }
 
-export type ProcessRuntime = RuntimeDriver & {
-  /** Ends the watching, which keeps this process alive. Replicas go on; the next driver takes them over. */
-  close(): void
-}
-
 /** Also takes over what an earlier driver on the same directory left running. */
-export async function createProcessDriver(options: ProcessDriverOptions): Promise<ProcessRuntime> {
+export async function createProcessDriver(options: ProcessDriverOptions): Promise<RuntimeDriver> {
   const directory = path.resolve(options.directory)
   await mkdir(directory, { recursive: true, mode: 0o700 })
   const cgroupPrefix = `berth-${createHash('sha256').update(directory).digest('hex').slice(0, 8)}-`
@@ -81,7 +76,7 @@ export async function createProcessDriver(options: ProcessDriverOptions): Promis
     logs: new ReplicaLogs(options.logDirectory, options.clock),
   })
   await driver.adopt()
-  return Object.assign(new GuardedDriver(driver, options.clock), { close: () => driver.close() })
+  return new GuardedDriver(driver, options.clock)
 }
 
 type Parts = Adopter & { readonly machine: KnownMachine; readonly logs: ReplicaLogs }

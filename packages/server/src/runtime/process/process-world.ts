@@ -6,7 +6,7 @@ import type { EndpointId, ReplicaId } from '../../domain/replica.ts'
 import { systemClock } from '../../platform/clock.ts'
 import { silentLog } from '../../platform/log.ts'
 import type { ReplicaSpec, RuntimeDriver } from '../driver.ts'
-import { createProcessDriver, type ProcessDriverOptions, type ProcessRuntime } from './process-driver.ts'
+import { createProcessDriver, type ProcessDriverOptions } from './process-driver.ts'
 
 export const never = new AbortController().signal
 
@@ -15,7 +15,7 @@ export class ProcessWorld {
   readonly directory: string
   readonly logDirectory: string
   readonly #options: Partial<ProcessDriverOptions>
-  readonly #drivers: ProcessRuntime[] = []
+  readonly #drivers: RuntimeDriver[] = []
 
   static async create(options: Partial<ProcessDriverOptions> = {}): Promise<ProcessWorld> {
     return new ProcessWorld(await mkdtemp(path.join(os.tmpdir(), 'berth-process-')), options)
@@ -29,7 +29,7 @@ export class ProcessWorld {
   }
 
   /** A fresh driver object, as after a restart. */
-  async connect(): Promise<ProcessRuntime> {
+  async connect(): Promise<RuntimeDriver> {
     const { directory, logDirectory } = this
     const driver = await createProcessDriver({
       directory,

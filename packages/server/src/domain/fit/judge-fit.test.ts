@@ -1,0 +1,164 @@
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { ENGINE_MEMORY, type EngineMemory, estimateMemory } from './estimate-memory.ts'
+import { type Fit, type FitChange, judgeFit } from './judge-fit.ts'
+import type { ModelShape } from './model-shape.ts'
+
+const GIB = 2 ** 30
+
+const attention = [
+  { layers: 32, kvHeads: 8, keyDimension: 128, valueDimension: 128, windowTokens: undefined },
+]
+const llama3With8B: ModelShape = {
+  weightBytes: 16_060_522_496,
+  parameters: 8_030_261_248,
+  attention,
+  maxContextTokens: 8_192,
+  vocabulary: 128_256,
+}
+/** 1 GiB per 8192 tokens, and an engine that needs 1 GiB: sums that can be done in the head. */
+const round: ModelShape = {
+  ...llama3With8B,
+  weightBytes: 8 * GIB,
+  parameters: 4 * GIB,
+  vocabulary: undefined,
+}
+const engine: EngineMemory = { fixedBytes: GIB, scoredTokens: 0, usableFraction: 1 }
+const wish = { contextTokens: 8_192, concurrency: 4, kvDtype: 'f16' } as const
+const on = (gib: number, devices = 1) => ({ devices, bytesPerDevice: gib * GIB })
+
+function changesOf(fit: Fit): Partial<Record<FitChange['kind'], FitChange>> {
+  if (fit.fits) throw new Error('it fits')
+  return Object.fromEntries(fit.changes.map((change) => [change.kind, change]))
+}
+
+describe('an estimate', () => {
+  test('of Llama 3 8B on vLLM for one request at full length', () => {
+    const asked = { contextTokens: 8_192, concurrency: 1, kvDtype: 'bf16', devices: 1 } as const
+    const estimate = estimateMemory(llama3With8B, asked, ENGINE_MEMORY.vllm.gpu)
+    expect(estimate.weightBytes).toBe(16_060_522_496)
+    expect(estimate.kvBytes).toBe(GIB)
+    // 2.5 GiB, and 256 × 128256 scores of 4 bytes.
+    expect(estimate.engineBytes).toBe(2.5 * GIB + 131_334_144)
+    expect(estimate.totalBytes).toBe(estimate.weightBytes + estimate.kvBytes + estimate.engineBytes)
+  })
+
+  test('of Llama 3 8B in Q4_K_M on llama.cpp holds the compute buffer that it prints: 250 MiB', () => {
+    const asked = { contextTokens: 8_192, concurrency: 1, kvDtype: 'f16', devices: 1 } as const
+    const estimate = estimateMemory(llama3With8B, asked, ENGINE_MEMORY.llamacpp.gpu)
+    expect(estimate.engineBytes - 0.5 * GIB).toBe(250.5 * 2 ** 20)
+  })
+
+  test('of four devices is a quarter of weights and KV cache on each, and a whole engine', () => {
+    const asked = { ...wish, devices: 4 }
+    expect(estimateMemory(round, asked, engine)).toEqual({
+      weightBytes: 2 * GIB,
+      kvBytes: GIB,
+      engineBytes: GIB,
+      totalBytes: 4 * GIB,
+    })
+  })
+})
+
+describe('8 GiB of weights, 4 GiB of KV cache and 1 GiB of engine', () => {
+  test('fit in 13 GiB exactly, and in 16 with 3 to spare', () => {
+    expect(judgeFit(round, wish, engine, on(13))).toMatchObject({ fits: true, spareBytes: 0 })
+    expect(judgeFit(round, wish, engine, on(16))).toMatchObject({ fits: true, spareBytes: 3 * GIB })
+  })
+
+  test('are 1 GiB too much for 12, and each change is the smallest of its kind', () => {
+    const fit = judgeFit(round, wish, engine, on(12), { kvDtypes: ['q4_0', 'q8_0', 'f32'] })
+    expect(fit).toMatchObject({ fits: false, shortBytes: GIB })
+    expect(changesOf(fit)).toEqual({
+      // 3 GiB of cache: 8192 × ¾ for four, or three of 8192.
+      context: { kind: 'context', contextTokens: 6_144 },
+      concurrency: { kind: 'concurrency', concurrency: 3 },
+      kvDtype: { kind: 'kvDtype', kvDtype: 'q8_0' },
+      weights: { kind: 'weights', weightBytes: 7 * GIB, bitsPerWeight: 14 },
+      devices: { kind: 'devices', devices: 2 },
+      memory: { kind: 'memory', bytesPerDevice: 13 * GIB },
+    })
+  })
+
+  test('say it in one message that somebody can act on', () => {
+    expect(judgeFit(round, wish, engine, on(12))).toMatchObject({
+      message:
+        'It does not fit: 13 GiB needed (weights 8 GiB, KV cache 4 GiB for 4 × 8192 tokens in f16, engine 1 GiB), ' +
+        '12 GiB there: 1 GiB too much. One of these makes it fit: at most 6144 tokens of context; ' +
+        'at most 3 requests at a time; a quantisation of at most 14 bits per weight (7 GiB); ' +
+        '2 devices of this kind; 13 GiB of memory per device.',
+    })
+  })
+
+  test('cannot be helped by less context on 8 GiB, where the weights alone are too large', () => {
+    const changes = changesOf(judgeFit(round, wish, engine, on(8), { kvDtypes: ['q4_0'] }))
+    expect(Object.keys(changes)).toEqual(['weights', 'devices', 'memory'])
+    expect(changes.weights).toMatchObject({ weightBytes: 3 * GIB, bitsPerWeight: 6 })
+  })
+
+  test('cannot be helped by quantisation below two bits', () => {
+    expect(Object.keys(changesOf(judgeFit(round, wish, engine, on(5.5))))).toEqual(['devices', 'memory'])
+  })
+})
+
+test('what the engine leaves free is no room', () => {
+  const careful = { ...engine, usableFraction: 0.5 }
+  expect(judgeFit(round, wish, careful, on(26)).fits).toBe(true)
+  const fit = judgeFit(round, wish, careful, on(24))
+  expect(fit).toMatchObject({ shortBytes: GIB, message: expect.stringContaining('12 GiB usable of 24 GiB') })
+  expect(changesOf(fit).memory).toEqual({ kind: 'memory', bytesPerDevice: 26 * GIB })
+})
+
+test('every change that is named makes it fit, and one step less would not', () => {
+  const anyShape = fc.record({
+    weightGib: fc.double({ min: 0.1, max: 100, noNaN: true }),
+    layers: fc.integer({ min: 1, max: 100 }),
+    kvHeads: fc.integer({ min: 1, max: 64 }),
+  })
+  const anyWish = fc.record({
+    contextTokens: fc.integer({ min: 1, max: 200_000 }),
+    concurrency: fc.integer({ min: 1, max: 200 }),
+  })
+  fc.assert(
+    fc.property(anyShape, anyWish, fc.integer({ min: 1, max: 96 }), (model, asked, gib) => {
+      const shape: ModelShape = {
+        ...llama3With8B,
+        weightBytes: Math.round(model.weightGib * GIB),
+        attention: [{ ...attention[0]!, layers: model.layers, kvHeads: model.kvHeads }],
+      }
+      const whole = { ...asked, kvDtype: 'f16' } as const
+      const hardware = on(gib)
+      const fit = judgeFit(shape, whole, engine, hardware)
+      if (fit.fits) return
+      const fits = (changed: object, where = hardware, of = shape) =>
+        judgeFit(of, { ...whole, ...changed }, engine, where).fits
+      for (const change of fit.changes) {
+        switch (change.kind) {
+          case 'context':
+            expect(fits({ contextTokens: change.contextTokens })).toBe(true)
+            expect(
+              change.contextTokens + 256 >= asked.contextTokens ||
+                !fits({ contextTokens: change.contextTokens + 256 }),
+            ).toBe(true)
+            break
+          case 'concurrency':
+            expect(fits({ concurrency: change.concurrency })).toBe(true)
+            expect(fits({ concurrency: change.concurrency + 1 })).toBe(false)
+            break
+          case 'weights':
+            expect(fits({}, hardware, { ...shape, weightBytes: change.weightBytes })).toBe(true)
+            break
+          case 'devices':
+            expect(fits({}, { ...hardware, devices: change.devices })).toBe(true)
+            break
+          case 'memory':
+            expect(fits({}, { ...hardware, bytesPerDevice: change.bytesPerDevice })).toBe(true)
+            break
+          case 'kvDtype':
+            throw new Error('none was offered')
+        }
+      }
+      expect(fit.changes.at(-1)?.kind).toBe('memory')
+    }),
+  )
+})

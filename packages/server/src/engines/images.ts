@@ -1,0 +1,66 @@
+/**
+ * The container images that Berth runs when an endpoint names none: pinned by tag, in one place.
+ *
+ * A tag can be moved by its owner. Which content ran is known from the digest that the container runtime records;
+ * here stands only where each tag was seen, so that whoever updates one knows what was checked and what was not.
+ */
+import type { Resources } from '../domain/instance-type.ts'
+
+export type PinnedImage = {
+  readonly image: string
+  /** When the tag was last looked up, as a date. */
+  readonly checkedOn: string
+  /** Where it was seen. None of them was pulled, so none was compared with its registry. */
+  readonly checkedIn: string
+}
+
+/** For one kind of hardware each; `undefined` where the engine's makers publish none. */
+export type EngineImages = { readonly cpu: PinnedImage | undefined; readonly gpu: PinnedImage | undefined }
+
+const NOT_VERIFIED = 'not verified against a registry'
+/** Its version is in the image's name; its makers document it without a tag. */
+const TOOLKIT = 'us-docker.pkg.dev/deeplearning-platform-release/gcr.io/huggingface-pytorch-inference'
+
+function seen(image: string, where: string): PinnedImage {
+  return { image, checkedOn: '2026-11-21', checkedIn: `${where}; ${NOT_VERIFIED}` }
+}
+
+export const IMAGES = {
+  vllm: {
+    cpu: undefined,
+    gpu: seen('vllm/vllm-openai:v0.28.0', 'deployment files of public repositories'),
+  },
+  sglang: {
+    cpu: undefined,
+    // CUDA 13; the last one for CUDA 12 is v0.5.19-cu129, for machines with an older driver.
+    gpu: seen('lmsysorg/sglang:v0.5.18', 'deployment files of public repositories'),
+  },
+  tgi: {
+    cpu: undefined,
+    gpu: seen('ghcr.io/huggingface/text-generation-inference:3.3.5', 'the project’s documentation'),
+  },
+  tei: {
+    cpu: seen('ghcr.io/huggingface/text-embeddings-inference:cpu-1.9', 'the project’s documentation'),
+    gpu: seen('ghcr.io/huggingface/text-embeddings-inference:cuda-1.9', 'the project’s documentation'),
+  },
+  llamacpp: {
+    // Rolling tags: the project publishes numbered ones for every build and keeps them only for a while.
+    cpu: seen('ghcr.io/ggml-org/llama.cpp:server', 'the project’s documentation'),
+    gpu: seen('ghcr.io/ggml-org/llama.cpp:server-cuda', 'the project’s documentation'),
+  },
+  toolkit: {
+    cpu: seen(
+      `${TOOLKIT}-cpu.2-3.transformers.4-48.ubuntu2204.py311`,
+      'the list of huggingface/Google-Cloud-Containers, which packs the toolkit',
+    ),
+    gpu: seen(
+      `${TOOLKIT}-cu121.2-3.transformers.4-48.ubuntu2204.py311`,
+      'deployment files of public repositories',
+    ),
+  },
+} as const satisfies Record<string, EngineImages>
+
+/** The pinned image for the hardware, if there is one. */
+export function pinnedImage(images: EngineImages, { gpus }: Pick<Resources, 'gpus'>): string | undefined {
+  return (gpus > 0 ? images.gpu : images.cpu)?.image
+}

@@ -1,0 +1,64 @@
+/**
+ * SGLang: text generation from transformers weights, on GPUs, with a radix tree of shared prefixes.
+ *
+ * Its health route generates a token and so takes a second; it answers 503 while it starts and while it drains.
+ */
+import type { Image } from '@berth/contract'
+import { PLACEHOLDER } from '../domain/launch-plan.ts'
+import { containerPlan, option, startDeadline } from './container-plan.ts'
+import type { Engine, LaunchRequest } from './engine.ts'
+import { hasFlag, splitGpus } from './gpu-split.ts'
+import { IMAGES } from './images.ts'
+import { filesForTransformers, transformersRefusal } from './repository-contents.ts'
+
+type Settings = NonNullable<Image['sGLang']>
+
+const PORT = 30_000
+const START_TIMEOUT_MS = 900_000
+/** It looks every 5 s whether requests still run. */
+const STOP_GRACE_MS = 10_000
+/** As its documentation asks for. */
+const SHM_BYTES = 32 * 2 ** 30
+const OTHER_SPLITS = [
+  ...['--dp', '--dp-size', '--data-parallel-size', '--pp-size', '--pipeline-parallel-size'],
+  ...['--ep', '--ep-size', '--expert-parallel-size'],
+]
+
+export function createSglang(): Engine {
+  return {
+    name: 'sglang',
+    runtimes: ['container'],
+    variants: ['sGLang'],
+    health: { route: '/health', startTimeoutMs: startDeadline(START_TIMEOUT_MS) },
+    stopGraceMs: STOP_GRACE_MS,
+
+    refusal: (model) => transformersRefusal('SGLang', model),
+    resolve: ({ files }, image) => ({
+      files: filesForTransformers(files),
+      image: { sGLang: image.sGLang ?? {} },
+    }),
+
+    launch: (request) =>
+      containerPlan({ engine: 'sglang', variant: 'sGLang', images: IMAGES.sglang, port: PORT }, request, {
+        command: ['python3', '-m', 'sglang.launch_server', ...flags(request.image.sGLang ?? {}, request)],
+        env: { HF_HUB_OFFLINE: '1', HOME: '/tmp' },
+        shmBytes: SHM_BYTES,
+      }),
+  }
+}
+
+function flags(settings: Settings, { servedName, resources, args, apiKey }: LaunchRequest): string[] {
+  const isSplitFurther = hasFlag(args, OTHER_SPLITS)
+  const { tensor } = splitGpus('sGLang', settings, { gpus: resources.gpus, isSplitFurther })
+  return [
+    ...['--model-path', PLACEHOLDER.model, '--served-model-name', servedName],
+    ...['--host', PLACEHOLDER.host, '--port', PLACEHOLDER.port],
+    ...['--enable-metrics', '--tensor-parallel-size', String(tensor)],
+    ...option('--chunked-prefill-size', settings.chunkedPrefillSize),
+    ...option('--max-prefill-tokens', settings.maxPrefillTokens),
+    ...option('--max-running-requests', settings.maxRunningRequests),
+    ...option('--kv-cache-dtype', settings.kvCacheDtype),
+    // The only engine that takes its key in no other way: it is seen by who may inspect containers on the machine.
+    ...['--api-key', apiKey],
+  ]
+}

@@ -1,0 +1,90 @@
+/**
+ * Text Embeddings Inference: embeddings, reranking and text classification, on CPUs or one GPU.
+ *
+ * It opens its port only after it has warmed up, and answers 429 over its number of concurrent requests.
+ */
+import type { Image } from '@berth/contract'
+import { PlatformError } from '../domain/errors.ts'
+import { PLACEHOLDER } from '../domain/launch-plan.ts'
+import { containerPlan, option, startDeadline } from './container-plan.ts'
+import type { Engine, LaunchRequest, ModelFacts } from './engine.ts'
+import { IMAGES } from './images.ts'
+import { contentsOf, filesForEmbeddings, transformersRefusal } from './repository-contents.ts'
+
+type Settings = NonNullable<Image['tei']>
+
+const PORT = 80
+const START_TIMEOUT_MS = 300_000
+const STOP_GRACE_MS = 5_000
+
+/** What people write → what TEI takes. */
+const POOLING: Readonly<Record<string, string>> = {
+  cls: 'cls',
+  mean: 'mean',
+  splade: 'splade',
+  'last-token': 'last-token',
+  lastToken: 'last-token',
+  last_token: 'last-token',
+  last: 'last-token',
+}
+
+export function createTei(): Engine {
+  return {
+    name: 'tei',
+    runtimes: ['container'],
+    variants: ['tei', 'huggingface'],
+    health: { route: '/health', startTimeoutMs: startDeadline(START_TIMEOUT_MS) },
+    stopGraceMs: STOP_GRACE_MS,
+
+    refusal,
+    resolve: ({ files }, image) => {
+      const settings = image.tei ?? {}
+      poolingOf(settings)
+      return { files: filesForEmbeddings(files), image: { tei: settings } }
+    },
+
+    launch: (request) => {
+      refuseIdleGpus(request)
+      return containerPlan({ engine: 'tei', variant: 'tei', images: IMAGES.tei, port: PORT }, request, {
+        command: ['text-embeddings-router', ...flags(request.image.tei ?? {}, request)],
+        env: { API_KEY: request.apiKey, HF_HUB_OFFLINE: '1', HOME: '/tmp' },
+      })
+    },
+  }
+}
+
+function refusal(model: ModelFacts): string | undefined {
+  const { onnx, isTransformers, isAdapter } = contentsOf(model.files)
+  if (onnx && isTransformers && !isAdapter) return undefined
+  return transformersRefusal('text-embeddings-inference', model)
+}
+
+function flags(settings: Settings, { servedName }: LaunchRequest): string[] {
+  return [
+    ...['--json-output', '--model-id', PLACEHOLDER.model, '--served-model-name', servedName],
+    ...['--hostname', PLACEHOLDER.host, '--port', PLACEHOLDER.port],
+    ...option('--max-batch-tokens', settings.maxBatchTokens),
+    ...option('--max-concurrent-requests', settings.maxConcurrentRequests),
+    ...option('--pooling', poolingOf(settings)),
+  ]
+}
+
+function poolingOf({ pooling }: Settings): string | undefined {
+  if (pooling === undefined) return undefined
+  const known = Object.hasOwn(POOLING, pooling) ? POOLING[pooling] : undefined
+  if (known) return known
+  throw new PlatformError(
+    'invalid',
+    `model.image.tei.pooling is "${pooling}": text-embeddings-inference knows ${[...new Set(Object.values(POOLING))].join(', ')}. Leave it out to take the model's own.`,
+    { field: 'model.image.tei.pooling' },
+  )
+}
+
+function refuseIdleGpus({ resources: { gpus } }: LaunchRequest): void {
+  if (gpus <= 1) return
+  throw new PlatformError(
+    'invalid',
+    `The instance has ${gpus} GPUs, and text-embeddings-inference uses one. Choose an instance with one GPU and let more replicas share the load.`,
+    { field: 'compute.instanceSize' },
+  )
+}

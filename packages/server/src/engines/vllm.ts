@@ -1,0 +1,69 @@
+/**
+ * vLLM: text generation, and whatever else it knows, from transformers weights, on GPUs.
+ *
+ * It takes nearly all memory of its GPUs whatever the model's size, opens its port only when the model is loaded,
+ * and aborts what runs at SIGTERM: a replica is drained before.
+ */
+import type { Image } from '@berth/contract'
+import { PLACEHOLDER } from '../domain/launch-plan.ts'
+import { containerPlan, option, startDeadline } from './container-plan.ts'
+import type { Engine, LaunchRequest } from './engine.ts'
+import { hasFlag, splitGpus } from './gpu-split.ts'
+import { IMAGES } from './images.ts'
+import { filesForTransformers, transformersRefusal } from './repository-contents.ts'
+
+type Settings = NonNullable<Image['vLLM']>
+
+const PORT = 8_000
+/** Compiling kernels and capturing CUDA graphs takes minutes, whatever the weights. */
+const START_TIMEOUT_MS = 900_000
+const STOP_GRACE_MS = 10_000
+/** Its worker processes talk through shared memory. */
+const SHM_BYTES = 16 * 2 ** 30
+const OTHER_SPLITS = [
+  ...['--pipeline-parallel-size', '-pp', '--decode-context-parallel-size', '-dcp'],
+  ...['--prefill-context-parallel-size', '-pcp'],
+]
+
+export function createVllm(): Engine {
+  return {
+    name: 'vllm',
+    runtimes: ['container'],
+    variants: ['vLLM', 'huggingface'],
+    health: { route: '/health', startTimeoutMs: startDeadline(START_TIMEOUT_MS) },
+    stopGraceMs: STOP_GRACE_MS,
+
+    refusal: (model) => transformersRefusal('vLLM', model),
+    resolve: ({ files }, image) => ({
+      files: filesForTransformers(files),
+      image: { vLLM: image.vLLM ?? {} },
+    }),
+
+    launch: (request) =>
+      containerPlan({ engine: 'vllm', variant: 'vLLM', images: IMAGES.vllm, port: PORT }, request, {
+        command: ['vllm', 'serve', PLACEHOLDER.model, ...flags(request.image.vLLM ?? {}, request)],
+        env: {
+          VLLM_API_KEY: request.apiKey,
+          HF_HUB_OFFLINE: '1',
+          VLLM_NO_USAGE_STATS: '1',
+          // Its caches; nothing else is sure to be writable.
+          HOME: '/tmp',
+        },
+        shmBytes: SHM_BYTES,
+      }),
+  }
+}
+
+function flags(settings: Settings, { servedName, resources, args }: LaunchRequest): string[] {
+  const isSplitFurther = hasFlag(args, OTHER_SPLITS)
+  const { tensor, data } = splitGpus('vLLM', settings, { gpus: resources.gpus, isSplitFurther })
+  return [
+    ...['--host', PLACEHOLDER.host, '--port', PLACEHOLDER.port],
+    ...['--served-model-name', servedName],
+    ...['--tensor-parallel-size', String(tensor)],
+    ...option('--data-parallel-size', data > 1 ? data : undefined),
+    ...option('--max-num-seqs', settings.maxNumSeqs),
+    ...option('--max-num-batched-tokens', settings.maxNumBatchedTokens),
+    ...option('--kv-cache-dtype', settings.kvCacheDtype),
+  ]
+}

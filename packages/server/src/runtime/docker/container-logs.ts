@@ -1,0 +1,130 @@
+/**
+ * The output of containers, as lines: asked of the daemon while there is a container, read from a file of our own
+ * once it was removed.
+ *
+ * A stream may end because the container did, or because the daemon or the connection did. Then it is asked again
+ * from the last frame that was read, so that a follower neither misses nor repeats a line.
+ */
+import type Docker from 'dockerode'
+import { messageOf } from '../../domain/errors.ts'
+import type { ReplicaId } from '../../domain/replica.ts'
+import type { Clock } from '../../platform/clock.ts'
+import type { Log } from '../../platform/log.ts'
+import type { LogOptions } from '../driver.ts'
+import { LineSplitter } from '../process/line-splitter.ts'
+import { ReplicaLogs } from '../process/replica-logs.ts'
+import { inspectIfThere, openStream, statusOf } from './daemon.ts'
+import { FrameReader, type LogFrame, LogPosition } from './log-frames.ts'
+
+const REATTACH_PAUSE_MS = 250
+const BLOCK_CHARS = 256 * 1024
+const never = new AbortController().signal
+
+type Parts = {
+  readonly docker: Docker
+  readonly logDirectory: string
+  readonly clock: Clock
+  readonly log: Log
+}
+
+export class ContainerLogs {
+  readonly #parts: Parts
+  /** Of replicas whose containers are gone. */
+  readonly #kept: ReplicaLogs
+
+  constructor(parts: Parts) {
+    this.#parts = parts
+    this.#kept = new ReplicaLogs(parts.logDirectory, parts.clock)
+  }
+
+  /** @param containerId of the replica's container, while there is one. */
+  async *lines(id: ReplicaId, containerId: string | undefined, options: LogOptions): AsyncIterable<string> {
+    const lines = containerId ? this.#live(containerId, options) : this.#kept.lines(id, options, () => false)
+    for await (const line of lines) {
+      if (options.signal.aborted) return
+      yield line
+    }
+  }
+
+  /** Copies the log to where it stays when the container is removed. Doing so again replaces the copy. */
+  async keep(id: ReplicaId, containerId: string): Promise<void> {
+    const file = await this.#kept.open(id)
+    try {
+      await file.truncate(0)
+      const lines = this.#live(containerId, { follow: false, signal: never })
+      await file.writeFile(inBlocks(lines))
+    } finally {
+      await file.close()
+    }
+  }
+
+  /** Removes logs that are too old or too many. */
+  async prune(isKnown: (id: string) => boolean): Promise<void> {
+    await this.#kept.prune(isKnown)
+  }
+
+  async *#live(containerId: string, options: LogOptions): AsyncIterable<string> {
+    if (options.tail === 0 && !options.follow) return
+    const position = new LogPosition()
+    const splitters = { stdout: new LineSplitter(), stderr: new LineSplitter() }
+    for (;;) {
+      let mayGrow = options.follow
+      try {
+        // Asked before reading, so that what a container writes before its end is read after it.
+        mayGrow &&= await this.#isRunning(containerId)
+        for await (const frame of this.#frames(containerId, { ...options, follow: mayGrow }, position))
+          yield* splitters[frame.output].push(frame.text)
+      } catch (error) {
+        if (options.signal.aborted || statusOf(error) === 404) break
+        if (!mayGrow) throw error
+        this.#parts.log.debug('a log stream broke off', { container: containerId, error: messageOf(error) })
+      }
+      if (!mayGrow || options.signal.aborted) break
+      await this.#parts.clock.sleep(REATTACH_PAUSE_MS, options.signal).catch(() => {})
+    }
+    yield* splitters.stdout.flush()
+    yield* splitters.stderr.flush()
+  }
+
+  /** New frames from the position on. Pieces of long lines count as lines of their own for `tail`. */
+  async *#frames(
+    containerId: string,
+    { tail, follow, signal }: LogOptions,
+    position: LogPosition,
+  ): AsyncIterable<LogFrame> {
+    const since = position.resume()
+    const stream = await openStream(this.#parts.docker, {
+      method: 'GET',
+      path: `/containers/${containerId}/logs`,
+      query: {
+        stdout: 'true',
+        stderr: 'true',
+        timestamps: 'true',
+        follow: String(follow),
+        since,
+        tail: since === undefined && tail !== undefined ? String(tail) : undefined,
+      },
+      signal,
+    })
+    const reader = new FrameReader()
+    for await (const chunk of stream as AsyncIterable<Buffer>) {
+      for (const frame of reader.push(chunk)) if (position.take(frame)) yield frame
+    }
+  }
+
+  async #isRunning(containerId: string): Promise<boolean> {
+    return (await inspectIfThere(this.#parts.docker, containerId))?.State.Running ?? false
+  }
+}
+
+/** Many lines are written at once: each write is a trip to the disk. */
+async function* inBlocks(lines: AsyncIterable<string>): AsyncIterable<string> {
+  let block = ''
+  for await (const line of lines) {
+    block += `${line}\n`
+    if (block.length < BLOCK_CHARS) continue
+    yield block
+    block = ''
+  }
+  yield block
+}

@@ -1,0 +1,103 @@
+/**
+ * How a replica becomes a container: what it runs, what it may use, and what it is kept from.
+ *
+ * A container gets no capabilities, cannot gain privileges, sees its model read-only at `/repository` and writes to
+ * `/tmp` alone, unless its image has to write elsewhere. It listens on all addresses inside its own network; the
+ * daemon publishes that port at one address of its machine, on loopback wherever Berth runs on the same machine.
+ * Published ports are used rather than container addresses because they also work where the daemon runs in a virtual
+ * machine or without root, and because a port on loopback cannot be reached from another container.
+ */
+import type { ContainerCreateOptions } from 'dockerode'
+import { fillPlaceholders } from '../../domain/launch-plan.ts'
+import type { ReplicaSpec } from '../driver.ts'
+import { type LabelFacts, labelsOf } from './container-labels.ts'
+
+export const MODEL_PATH = '/repository'
+const LISTEN_HOST = '0.0.0.0'
+const CPU_PERIOD_US = 100_000
+const MIN_CPU_QUOTA_US = 1_000
+/** Enough for the thread pools of an engine on a large machine, too few to starve the machine. */
+export const PIDS_LIMIT = 16_384
+export const MAX_LOG_FILE = '10m'
+export const MAX_LOG_FILES = '4'
+
+export type ContainerPlace = LabelFacts & {
+  readonly imageId: string
+  readonly network: string
+  /** The daemon's address at which the port is published. */
+  readonly publishOn: string
+  /** `uid:gid`; the image's own user if undefined. */
+  readonly user: string | undefined
+  readonly writableRoot: boolean
+}
+
+export function containerOptions(spec: ReplicaSpec, place: ContainerPlace): ContainerCreateOptions {
+  const { plan } = spec
+  const port = `${plan.containerPort}/tcp`
+  const fill = (text: string) =>
+    fillPlaceholders(text, { host: LISTEN_HOST, port: plan.containerPort, model: MODEL_PATH })
+  return {
+    name: spec.id,
+    Image: place.imageId,
+    // The whole command is the entrypoint, so that nothing of the image's own comes before or after it.
+    ...(plan.command.length > 0 ? { Entrypoint: plan.command.map(fill), Cmd: [] } : {}),
+    Env: environment(spec, place, fill),
+    Labels: labelsOf(spec, place),
+    ...(place.user === undefined ? {} : { User: place.user }),
+    ExposedPorts: { [port]: {} },
+    // Readiness is the prober's business; a health check of the image would only run beside it.
+    Healthcheck: { Test: ['NONE'] },
+    HostConfig: {
+      ...limits(spec),
+      ...confinement(place.writableRoot),
+      NetworkMode: place.network,
+      PortBindings: { [port]: [{ HostIp: place.publishOn, HostPort: '0' }] },
+      Mounts: [{ Type: 'bind', Source: spec.modelPath, Target: MODEL_PATH, ReadOnly: true }],
+      LogConfig: { Type: 'json-file', Config: { 'max-size': MAX_LOG_FILE, 'max-file': MAX_LOG_FILES } },
+      RestartPolicy: { Name: 'no' },
+      ...devices(place.gpuIndexes),
+    },
+  }
+}
+
+/** Values of the plan may hold placeholders; values of the spec are somebody's own words and stay as they are. */
+function environment(spec: ReplicaSpec, place: ContainerPlace, fill: (text: string) => string): string[] {
+  const planned = Object.entries(spec.plan.env).map(([name, value]) => [name, fill(value)])
+  const all: Record<string, string> = {
+    // Caches belong where the container may write, whoever it runs as.
+    ...(place.writableRoot ? {} : { HOME: '/tmp' }),
+    // CUDA images ask for all GPUs, and get them where NVIDIA's is the daemon's default runtime.
+    ...(place.gpuIndexes.length > 0 ? {} : { NVIDIA_VISIBLE_DEVICES: 'void' }),
+    ...Object.fromEntries(planned),
+    ...spec.env,
+  }
+  return Object.entries(all).map(([name, value]) => `${name}=${value}`)
+}
+
+function limits({ resources, plan }: ReplicaSpec): ContainerCreateOptions['HostConfig'] {
+  return {
+    Memory: resources.memoryBytes,
+    // Together with swap: none of it.
+    MemorySwap: resources.memoryBytes,
+    CpuPeriod: CPU_PERIOD_US,
+    CpuQuota: Math.max(MIN_CPU_QUOTA_US, Math.round(resources.cpus * CPU_PERIOD_US)),
+    PidsLimit: PIDS_LIMIT,
+    ...(plan.shmBytes > 0 ? { ShmSize: plan.shmBytes } : {}),
+  }
+}
+
+function confinement(writableRoot: boolean): ContainerCreateOptions['HostConfig'] {
+  return {
+    CapDrop: ['ALL'],
+    SecurityOpt: ['no-new-privileges'],
+    ReadonlyRootfs: !writableRoot,
+    // `exec`, since engines compile kernels there and load them. What lies in it counts as the replica's memory.
+    Tmpfs: { '/tmp': 'rw,exec,nosuid,nodev,mode=1777' },
+  }
+}
+
+/** By index and never by count: a daemon that is asked for one GPU gives everybody the first. */
+function devices(gpuIndexes: readonly number[]): ContainerCreateOptions['HostConfig'] {
+  if (gpuIndexes.length === 0) return {}
+  return { DeviceRequests: [{ DeviceIDs: gpuIndexes.map(String), Capabilities: [['gpu']] }] }
+}

@@ -1,0 +1,368 @@
+import { readFile, stat } from 'node:fs/promises'
+import path from 'node:path'
+import { describe, expect, onTestFinished, test, vi } from 'vitest'
+import type { EndpointId, ReplicaId } from '../../domain/replica.ts'
+import { systemClock } from '../../platform/clock.ts'
+import { silentLog } from '../../platform/log.ts'
+import { type Behaviour, describeRuntimeDriver } from '../conformance.ts'
+import type { ReplicaSpec, RuntimeDriver } from '../driver.ts'
+import { createDockerDriver } from './docker-driver.ts'
+import { allLines, DockerWorld, firstLine, planOf, testDaemon } from './docker-world.ts'
+
+const A = 'replica-a' as ReplicaId
+const PATIENCE = { timeout: 15_000, interval: 20 }
+const RUN = 'setInterval(() => {}, 1e6)'
+const GIB = 2 ** 30
+
+test('a daemon that is not there is named, and what to do about it', async () => {
+  const connecting = createDockerDriver({
+    connection: { socketPath: '/nowhere/docker.sock' },
+    installationId: 'test',
+    logDirectory: '/nowhere',
+    clock: systemClock,
+    log: silentLog,
+  })
+  await expect(connecting).rejects.toMatchObject({
+    code: 'unavailable',
+    reason: 'docker_unreachable',
+    message: expect.stringContaining('/nowhere/docker.sock'),
+  })
+})
+
+if (testDaemon.socketPath === undefined) {
+  test.skip('the Docker driver on a real daemon: run ".ci/with-docker.sh npx vitest run packages/server/src/runtime/docker"', () => {})
+} else {
+  describeRuntimeDriver('the Docker driver', dockerUnderTest, {
+    'fills in where a replica listens and where its model lies':
+      'a container listens on all its addresses and sees its model at /repository; the same promise is tested below',
+    'gives a replica the environment of its spec and nothing of ours':
+      'inside its container a replica listens on another port than outside; the same promise is tested below',
+  })
+  describe('the Docker driver on a real daemon', onARealDaemon)
+}
+
+async function dockerUnderTest() {
+  const world = await DockerWorld.create()
+  return {
+    connect: async () => withModel(await world.connect(), world.modelPath),
+    plan: planFor,
+    missing: planOf('no-such-program-anywhere'),
+    ownVariables: ['PATH', 'HOME', 'HOSTNAME', 'NVIDIA_VISIBLE_DEVICES'],
+    settle: async (driver: RuntimeDriver, { id }: ReplicaSpec, { kind }: Behaviour) => {
+      // Asked too early, it would end before it could refuse to, or not hear the question.
+      if (kind === 'ignore-term') await firstLine(driver, id)
+    },
+    tearDown: () => world.tearDown(),
+  }
+}
+
+/** The suite's model directory is on no machine, and a container cannot be given what is not there. */
+function withModel(driver: RuntimeDriver, modelPath: string): RuntimeDriver {
+  const start = driver.start.bind(driver)
+  return Object.assign(driver, { start: (spec: ReplicaSpec) => start({ ...spec, modelPath }) })
+}
+
+function planFor(behaviour: Behaviour): ReplicaSpec['plan'] {
+  // The first process of a container ignores every signal that it does not ask for.
+  const node = (source: string, ...args: readonly string[]) =>
+    planOf('node', '-e', `process.on("SIGTERM", () => process.exit(143)); ${source}`, ...args)
+  const write = (expression: string) => `process.stdout.write(${expression} + "\\n"); ${RUN}`
+  switch (behaviour.kind) {
+    case 'run':
+      return node(RUN)
+    case 'ignore-term':
+      return planOf('node', '-e', `console.log("deaf"); ${RUN}`)
+    case 'exit':
+      return node(`process.exit(${behaviour.code})`)
+    case 'write': {
+      const text = (lines: readonly string[]) => JSON.stringify(lines.map((line) => `${line}\n`).join(''))
+      return node(
+        `process.stdout.write(${text(behaviour.stdout)}); process.stderr.write(${text(behaviour.stderr)}); ${RUN}`,
+      )
+    }
+    case 'show-environment':
+      return node(write('JSON.stringify(process.env)'))
+    case 'show-arguments':
+      return node(write('JSON.stringify(process.argv.slice(1))'), '--', ...behaviour.args)
+    default:
+      return behaviour satisfies never
+  }
+}
+
+function onARealDaemon() {
+  test('a replica is told its port, its addresses and where its model lies, and answers where the list says', async () => {
+    const { world, driver } = await worldForTest()
+    const source = `
+      const [url, model] = process.argv.slice(1)
+      const { hostname, port } = new URL(url)
+      require("http").createServer((_, response) => {
+        response.end(JSON.stringify({ url, port: process.env.PORT, config: require("fs").readFileSync(model + "/config.json", "utf8") }))
+      }).listen(Number(port), hostname, () => console.log("up"))`
+    const spec = world.spec(A, source)
+    const plan = {
+      ...spec.plan,
+      command: [...spec.plan.command, 'http://{host}:{port}', '{model}'],
+      env: { PORT: '{port}' },
+      containerPort: 9123,
+    }
+    await driver.start({ ...spec, plan })
+    expect(await firstLine(driver, A)).toBe('up')
+    const [replica] = await driver.list()
+    if (replica?.state !== 'running') throw new Error('the replica does not run')
+    expect(replica.address.host).toBe('127.0.0.1')
+    const answer = await fetch(`http://127.0.0.1:${replica.address.port}/`)
+    expect(await answer.json()).toEqual({
+      url: 'http://0.0.0.0:9123',
+      port: '9123',
+      config: '{"model_type":"test"}',
+    })
+  })
+
+  test('a replica is given the environment of its spec and nothing of ours', async () => {
+    vi.stubEnv('BERTH_TEST_SECRET', 'not for engines')
+    onTestFinished(() => void vi.unstubAllEnvs())
+    const { world, driver } = await worldForTest()
+    const spec = world.spec(A, `console.log(JSON.stringify(process.env)); ${RUN}`, {
+      env: { GREETING: 'hello world', PLANNED: 'by the spec', BRACES: '{port}' },
+    })
+    await driver.start({
+      ...spec,
+      plan: { ...spec.plan, env: { PLANNED: 'by the plan', MODEL: '{model}' } },
+    })
+    const shown = JSON.parse(await firstLine(driver, A)) as Record<string, string>
+    for (const own of ['PATH', 'HOSTNAME']) delete shown[own]
+    expect(shown).toEqual({
+      HOME: '/tmp',
+      NVIDIA_VISIBLE_DEVICES: 'void',
+      GREETING: 'hello world',
+      PLANNED: 'by the spec',
+      BRACES: '{port}',
+      MODEL: '/repository',
+    })
+  })
+
+  test('a replica has no capabilities, cannot gain any, and writes to /tmp alone', async () => {
+    const { world, driver } = await worldForTest()
+    const source = `
+      const fs = require("fs")
+      const status = fs.readFileSync("/proc/self/status", "utf8")
+      const field = (name) => new RegExp(name + ":\\\\s*(\\\\S+)").exec(status)[1]
+      const write = (file) => { try { fs.writeFileSync(file, "x"); return "written" } catch (error) { return error.code } }
+      console.log(JSON.stringify({
+        effective: field("CapEff"), bounding: field("CapBnd"), noNewPrivs: field("NoNewPrivs"),
+        root: write("/x"), model: write("/repository/x"), tmp: write("/tmp/x"),
+      })); ${RUN}`
+    await driver.start(world.spec(A, source))
+    expect(JSON.parse(await firstLine(driver, A))).toEqual({
+      effective: '0000000000000000',
+      bounding: '0000000000000000',
+      noNewPrivs: '1',
+      root: 'EROFS',
+      model: 'EROFS',
+      tmp: 'written',
+    })
+  })
+
+  test('an image that has to write elsewhere may, if we are told so', async () => {
+    const { world, driver } = await worldForTest({ needsWritableRoot: () => true })
+    await driver.start(
+      world.spec(A, `require("fs").writeFileSync("/x", "x"); console.log("written"); ${RUN}`),
+    )
+    expect(await firstLine(driver, A)).toBe('written')
+  })
+
+  test('engines run as the user that we are told', async () => {
+    const { world, driver } = await worldForTest({ user: '1234:5678' })
+    await driver.start(world.spec(A, `console.log(process.getuid() + ":" + process.getgid()); ${RUN}`))
+    expect(await firstLine(driver, A)).toBe('1234:5678')
+  })
+
+  test('a replica is held to its memory, processors, processes and shared memory', async () => {
+    const { world, driver } = await worldForTest()
+    const spec = world.spec(A, RUN, { resources: { cpus: 1.5, memoryBytes: GIB, gpus: 0 } })
+    await driver.start({ ...spec, plan: { ...spec.plan, shmBytes: 123 * 2 ** 20 } })
+    expect((await world.inspect(A)).HostConfig).toMatchObject({
+      Memory: GIB,
+      MemorySwap: GIB,
+      CpuQuota: 150_000,
+      CpuPeriod: 100_000,
+      PidsLimit: 16_384,
+      ShmSize: 123 * 2 ** 20,
+      RestartPolicy: { Name: 'no' },
+    })
+  })
+
+  test('a replica that uses more than its memory is ended, and the reason says so', async () => {
+    const { world, driver } = await worldForTest()
+    const greedy = 'const all = []; for (;;) all.push(Buffer.alloc(2 ** 22, 1))'
+    const resources = { cpus: 1, memoryBytes: 128 * 2 ** 20, gpus: 0 }
+    await driver.start(world.spec(A, greedy, { resources }))
+    await vi.waitFor(async () => {
+      expect(await driver.list()).toMatchObject([
+        { state: 'exited', exitCode: null, reason: 'used more than its 0.1 GiB of memory' },
+      ])
+    }, PATIENCE)
+  })
+
+  test('a replica that a signal ended says which', async () => {
+    const { world, driver } = await worldForTest()
+    await driver.start(world.spec(A, RUN))
+    await world.docker.getContainer(A).kill({ signal: 'SIGKILL' })
+    await vi.waitFor(async () => {
+      expect(await driver.list()).toMatchObject([
+        { state: 'exited', exitCode: null, reason: 'killed by SIGKILL' },
+      ])
+    }, PATIENCE)
+  })
+
+  test('replicas reach neither another endpoint nor a twin, and their ports are on loopback only', async () => {
+    const { world, driver } = await worldForTest()
+    const serve = `require("http").createServer((_, response) => response.end("hello")).listen(8000, () => console.log("up")); ${RUN}`
+    await driver.start(world.spec(A, serve))
+    await driver.start(world.spec('replica-b', serve))
+    await driver.start(world.spec('replica-c', serve, { endpointId: 'endpoint-2' as EndpointId }))
+    for (const id of [A, 'replica-b', 'replica-c']) expect(await firstLine(driver, id)).toBe('up')
+
+    const { NetworkSettings } = await world.inspect(A)
+    const [network] = Object.values(NetworkSettings.Networks)
+    const ports = (await driver.list()).map((replica) =>
+      replica.state === 'running' ? replica.address.port : 0,
+    )
+    const targets = [
+      `http://${network?.IPAddress}:8000/`,
+      ...ports.map((port) => `http://${network?.Gateway}:${port}/`),
+    ]
+    const get = `
+      const target = process.argv[1]
+      fetch(target, { signal: AbortSignal.timeout(1500) }).then((answer) => answer.text(), (error) => error.name)
+        .then((text) => console.log(text))`
+    const reach = async (from: string, target: string) => output(world, from, ['node', '-e', get, target])
+    // It can be reached at all, and from inside.
+    expect(await reach(A, targets[0]!)).toBe('hello')
+    for (const other of ['replica-b', 'replica-c']) {
+      for (const target of targets)
+        expect(await reach(other, target), `${other} → ${target}`).not.toBe('hello')
+    }
+    for (const port of ports) expect(await (await fetch(`http://127.0.0.1:${port}/`)).text()).toBe('hello')
+  })
+
+  test('an endpoint has a network for as long as it has a replica', async () => {
+    const { world, driver } = await worldForTest()
+    const networks = async () =>
+      (
+        await world.docker.listNetworks({
+          filters: { label: [`berth.installation=${world.installationId}`] },
+        })
+      ).map(({ Name }) => Name)
+    await Promise.all([driver.start(world.spec(A, RUN)), driver.start(world.spec('replica-b', RUN))])
+    expect(await networks()).toEqual([`berth-${world.installationId}-endpoint-1`])
+    await driver.stop(A, { graceMs: 1_000 })
+    expect(await networks()).toHaveLength(1)
+    await driver.stop(world.id('replica-b'), { graceMs: 1_000 })
+    expect(await networks()).toEqual([])
+    await expect(driver.start(world.spec(A, '', { plan: planOf('no-such-program') }))).rejects.toMatchObject({
+      code: 'invalid',
+      reason: 'program_missing',
+    })
+    expect(await networks()).toEqual([])
+  })
+
+  test('what a start that was cut off left behind is removed', async () => {
+    const { world, driver } = await worldForTest()
+    await driver.start(world.spec(A, RUN))
+    const Labels = (await world.inspect(A)).Config.Labels
+    await world.docker.createContainer({ name: 'replica-b', Image: testDaemon.image, Cmd: ['node'], Labels })
+    await world.docker.createNetwork({
+      Name: `berth-${world.installationId}-endpoint-9`,
+      Labels: { 'berth.installation': world.installationId, 'berth.endpoint-id': 'endpoint-9' },
+    })
+    expect(await driver.list()).toMatchObject([{ id: A }])
+
+    const next = await world.connect()
+    expect(await next.list()).toMatchObject([{ id: A, state: 'running' }])
+    await expect(world.inspect('replica-b')).rejects.toThrow('No such container')
+    const filters = { label: [`berth.installation=${world.installationId}`] }
+    expect(await world.docker.listNetworks({ filters })).toHaveLength(1)
+  })
+
+  test('another installation on the same daemon is neither seen nor touched', async () => {
+    const { world, driver } = await worldForTest()
+    const { driver: stranger } = await worldForTest()
+    await driver.start(world.spec(A, `console.log("mine"); ${RUN}`))
+    expect(await firstLine(driver, A)).toBe('mine')
+    expect(await stranger.list()).toEqual([])
+    expect(await allLines(stranger, A)).toEqual([])
+    await stranger.stop(A, { graceMs: 0 })
+    await expect(stranger.start(world.spec(A, RUN))).rejects.toMatchObject({ code: 'conflict' })
+    expect(await driver.list()).toMatchObject([{ id: A, state: 'running' }])
+  })
+
+  test('no value of the environment is in the labels, and nobody else may read the log', async () => {
+    const { world, driver } = await worldForTest()
+    await driver.start(world.spec(A, RUN, { env: { API_KEY: 'hunter2' } }))
+    const { Config } = await world.inspect(A)
+    expect(JSON.stringify(Config.Labels)).not.toContain('hunter2')
+    await driver.stop(A, { graceMs: 1_000 })
+    const file = path.join(world.logDirectory, `${A}.log`)
+    expect(await readFile(file, 'utf8')).toBe('')
+    expect((await stat(file)).mode & 0o777).toBe(0o600)
+  })
+
+  test('an engine without an image is refused', async () => {
+    const { world, driver } = await worldForTest()
+    const spec = world.spec(A, RUN)
+    const plan = { ...spec.plan, image: undefined }
+    await expect(driver.start({ ...spec, plan })).rejects.toMatchObject({
+      code: 'invalid',
+      reason: 'no_image',
+    })
+  })
+
+  test('a model that is not on the machine is refused, and nothing is made in its place', async () => {
+    const { world, driver } = await worldForTest()
+    const modelPath = path.join(world.root, 'not-there')
+    await expect(driver.start(world.spec(A, RUN, { modelPath }))).rejects.toMatchObject({
+      code: 'invalid',
+      reason: 'model_path_missing',
+    })
+    await expect(stat(modelPath)).rejects.toThrow('ENOENT')
+    expect(await driver.list()).toEqual([])
+  })
+
+  test('GPUs that the daemon cannot give are refused, and so are more than there are', async () => {
+    const gpu = { index: 0, name: 'NVIDIA H200', memoryBytes: 2 ** 37 }
+    const discover = async () => ({
+      cpus: 2,
+      memoryBytes: 8 * GIB,
+      cpuModel: 'Test CPU',
+      gpus: [gpu],
+      notices: [],
+    })
+    const { world, driver } = await worldForTest({ discover })
+    const withGpus = (gpus: number) => world.spec(A, RUN, { resources: { cpus: 1, memoryBytes: GIB, gpus } })
+    await expect(driver.start(withGpus(1))).rejects.toMatchObject({
+      code: 'invalid',
+      reason: 'gpu_unavailable',
+    })
+    await expect(driver.start(withGpus(2))).rejects.toThrow('needs 2 GPUs')
+    expect(await driver.list()).toEqual([])
+    const { notices, instanceTypes } = await driver.capacity()
+    expect(instanceTypes.map(({ id }) => id)).toContain('local-default-nvidia-h200-x1')
+    expect(notices).toContainEqual(expect.stringContaining('container toolkit'))
+  })
+}
+
+async function worldForTest(options: Parameters<typeof DockerWorld.create>[0] = {}) {
+  const world = await DockerWorld.create(options)
+  onTestFinished(() => world.tearDown())
+  return { world, driver: await world.connect() }
+}
+
+/** What a program in a replica's container writes. */
+async function output(world: DockerWorld, id: string, command: readonly string[]): Promise<string> {
+  const run = await world.docker.getContainer(id).exec({ Cmd: [...command], AttachStdout: true, Tty: true })
+  const stream = await run.start({ Tty: true })
+  return Buffer.concat(await Array.fromAsync(stream as AsyncIterable<Buffer>))
+    .toString()
+    .trim()
+}
