@@ -34,7 +34,6 @@ import { Routing } from './routing.ts'
 import { createProcessDriver } from './runtime/process/process-driver.ts'
 import type { Settings } from './settings.ts'
 import { loadKey } from './store/secret-box.ts'
-import { openPostgresStore } from './store/sql/postgres-store.ts'
 import { openSqliteStore } from './store/sql/sqlite-store.ts'
 import type { Store } from './store/store.ts'
 import { version } from './version.ts'
@@ -252,9 +251,10 @@ function receive(
 }
 
 async function openStore(settings: Settings, file: string, key: Buffer): Promise<Store> {
-  return settings.store === 'sqlite'
-    ? openSqliteStore({ file, key })
-    : openPostgresStore({ url: settings.store, key })
+  if (settings.store === 'sqlite') return openSqliteStore({ file, key })
+  // Loaded only by those who use it: the driver costs 15 MB of memory.
+  const { openPostgresStore } = await import('./store/sql/postgres-store.ts')
+  return openPostgresStore({ url: settings.store, key })
 }
 
 function openModels(

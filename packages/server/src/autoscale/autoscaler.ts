@@ -112,11 +112,8 @@ export class Autoscaler {
     try {
       const target = await this.#rooms.store.scaleTargets.get(endpoint.id)
       if (target?.count === 0) return
-      await this.sleep(
-        this.#rooms.store,
-        endpoint,
-        `idle for ${minutesInWords(scaling.scaleToZeroTimeout ?? 0)}`,
-      )
+      const reason = `idle for ${minutesInWords(scaling.scaleToZeroTimeout ?? 0)}`
+      await this.#rooms.store.transaction((all) => this.sleep(all, endpoint, reason))
       this.#rooms.hint(endpoint.id)
     } catch (error) {
       this.#rooms.log.error('could not put an endpoint to sleep', {
@@ -132,7 +129,7 @@ export class Autoscaler {
       const endpoint = await store.endpoints.get(id)
       if (!endpoint || endpoint.paused) return
       const target = await store.scaleTargets.get(id)
-      if (target?.count === 0) await this.start(store, endpoint, 'a request arrived')
+      if (target?.count === 0) await store.transaction((all) => this.start(all, endpoint, 'a request arrived'))
       this.#rooms.hint(id)
     } catch (error) {
       log.error('could not wake an endpoint', { endpointId: id, error: messageOf(error) })

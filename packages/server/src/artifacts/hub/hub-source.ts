@@ -5,7 +5,6 @@
  * timeouts nor resuming, drops the headers in which the Hub says why it refuses, and takes only tokens that begin
  * with `hf_`. What becomes of the bytes is the cache's business.
  */
-import { listFiles } from '@huggingface/hub'
 import type { Artifact, ArtifactFile } from '../../domain/artifact.ts'
 import { PlatformError } from '../../domain/errors.ts'
 import { artifactFailure, failedBecause, systemCode } from '../artifact-failure.ts'
@@ -105,6 +104,8 @@ export class HubSource {
 
   async #list(request: HubRequest, commit: string): Promise<ArtifactFile[]> {
     const { limits } = this.#rooms
+    // Loaded only by those who list a repository: the package costs 10 MB of memory.
+    const { listFiles } = await import('@huggingface/hub')
     const pages = listFiles({
       repo: { type: 'model', name: request.repository },
       revision: commit,
