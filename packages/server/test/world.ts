@@ -49,6 +49,8 @@ export class World {
   readonly routes = new Map<EndpointId, RoutedEndpoint>()
   /** Every set of ready replicas that the gateways were told, to see that none was missing. */
   readonly readyCounts: number[] = []
+  /** Some rules hold for processes only; the fake stands for either. */
+  runtimeName = 'fake'
   store!: Store
   control!: ControlRooms
   autoscaler!: Autoscaler
@@ -174,6 +176,7 @@ export class World {
   #build(): void {
     const { clock, store } = this
     const driver = new FakeDriver(this.runtime, clock)
+    Object.defineProperty(driver, 'name', { get: () => this.runtimeName })
     const engines = createEngines({ server: undefined, compileCacheDirectory: undefined })
     const engine = (name: string) => engines.find((one) => one.name === name)
     const models = createModelStore({

@@ -6,7 +6,6 @@
  */
 import type { Actor, Endpoint, EndpointUpdate } from '@berth/contract'
 import {
-  acceptScaling,
   launchPart,
   mergeUpdate,
   refuseReservedEnvironment,
@@ -16,10 +15,16 @@ import { type EndpointRecord, type EndpointSpec, endpointKey, type Revision } fr
 import { PlatformError } from '../domain/errors.ts'
 import { newEndpointId } from '../platform/ids.ts'
 import type { Store } from '../store/store.ts'
+import {
+  refuseSettings,
+  type Secrets,
+  specOf,
+  tokenIn,
+  withResolved,
+  withSecretNames,
+} from './endpoint-spec.ts'
 import { type ResolvedModel, resolveInstance, resolveModel } from './resolve-model.ts'
 import type { ControlRooms } from './rooms.ts'
-
-type Secrets = Readonly<Record<string, string | null>>
 
 export async function createEndpoint(
   rooms: ControlRooms,
@@ -181,65 +186,6 @@ export async function scaleEndpointToZero(
   return endpoint
 }
 
-function specOf(request: Endpoint): EndpointSpec {
-  const { secrets = {}, fromCatalog: _fromCatalog, ...model } = request.model
-  return {
-    ...request,
-    tags: request.tags ?? [],
-    compute: { ...request.compute, id: '', scaling: acceptScaling(request.compute.scaling) },
-    model: {
-      ...model,
-      revision: model.revision ?? null,
-      task: model.task ?? null,
-      args: model.args ?? [],
-      command: model.command ?? [],
-      // Older clients write the variables inside the image.
-      env: { ...request.model.image.huggingface?.env, ...model.env },
-      secretNames: Object.keys(secrets).toSorted(),
-    },
-  }
-}
-
-function withResolved(
-  spec: EndpointSpec,
-  { artifact }: Pick<ResolvedModel, 'artifact'>,
-  instanceId: string,
-): EndpointSpec {
-  return {
-    ...spec,
-    compute: { ...spec.compute, id: instanceId },
-    model: { ...spec.model, revision: artifact.revision },
-  }
-}
-
-function withSecretNames(spec: EndpointSpec, secrets: Secrets): EndpointSpec {
-  const names = new Set(spec.model.secretNames)
-  for (const [name, value] of Object.entries(secrets)) {
-    if (value === null) names.delete(name)
-    else names.add(name)
-  }
-  return { ...spec, model: { ...spec.model, secretNames: [...names].toSorted() } }
-}
-
-/** @throws PlatformError `invalid` for what would change which program runs, or what the engine keeps for itself. */
-function refuseSettings(
-  rooms: ControlRooms,
-  engine: string,
-  { model }: EndpointSpec,
-  secrets: Secrets,
-): void {
-  if (model.command.length > 0 && rooms.driver.name === 'process') {
-    throw new PlatformError(
-      'invalid',
-      'model.command cannot be set here: without containers it would run any program with the rights of Berth itself.',
-      { field: 'model.command' },
-    )
-  }
-  const env = [...Object.keys(model.env), ...Object.keys(secrets), ...model.secretNames]
-  const problem = rooms.reservedSetting(engine, { env, args: model.args, command: model.command })
-  if (problem) throw new PlatformError('invalid', problem.message, { field: problem.field })
-}
-
 const asksForModel = ({ model }: EndpointUpdate): boolean =>
   model?.repository !== undefined || model?.revision !== undefined || model?.image !== undefined
 
@@ -259,10 +205,6 @@ async function resolveAgain(
     revision: revision ?? (moved ? null : merged.model.revision),
     token,
   })
-}
-
-function tokenIn(secrets: Secrets, env: Readonly<Record<string, string>>): string | undefined {
-  return secrets['HF_TOKEN'] ?? env['HF_TOKEN']
 }
 
 async function latestRevision(store: Store, endpoint: EndpointRecord): Promise<Revision> {

@@ -1,0 +1,101 @@
+/** What becomes of a wish: accepted as a revision, refused with its reason, and nothing of a secret anywhere. */
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { endpointLogs } from '../src/control/endpoint-logs.ts'
+import { World } from './world.ts'
+
+let world: World
+beforeEach(async () => {
+  world = await World.start()
+})
+afterEach(() => world.end())
+
+const stored = async () => (await world.store.endpoints.find('admin', 'chat'))!
+
+test('the spec keeps the image as it was asked for, and the revision knows what was chosen', async () => {
+  await world.create({ image: { huggingface: {} } })
+  expect((await world.see()).model.image).toEqual({ huggingface: {} })
+  const revision = await world.store.revisions.get((await stored()).id, 1)
+  expect(revision).toMatchObject({ engine: 'llamacpp', image: { llamacpp: { modelPath: 'm.gguf' } } })
+})
+
+test('a secret is written, named, and never shown; changing it restarts, and null removes it', async () => {
+  await world.create({ min: 1 })
+  await world.untilState('running')
+  await world.update({ model: { secrets: { API_KEY: 'hunter2' } } })
+  await world.until('restarted', () => world.replicas.every((replica) => replica.revision === 2))
+  await world.untilState('running')
+
+  const everything = JSON.stringify([
+    await world.see(),
+    await stored(),
+    await world.store.events.list({ limit: 100 }),
+  ])
+  expect(everything).not.toContain('hunter2')
+  expect((await world.see()).model.secrets).toEqual({ API_KEY: '' })
+  expect([...world.runtime.replicas.values()][0]!.env).toMatchObject({ API_KEY: 'hunter2' })
+
+  await world.update({ model: { secrets: { API_KEY: null } } })
+  expect((await world.see()).model.secrets).toEqual({})
+})
+
+test('an update that changes nothing makes no revision', async () => {
+  await world.create()
+  await world.update({})
+  await world.update({ tags: [] })
+  expect((await stored()).generation).toBe(1)
+})
+
+test('of two changes of the same version one is told to look again', async () => {
+  await world.create()
+  const outcomes = await Promise.allSettled([world.update({ tags: ['a'] }), world.update({ tags: ['b'] })])
+  expect(outcomes.map((outcome) => outcome.status).toSorted()).toEqual(['fulfilled', 'rejected'])
+  expect(outcomes.find((outcome) => outcome.status === 'rejected')).toMatchObject({
+    reason: { code: 'conflict' },
+  })
+})
+
+test('a name is taken once, and free again after a delete', async () => {
+  await world.create()
+  await expect(world.create()).rejects.toMatchObject({ code: 'conflict', field: 'name' })
+  await world.act('deleteEndpoint')
+  await world.create()
+})
+
+test.for([
+  { what: 'an engine that needs containers', image: { vLLM: {} }, says: /vLLM.*needs/ },
+  { what: 'a size that is not here', size: 'x64', says: /no hardware "local \/ default \/ cpu \/ x64"/ },
+  { what: 'bounds that contradict', min: 3, max: 2, says: /minReplica is 3 and maxReplica is 2/ },
+])('$what is refused with the way out, and nothing is kept', async ({ says, what: _what, ...wish }) => {
+  await expect(world.create(wish)).rejects.toThrow(says)
+  expect(await world.store.endpoints.list()).toEqual([])
+})
+
+test.for([
+  { update: { model: { command: ['rm', '-rf', '/'] } }, field: 'model.command' },
+  { update: { model: { env: { LD_PRELOAD: '/evil.so' } } }, field: 'model.env.LD_PRELOAD' },
+  { update: { model: { env: { ECHO_API_KEY: 'x' } } }, field: 'model.env.ECHO_API_KEY' },
+  { update: { model: { args: ['--port', '1'] } }, field: 'model.args.0' },
+])('$field cannot be set', async ({ update, field }) => {
+  world.runtimeName = 'process'
+  await world.create()
+  await expect(world.update(update)).rejects.toMatchObject({ code: 'invalid', field })
+})
+
+test('logs show the replicas that are gone before those that run', async () => {
+  await world.create({ min: 1 })
+  await world.untilState('running')
+  const [first] = world.replicas
+  world.runtime.write(first!.id, 'first words')
+  await world.act('scaleEndpointToZero')
+  await world.until('asleep', () => world.replicas.length === 0)
+  await world.request()
+  await world.untilState('running')
+  world.runtime.write(world.replicas[0]!.id, 'second words')
+
+  const rooms = { ...world.control, changes: async function* () {} }
+  const query = { follow: false }
+  const lines = await Array.fromAsync(
+    endpointLogs(rooms, await stored(), query, new AbortController().signal),
+  )
+  expect(lines).toEqual(['first words', 'second words'])
+})
