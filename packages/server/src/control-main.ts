@@ -154,7 +154,7 @@ async function start(
     driver,
     engine,
     reservedSetting,
-    chooseEngine: (image, model) => chooseEngine(engines, image, model).engine,
+    chooseEngine: (image, model, wish) => chooseEngine(engines, image, model, wish).engine,
     hint,
     forgive: (id) => reconciler.forgive(id),
     scale: autoscaler,

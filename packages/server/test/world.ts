@@ -214,7 +214,7 @@ export class World {
       driver,
       engine,
       reservedSetting,
-      chooseEngine: (image, model) => chooseEngine(engines, image, model).engine,
+      chooseEngine: (image, model, wish) => chooseEngine(engines, image, model, wish).engine,
       hint,
       forgive: (id) => this.reconciler.forgive(id),
       scale: this.autoscaler,

@@ -41,7 +41,11 @@ export async function createEndpoint(
 
   const draft = specOf(request)
   const instance = await resolveInstance(rooms, draft)
-  const resolved = await resolveModel(rooms, { ...draft.model, token: tokenIn(secrets, draft.model.env) })
+  const resolved = await resolveModel(rooms, {
+    ...draft.model,
+    token: tokenIn(secrets, draft.model.env),
+    gpus: instance.gpus,
+  })
   refuseSettings(rooms, resolved.engine, draft, secrets)
   const now = rooms.clock.now()
   const endpoint: EndpointRecord = {
@@ -81,7 +85,9 @@ export async function updateEndpoint(
   const latest = await latestRevision(rooms.store, endpoint)
   const merged = withSecretNames(mergeUpdate(endpoint.spec, update), secrets)
   const instance = await resolveInstance(rooms, merged)
-  const resolved = asksForModel(update) ? await resolveAgain(rooms, endpoint, merged, update) : latest
+  const resolved = asksForModel(update)
+    ? await resolveAgain(rooms, endpoint, merged, update, instance.gpus)
+    : latest
   if (resolved.engine !== latest.engine) throw engineChanged(latest.engine, resolved.engine)
 
   refuseSettings(rooms, resolved.engine, merged, secrets)
@@ -194,6 +200,7 @@ async function resolveAgain(
   endpoint: EndpointRecord,
   merged: EndpointSpec,
   update: EndpointUpdate,
+  gpus: number,
 ): Promise<ResolvedModel> {
   const { secrets = {}, repository, revision } = update.model ?? {}
   const stored = await rooms.store.secrets.reveal(endpoint.id)
@@ -204,6 +211,7 @@ async function resolveAgain(
     ...merged.model,
     revision: revision ?? (moved ? null : merged.model.revision),
     token,
+    gpus,
   })
 }
 

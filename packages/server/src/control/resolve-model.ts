@@ -11,6 +11,8 @@ export type ModelWish = {
   readonly revision: string | null
   readonly image: Image
   readonly token: string | undefined
+  readonly task: string | null
+  readonly gpus: number
 }
 
 export type ResolvedModel = { readonly engine: string; readonly artifact: Artifact; readonly image: Image }
@@ -20,7 +22,10 @@ export async function resolveModel(rooms: ControlRooms, wish: ModelWish): Promis
   const { repository, revision } = wish
   const everything = await rooms.models.resolve({ repository, revision, ...(token ? { token } : {}) })
   const facts = { repository, files: everything.files }
-  const engine = rooms.chooseEngine(wish.image, facts)
+  const engine = rooms.chooseEngine(wish.image, facts, {
+    gpus: wish.gpus,
+    ...(wish.task ? { task: wish.task } : {}),
+  })
   const { files, image } = engine.resolve(facts, wish.image)
   const needed = everything.files.filter((file) => files.includes(file.path))
   return { engine: engine.name, artifact: { ...everything, files: needed }, image }

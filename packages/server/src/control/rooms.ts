@@ -2,10 +2,9 @@
 
 import type { Image } from '@berth/contract'
 import type { ModelStore } from '../artifacts/model-store.ts'
-import type { ArtifactFile } from '../domain/artifact.ts'
 import type { EndpointRecord } from '../domain/endpoint.ts'
 import type { EndpointId } from '../domain/replica.ts'
-import type { Engine } from '../engines/engine.ts'
+import type { Engine, ModelFacts } from '../engines/engine.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { RuntimeDriver } from '../runtime/driver.ts'
 import type { Store } from '../store/store.ts'
@@ -18,7 +17,8 @@ export type ControlRooms = {
   /** The engine for what was asked. @throws PlatformError `invalid` with every engine's refusal. */
   chooseEngine(
     image: Image,
-    model: { readonly repository: string; readonly files: readonly ArtifactFile[] },
+    model: ModelFacts,
+    wish: { readonly task?: string; readonly gpus: number },
   ): Engine
   engine(name: string): Engine | undefined
   /** What of it the engine keeps for itself: the field, and why it cannot be set. */

@@ -52,7 +52,7 @@ describe('launch plans, as a whole', () => {
           ' ',
         ),
       image: IMAGES.vllm.gpu.image,
-      env: { VLLM_API_KEY: 'secret', HF_HUB_OFFLINE: '1', VLLM_NO_USAGE_STATS: '1', HOME: '/tmp' },
+      env: { VLLM_API_KEY: 'secret', HF_HUB_OFFLINE: '1', VLLM_NO_USAGE_STATS: '1' },
       containerPort: 8_000,
       shmBytes: 16 * GIB,
     })
@@ -65,7 +65,7 @@ describe('launch plans, as a whole', () => {
           ' ',
         ),
       image: IMAGES.sglang.gpu.image,
-      env: { HF_HUB_OFFLINE: '1', HOME: '/tmp' },
+      env: { HF_HUB_OFFLINE: '1' },
       containerPort: 30_000,
       shmBytes: 32 * GIB,
     })
@@ -78,8 +78,8 @@ describe('launch plans, as a whole', () => {
           ' ',
         ),
       image: 'ghcr.io/huggingface/text-generation-inference:3.3.5',
-      env: { API_KEY: 'secret', HF_HUB_OFFLINE: '1', HOME: '/tmp' },
-      containerPort: 80,
+      env: { API_KEY: 'secret', HF_HUB_OFFLINE: '1' },
+      containerPort: 8_080,
       shmBytes: GIB,
     })
   })
@@ -91,8 +91,8 @@ describe('launch plans, as a whole', () => {
           ' ',
         ),
       image: 'ghcr.io/huggingface/text-embeddings-inference:cpu-1.9',
-      env: { API_KEY: 'secret', HF_HUB_OFFLINE: '1', HOME: '/tmp' },
-      containerPort: 80,
+      env: { API_KEY: 'secret', HF_HUB_OFFLINE: '1' },
+      containerPort: 8_080,
       shmBytes: 0,
     })
   })
@@ -102,7 +102,7 @@ describe('launch plans, as a whole', () => {
     expect(launch(createToolkit(), image, { gpus: 0 })).toEqual({
       command: ['bash', '-c', './entrypoint.sh'],
       image: IMAGES.toolkit.cpu.image,
-      env: { HF_TASK: 'text-classification', HF_MODEL_DIR: '/repository', PORT: '5000', HOME: '/tmp' },
+      env: { HF_TASK: 'text-classification', HF_MODEL_DIR: '{model}', PORT: '{port}' },
       containerPort: 5_000,
       shmBytes: 0,
     })
@@ -139,6 +139,12 @@ describe('launch plans, as a whole', () => {
       'ghcr.io/ggml-org/llama.cpp:server-cuda',
     )
   })
+})
+
+test('the image that leaves the choice to Berth becomes an explicit one, but for the toolkit, which is its default', () => {
+  const explicit = Object.values(byVariant).map((engine) => engine.resolve(chat, { huggingface: {} }).image)
+  expect(explicit).toEqual([{ vLLM: {} }, { sGLang: {} }, { tgi: {} }, { tei: {} }])
+  expect(createToolkit().resolve(chat, { huggingface: {} }).image).toEqual({ huggingface: {} })
 })
 
 describe('settings become flags', () => {
@@ -256,6 +262,32 @@ test.for([...variants.map((variant) => byVariant[variant]), createToolkit(), cre
     expect(health.startTimeoutMs(100e9) - health.startTimeoutMs(0)).toBe(2_000_000)
   },
 )
+
+test('TGI refuses with a word on what took its place, since it is in maintenance', () => {
+  expect(byVariant.tgi.refusal(model('chat.gguf'))).toMatch(/in maintenance.*model\.image\.vLLM/)
+  expect(byVariant.tgi.refusal(chat)).toBeUndefined()
+})
+
+test('TEI takes an ONNX export where there are no other weights', () => {
+  const exported = model('config.json', 'onnx/model.onnx')
+  expect(byVariant.tei.refusal(exported)).toBeUndefined()
+  expect(byVariant.vLLM.refusal(exported)).toContain('has none')
+  expect(byVariant.tei.resolve(exported, { tei: {} }).files).toEqual(['config.json', 'onnx/model.onnx'])
+})
+
+describe('the toolkit refuses', () => {
+  test.for<[string[], string]>([
+    [['adapter_config.json', 'adapter_model.safetensors'], 'is an adapter'],
+    [['model.safetensors'], 'has none of config.json, modules.json and model_index.json'],
+    [['config.json', 'tf_model.h5'], 'reads safetensors and PyTorch weights'],
+  ])('%j', ([paths, words]) => {
+    expect(createToolkit().refusal(model(...paths))).toContain(words)
+  })
+
+  test('nothing that brings its own handler', () => {
+    expect(createToolkit().refusal(model('handler.py', 'tf_model.h5'))).toBeUndefined()
+  })
+})
 
 describe('contradictions that TGI would find after minutes', () => {
   test.for<[NonNullable<Image['tgi']>, string]>([

@@ -12,8 +12,6 @@ import type { LaunchRequest } from './engine.ts'
 import { type EngineImages, pinnedImage } from './images.ts'
 import { reservedSetting } from './reserved-settings.ts'
 
-/** Where containers find the model: for variables, in which no placeholder is filled. */
-export const MODEL_MOUNT = '/repository'
 /** A network disk on a bad day. A deadline is there to end a start that hangs, not one that is slow. */
 const SLOWEST_LOAD_BYTES_PER_MS = 50_000
 

@@ -41,7 +41,7 @@ export function createSglang(): Engine {
     launch: (request) =>
       containerPlan({ engine: 'sglang', variant: 'sGLang', images: IMAGES.sglang, port: PORT }, request, {
         command: ['python3', '-m', 'sglang.launch_server', ...flags(request.image.sGLang ?? {}, request)],
-        env: { HF_HUB_OFFLINE: '1', HOME: '/tmp' },
+        env: { HF_HUB_OFFLINE: '1' },
         shmBytes: SHM_BYTES,
       }),
   }

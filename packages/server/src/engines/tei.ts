@@ -13,7 +13,8 @@ import { contentsOf, filesForEmbeddings, transformersRefusal } from './repositor
 
 type Settings = NonNullable<Image['tei']>
 
-const PORT = 80
+/** Not its own 80, for which a confined container may lack the right. */
+const PORT = 8_080
 const START_TIMEOUT_MS = 300_000
 const STOP_GRACE_MS = 5_000
 
@@ -47,7 +48,7 @@ export function createTei(): Engine {
       refuseIdleGpus(request)
       return containerPlan({ engine: 'tei', variant: 'tei', images: IMAGES.tei, port: PORT }, request, {
         command: ['text-embeddings-router', ...flags(request.image.tei ?? {}, request)],
-        env: { API_KEY: request.apiKey, HF_HUB_OFFLINE: '1', HOME: '/tmp' },
+        env: { API_KEY: request.apiKey, HF_HUB_OFFLINE: '1' },
       })
     },
   }

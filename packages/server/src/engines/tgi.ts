@@ -14,7 +14,8 @@ import { filesForTransformers, transformersRefusal } from './repository-contents
 
 type Settings = NonNullable<Image['tgi']>
 
-const PORT = 80
+/** Not its own 80, for which a confined container may lack the right. */
+const PORT = 8_080
 const START_TIMEOUT_MS = 600_000
 const STOP_GRACE_MS = 10_000
 /** As its documentation asks for. */
@@ -42,7 +43,7 @@ export function createTgi(): Engine {
     launch: (request) =>
       containerPlan({ engine: 'tgi', variant: 'tgi', images: IMAGES.tgi, port: PORT }, request, {
         command: ['/tgi-entrypoint.sh', ...flags(request.image.tgi ?? {}, request)],
-        env: { API_KEY: request.apiKey, HF_HUB_OFFLINE: '1', HOME: '/tmp' },
+        env: { API_KEY: request.apiKey, HF_HUB_OFFLINE: '1' },
         shmBytes: SHM_BYTES,
       }),
   }

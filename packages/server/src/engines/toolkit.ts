@@ -7,7 +7,8 @@
  * keeps others away from it is the runtime's network.
  */
 import { PlatformError } from '../domain/errors.ts'
-import { containerPlan, MODEL_MOUNT, startDeadline } from './container-plan.ts'
+import { PLACEHOLDER } from '../domain/launch-plan.ts'
+import { containerPlan, startDeadline } from './container-plan.ts'
 import type { Engine, LaunchRequest, ModelFacts } from './engine.ts'
 import { IMAGES } from './images.ts'
 import { contentsOf, filesForTransformers } from './repository-contents.ts'
@@ -49,9 +50,8 @@ export function createToolkit(): Engine {
         command: ['bash', '-c', './entrypoint.sh'],
         env: {
           ...request.image.huggingface?.env,
-          HF_MODEL_DIR: MODEL_MOUNT,
-          PORT: String(PORT),
-          HOME: '/tmp',
+          HF_MODEL_DIR: PLACEHOLDER.model,
+          PORT: PLACEHOLDER.port,
         },
       })
     },

@@ -46,8 +46,6 @@ export function createVllm(): Engine {
           VLLM_API_KEY: request.apiKey,
           HF_HUB_OFFLINE: '1',
           VLLM_NO_USAGE_STATS: '1',
-          // Its caches; nothing else is sure to be writable.
-          HOME: '/tmp',
         },
         shmBytes: SHM_BYTES,
       }),

@@ -26,6 +26,8 @@ export type EngineMemory = {
   readonly scoredTokens: number
   /** The part of a device's memory that the engine touches. */
   readonly usableFraction: number
+  /** Data types that its KV cache can have beside 16 bits. */
+  readonly kvDtypes: readonly KvDtype[]
 }
 
 /** On each device. */
@@ -36,32 +38,26 @@ export type MemoryEstimate = {
   readonly totalBytes: number
 }
 
-/** Fractions are the engines' own defaults; the fixed part is rough. llama.cpp scores a physical batch of 512. */
+const gib = (count: number) => count * GIBIBYTE
+const LLAMACPP = { scoredTokens: 512, usableFraction: 1, kvDtypes: ['q8_0', 'q5_1', 'q4_0'] } as const
+const VLLM = { scoredTokens: 256, usableFraction: 0.92, kvDtypes: ['fp8'] } as const
+const SGLANG = { scoredTokens: 256, usableFraction: 0.9, kvDtypes: ['fp8'] } as const
+const TGI = { scoredTokens: 256, usableFraction: 1, kvDtypes: ['fp8'] } as const
+const TEI = { scoredTokens: 0, usableFraction: 1, kvDtypes: [] } as const
+const TOOLKIT = { scoredTokens: 1, usableFraction: 1, kvDtypes: [] } as const
+
+/**
+ * Fractions and data types are the engines' own. llama.cpp scores a physical batch of 512 tokens, the others one
+ * token of each request that runs. The fixed part is rough: a small one where it was measured (llama.cpp on CPUs),
+ * a careful one elsewhere.
+ */
 export const ENGINE_MEMORY = {
-  llamacpp: {
-    cpu: { fixedBytes: 0.1 * GIBIBYTE, scoredTokens: 512, usableFraction: 1 },
-    gpu: { fixedBytes: 0.5 * GIBIBYTE, scoredTokens: 512, usableFraction: 1 },
-  },
-  vllm: {
-    cpu: { fixedBytes: 3 * GIBIBYTE, scoredTokens: 256, usableFraction: 0.92 },
-    gpu: { fixedBytes: 2.5 * GIBIBYTE, scoredTokens: 256, usableFraction: 0.92 },
-  },
-  sglang: {
-    cpu: { fixedBytes: 3 * GIBIBYTE, scoredTokens: 256, usableFraction: 0.9 },
-    gpu: { fixedBytes: 2.5 * GIBIBYTE, scoredTokens: 256, usableFraction: 0.9 },
-  },
-  tgi: {
-    cpu: { fixedBytes: 3 * GIBIBYTE, scoredTokens: 256, usableFraction: 1 },
-    gpu: { fixedBytes: 2.5 * GIBIBYTE, scoredTokens: 256, usableFraction: 1 },
-  },
-  tei: {
-    cpu: { fixedBytes: 0.5 * GIBIBYTE, scoredTokens: 0, usableFraction: 1 },
-    gpu: { fixedBytes: 1 * GIBIBYTE, scoredTokens: 0, usableFraction: 1 },
-  },
-  toolkit: {
-    cpu: { fixedBytes: 1.5 * GIBIBYTE, scoredTokens: 1, usableFraction: 1 },
-    gpu: { fixedBytes: 1.5 * GIBIBYTE, scoredTokens: 1, usableFraction: 1 },
-  },
+  llamacpp: { cpu: { ...LLAMACPP, fixedBytes: gib(0.1) }, gpu: { ...LLAMACPP, fixedBytes: gib(0.5) } },
+  vllm: { cpu: { ...VLLM, fixedBytes: gib(3) }, gpu: { ...VLLM, fixedBytes: gib(2.5) } },
+  sglang: { cpu: { ...SGLANG, fixedBytes: gib(3) }, gpu: { ...SGLANG, fixedBytes: gib(2.5) } },
+  tgi: { cpu: { ...TGI, fixedBytes: gib(3) }, gpu: { ...TGI, fixedBytes: gib(2.5) } },
+  tei: { cpu: { ...TEI, fixedBytes: gib(0.5) }, gpu: { ...TEI, fixedBytes: gib(1) } },
+  toolkit: { cpu: { ...TOOLKIT, fixedBytes: gib(1.5) }, gpu: { ...TOOLKIT, fixedBytes: gib(1.5) } },
 } as const satisfies Record<string, { readonly cpu: EngineMemory; readonly gpu: EngineMemory }>
 
 const SCORE_BYTES = 4

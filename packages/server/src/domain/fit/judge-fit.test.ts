@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { ENGINE_MEMORY, type EngineMemory, estimateMemory } from './estimate-memory.ts'
-import { type Fit, type FitChange, judgeFit } from './judge-fit.ts'
+import { type Fit, type FitChange, hardwareOf, judgeFit } from './judge-fit.ts'
 import type { ModelShape } from './model-shape.ts'
 
 const GIB = 2 ** 30
@@ -23,7 +23,7 @@ const round: ModelShape = {
   parameters: 4 * GIB,
   vocabulary: undefined,
 }
-const engine: EngineMemory = { fixedBytes: GIB, scoredTokens: 0, usableFraction: 1 }
+const engine: EngineMemory = { fixedBytes: GIB, scoredTokens: 0, usableFraction: 1, kvDtypes: [] }
 const wish = { contextTokens: 8_192, concurrency: 4, kvDtype: 'f16' } as const
 const on = (gib: number, devices = 1) => ({ devices, bytesPerDevice: gib * GIB })
 
@@ -67,7 +67,7 @@ describe('8 GiB of weights, 4 GiB of KV cache and 1 GiB of engine', () => {
   })
 
   test('are 1 GiB too much for 12, and each change is the smallest of its kind', () => {
-    const fit = judgeFit(round, wish, engine, on(12), { kvDtypes: ['q4_0', 'q8_0', 'f32'] })
+    const fit = judgeFit(round, wish, { ...engine, kvDtypes: ['q4_0', 'q8_0', 'f32'] }, on(12))
     expect(fit).toMatchObject({ fits: false, shortBytes: GIB })
     expect(changesOf(fit)).toEqual({
       // 3 GiB of cache: 8192 × ¾ for four, or three of 8192.
@@ -91,13 +91,47 @@ describe('8 GiB of weights, 4 GiB of KV cache and 1 GiB of engine', () => {
   })
 
   test('cannot be helped by less context on 8 GiB, where the weights alone are too large', () => {
-    const changes = changesOf(judgeFit(round, wish, engine, on(8), { kvDtypes: ['q4_0'] }))
+    const changes = changesOf(judgeFit(round, wish, { ...engine, kvDtypes: ['q4_0'] }, on(8)))
     expect(Object.keys(changes)).toEqual(['weights', 'devices', 'memory'])
     expect(changes.weights).toMatchObject({ weightBytes: 3 * GIB, bitsPerWeight: 6 })
   })
 
+  test('that are a little too much are helped by one step less', () => {
+    const almost = { devices: 1, bytesPerDevice: 13 * GIB - 1 }
+    const changes = changesOf(judgeFit(round, wish, engine, almost))
+    expect(changes.context).toEqual({ kind: 'context', contextTokens: 8_192 - 256 })
+    expect(changes.weights).toEqual({ kind: 'weights', weightBytes: 8 * GIB - 1, bitsPerWeight: 15.9 })
+  })
+
+  test('on two devices need a saving on both', () => {
+    // 4 + 2 + 1 on each, and 6 there.
+    const fit = judgeFit(round, wish, engine, on(6, 2))
+    expect(fit).toMatchObject({ shortBytes: GIB, message: expect.stringContaining('on each of 2 devices') })
+    expect(changesOf(fit).weights).toMatchObject({ weightBytes: 6 * GIB, bitsPerWeight: 12 })
+    expect(changesOf(fit).devices).toEqual({ kind: 'devices', devices: 4 })
+  })
+
   test('cannot be helped by quantisation below two bits', () => {
     expect(Object.keys(changesOf(judgeFit(round, wish, engine, on(5.5))))).toEqual(['devices', 'memory'])
+  })
+})
+
+test('an instance holds the model in its GPUs, if it has any', () => {
+  const memoryBytes = 64 * GIB
+  expect(hardwareOf({ gpus: 0, gpuMemoryBytes: 0, memoryBytes })).toEqual(on(64))
+  expect(hardwareOf({ gpus: 4, gpuMemoryBytes: 96 * GIB, memoryBytes })).toEqual(on(24, 4))
+})
+
+test('Llama 3 8B in 16 bits is too large for vLLM on one GPU of 16 GiB, and fits on one of 24', () => {
+  const one = { contextTokens: 8_192, concurrency: 1, kvDtype: 'bf16' } as const
+  expect(judgeFit(llama3With8B, one, ENGINE_MEMORY.vllm.gpu, on(24)).fits).toBe(true)
+  const fit = judgeFit(llama3With8B, one, ENGINE_MEMORY.vllm.gpu, on(16))
+  // 14.96 + 1 + 2.5 + 0.12 GiB, and 92 % of 16 are 14.72.
+  expect(fit).toMatchObject({ message: expect.stringContaining('18.6 GiB needed') })
+  expect(changesOf(fit)).toMatchObject({
+    weights: { bitsPerWeight: 11.8 },
+    devices: { devices: 2 },
+    memory: { bytesPerDevice: expect.closeTo(20.2 * GIB, -8) },
   })
 })
 

@@ -4,11 +4,22 @@
  * Every change that is named is the smallest of its kind that is enough alone, everything else left as it was
  * asked. More memory is always among them; a change that could not help is not.
  */
+import type { InstanceType } from '../instance-type.ts'
 import { GIBIBYTE } from '../memory-ledger.ts'
 import { type EngineMemory, estimateMemory, type MemoryEstimate, type MemoryWish } from './estimate-memory.ts'
 import { KV_DTYPE_BYTES, type KvDtype, type ModelShape } from './model-shape.ts'
 
 export type Hardware = { readonly devices: number; readonly bytesPerDevice: number }
+
+/** What holds the model on an instance type: its GPUs' memory where it has any, else its own. */
+export function hardwareOf({
+  gpus,
+  gpuMemoryBytes,
+  memoryBytes,
+}: Pick<InstanceType, 'gpus' | 'gpuMemoryBytes' | 'memoryBytes'>): Hardware {
+  if (gpus === 0) return { devices: 1, bytesPerDevice: memoryBytes }
+  return { devices: gpus, bytesPerDevice: Math.floor(gpuMemoryBytes / gpus) }
+}
 
 export type FitChange =
   | { readonly kind: 'context'; readonly contextTokens: number }
@@ -39,15 +50,11 @@ const MIN_BITS_PER_WEIGHT = 2
 /** As many as one machine has, in the steps in which machines and attention heads come. */
 const DEVICE_COUNTS = [2, 4, 8]
 
-/** Data types to try, each smaller than the one before; which of them an engine knows differs. */
-export type FitOptions = { readonly kvDtypes?: readonly KvDtype[] }
-
 export function judgeFit(
   shape: ModelShape,
   wish: Omit<MemoryWish, 'devices'>,
   engine: EngineMemory,
   hardware: Hardware,
-  { kvDtypes = [] }: FitOptions = {},
 ): Fit {
   const asked: MemoryWish = { ...wish, devices: hardware.devices }
   const usableBytes = Math.floor(hardware.bytesPerDevice * engine.usableFraction)
@@ -60,7 +67,7 @@ export function judgeFit(
   const changes = [
     ...lessContext(asked, fitsWith),
     ...lessConcurrency(asked, fitsWith),
-    ...smallerKv(asked, kvDtypes, fitsWith),
+    ...smallerKv(asked, engine.kvDtypes, fitsWith),
     ...smallerWeights(shape, asked, shortBytes),
     ...moreDevices(asked, fitsWith),
     { kind: 'memory', bytesPerDevice: Math.ceil(estimate.totalBytes / engine.usableFraction) } as const,

@@ -126,6 +126,7 @@ function asObject(value: unknown): Given {
   return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Given) : {}
 }
 
+/** Readers give a long list as itself or as its length alone. */
 function lengthOf(value: unknown): number | undefined {
-  return Array.isArray(value) ? count(value.length) : undefined
+  return Array.isArray(value) ? count(value.length) : count(asObject(value)['length'])
 }
