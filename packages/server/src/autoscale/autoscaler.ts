@@ -129,7 +129,8 @@ export class Autoscaler {
       const endpoint = await store.endpoints.get(id)
       if (!endpoint || endpoint.paused) return
       const target = await store.scaleTargets.get(id)
-      if (target?.count === 0) await store.transaction((all) => this.start(all, endpoint, 'a request arrived'))
+      if (target?.count === 0)
+        await store.transaction((all) => this.start(all, endpoint, 'a request arrived'))
       this.#rooms.hint(id)
     } catch (error) {
       log.error('could not wake an endpoint', { endpointId: id, error: messageOf(error) })
