@@ -104,6 +104,7 @@ export const EndpointWithStatus = z.object({
     fromCatalog: z.boolean(),
   }),
   healthRoute: z.string(),
+  engine: z.string().optional().meta({ description: 'Berth addition: the engine that serves it.' }),
   tags: z.array(z.string()),
   cacheHttpResponses: z.boolean(),
   route: Route,

@@ -29,7 +29,7 @@ function description(
 ): string {
   const { status, model, compute } = endpoint
   const { scaling } = compute
-  const { name: engine, settings } = variantOf(model.image)
+  const { name: variant, settings } = variantOf(model.image)
   const idle = scaling.scaleToZeroTimeout
   const sections = [
     facts([
@@ -40,7 +40,7 @@ function description(
       ['url', status.url],
       ['access', endpoint.type],
       ['model', model.repository + (model.revision ? ` at ${model.revision.slice(0, 12)}` : '')],
-      ['engine', [engine, ...keyValues(settings)].join(' ')],
+      ['engine', [endpoint.engine ?? variant, ...keyValues(settings)].join(' ')],
       ['args', model.args.join(' ')],
       ['env', keyValues(model.env).join('\n')],
       ['secrets', Object.keys(model.secrets).join(', ')],

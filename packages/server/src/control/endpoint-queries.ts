@@ -31,7 +31,7 @@ export async function viewEndpoint(
   const asked = 'healthRoute' in settings ? settings.healthRoute : undefined
   const healthRoute = asked ?? (revision && rooms.engine(revision.engine)?.health.route) ?? '/health'
   const url = rooms.url(endpoint.namespace, endpoint.spec.name)
-  return endpointView({ endpoint, status, target, url, healthRoute })
+  return endpointView({ endpoint, status, target, url, healthRoute, engine: revision?.engine })
 }
 
 export async function listEndpoints(

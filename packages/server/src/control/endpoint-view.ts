@@ -9,12 +9,14 @@ export type ViewFacts = {
   readonly target: ScaleTarget | undefined
   readonly url: string
   readonly healthRoute: string
+  readonly engine: string | undefined
 }
 
 /** Timestamps end in `Z`: Hugging Face clients refuse anything else. */
 export const timestamp = (ms: number): string => new Date(ms).toISOString()
 
-export function endpointView({ endpoint, status, target, url, healthRoute }: ViewFacts): EndpointWithStatus {
+export function endpointView(facts: ViewFacts): EndpointWithStatus {
+  const { endpoint, status, target, url, healthRoute, engine } = facts
   const { spec } = endpoint
   const { scaling } = spec.compute
   return {
@@ -40,6 +42,7 @@ export function endpointView({ endpoint, status, target, url, healthRoute }: Vie
       fromCatalog: false,
     },
     healthRoute,
+    ...(engine && { engine }),
     tags: [...spec.tags],
     cacheHttpResponses: spec.cacheHttpResponses ?? false,
     route: spec.route ?? null,
