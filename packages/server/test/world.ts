@@ -57,12 +57,14 @@ export class World {
   reconciler!: Reconciler
   readonly #onStart = new Set<(id: ReplicaId) => void>()
   #directory = ''
+  #hubUrl = 'http://127.0.0.1:9'
   #server: http.Server | undefined
   #stopping = new AbortController()
   #loops: Promise<unknown>[] = []
 
-  static async start(): Promise<World> {
+  static async start({ hubUrl = 'http://127.0.0.1:9' } = {}): Promise<World> {
     const world = new World()
+    world.#hubUrl = hubUrl
     world.#directory = mkdtempSync(path.join(os.tmpdir(), 'berth-world-'))
     mkdirSync(path.join(world.#directory, 'model'))
     writeFileSync(path.join(world.#directory, 'model', 'm.gguf'), 'weights')
@@ -102,9 +104,18 @@ export class World {
       idleMinutes?: number
       image?: Image
       size?: string
+      repository?: string
     } = {},
   ) {
-    const { name = 'chat', min = 0, max = 2, idleMinutes = 15, image = { echo: {} }, size = 'x1' } = changes
+    const {
+      name = 'chat',
+      min = 0,
+      max = 2,
+      idleMinutes = 15,
+      image = { echo: {} },
+      size = 'x1',
+      repository = 'berth/test',
+    } = changes
     const body: Endpoint = {
       name,
       type: 'private',
@@ -115,7 +126,7 @@ export class World {
         instanceSize: size,
         scaling: { minReplica: min, maxReplica: max, scaleToZeroTimeout: idleMinutes },
       },
-      model: { repository: 'berth/test', framework: 'custom', image },
+      model: { repository, framework: 'custom', image },
     }
     await createEndpoint(this.control, 'admin', body, ME)
   }
@@ -183,7 +194,7 @@ export class World {
       cacheDirectory: path.join(this.#directory, 'cache'),
       roots: [],
       builtins: { 'berth/test': { directory: path.join(this.#directory, 'model') } },
-      hubUrl: 'http://127.0.0.1:9',
+      hubUrl: this.#hubUrl,
       token: undefined,
       clock,
       log: silentLog,
