@@ -22,6 +22,8 @@ missing=()
 command -v dockerd >/dev/null || missing+=(docker.io)
 [ -x /bin/busybox ] || missing+=(busybox-static)
 command -v iptables >/dev/null || missing+=(iptables)
+command -v openssl >/dev/null || missing+=(openssl)
+command -v curl >/dev/null || missing+=(curl)
 if [ ${#missing[@]} -gt 0 ]; then
   command -v apt-get >/dev/null || { echo "$0: missing: ${missing[*]}" >&2; exit 1; }
   echo "$0: installing ${missing[*]}" >&2

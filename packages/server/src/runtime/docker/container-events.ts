@@ -41,16 +41,21 @@ export async function listenToContainers(listening: Listening): Promise<void> {
 async function listenOnce({ docker, installationId, signal, hint, hintAll }: Listening): Promise<void> {
   const filters = {
     type: ['container'],
-    event: ['start', 'die', 'oom', 'destroy'],
+    // Podman says "die" and wants to be asked for "died".
+    event: ['start', 'die', 'died', 'oom', 'destroy'],
     label: [`${LABEL.installation}=${installationId}`],
   }
-  const stream = await openStream(docker, {
+  const opening = openStream(docker, {
     method: 'GET',
     path: '/events',
     query: { filters: JSON.stringify(filters) },
     signal,
   })
+  // Whoever fails first is heard below.
+  opening.catch(() => {})
+  // Not after the answer has come: Podman's comes with the first event.
   await hintAll()
+  const stream = await opening
   const splitter = new LineSplitter()
   for await (const chunk of stream as AsyncIterable<Buffer>) {
     for (const line of splitter.push(chunk)) {

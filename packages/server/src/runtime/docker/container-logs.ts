@@ -13,15 +13,19 @@ import type { Log } from '../../platform/log.ts'
 import type { LogOptions } from '../driver.ts'
 import { LineSplitter } from '../process/line-splitter.ts'
 import { ReplicaLogs } from '../process/replica-logs.ts'
-import { inspectIfThere, openStream, statusOf } from './daemon.ts'
+import { type DaemonKind, inspectIfThere, openStream, statusOf } from './daemon.ts'
 import { FrameReader, type LogFrame, LogPosition } from './log-frames.ts'
 
 const REATTACH_PAUSE_MS = 250
 const BLOCK_CHARS = 256 * 1024
+/** Docker cuts longer lines into pieces of exactly this size. */
+const DOCKER_PIECE_BYTES = 16 * 1024
+const LINE_FEED = Buffer.from('\n')
 const never = new AbortController().signal
 
 type Parts = {
   readonly docker: Docker
+  readonly kind: DaemonKind
   readonly logDirectory: string
   readonly clock: Clock
   readonly log: Log
@@ -72,8 +76,14 @@ export class ContainerLogs {
       try {
         // Asked before reading, so that what a container writes before its end is read after it.
         mayGrow &&= await this.#isRunning(containerId)
-        for await (const frame of this.#frames(containerId, { ...options, follow: mayGrow }, position))
-          yield* splitters[frame.output].push(frame.text)
+        for await (const { output, text } of this.#frames(
+          containerId,
+          { ...options, follow: mayGrow },
+          position,
+        )) {
+          yield* splitters[output].push(text)
+          if (this.#lacksLineFeed(text)) yield* splitters[output].push(LINE_FEED)
+        }
       } catch (error) {
         if (options.signal.aborted || statusOf(error) === 404) break
         if (!mayGrow) throw error
@@ -110,6 +120,11 @@ export class ContainerLogs {
     for await (const chunk of stream as AsyncIterable<Buffer>) {
       for (const frame of reader.push(chunk)) if (position.take(frame)) yield frame
     }
+  }
+
+  /** Docker 20.10 forgets the line feed after the last piece of a long line. */
+  #lacksLineFeed(text: Buffer): boolean {
+    return this.#parts.kind === 'docker' && text.length < DOCKER_PIECE_BYTES && text.at(-1) !== LINE_FEED[0]
   }
 
   async #isRunning(containerId: string): Promise<boolean> {

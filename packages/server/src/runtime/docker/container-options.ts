@@ -11,17 +11,21 @@ import type { ContainerCreateOptions } from 'dockerode'
 import { fillPlaceholders } from '../../domain/launch-plan.ts'
 import type { ReplicaSpec } from '../driver.ts'
 import { type LabelFacts, labelsOf } from './container-labels.ts'
+import type { DaemonKind } from './daemon.ts'
 
 export const MODEL_PATH = '/repository'
 const LISTEN_HOST = '0.0.0.0'
 const CPU_PERIOD_US = 100_000
 const MIN_CPU_QUOTA_US = 1_000
 /** Enough for the thread pools of an engine on a large machine, too few to starve the machine. */
-export const PIDS_LIMIT = 16_384
-export const MAX_LOG_FILE = '10m'
-export const MAX_LOG_FILES = '4'
+const PIDS_LIMIT = 16_384
+/** Rotated by the daemon: 40 MB of a replica's newest output. */
+const LOG_LIMITS = { 'max-size': '10m', 'max-file': '4' }
+/** Docker's `json-file` breaks characters that lie on a 16 KiB boundary; `local` keeps every byte. */
+const LOG_DRIVER: Readonly<Record<DaemonKind, string>> = { docker: 'local', podman: 'k8s-file' }
 
 export type ContainerPlace = LabelFacts & {
+  readonly daemon: DaemonKind
   readonly imageId: string
   readonly network: string
   /** The daemon's address at which the port is published. */
@@ -45,15 +49,16 @@ export function containerOptions(spec: ReplicaSpec, place: ContainerPlace): Cont
     Labels: labelsOf(spec, place),
     ...(place.user === undefined ? {} : { User: place.user }),
     ExposedPorts: { [port]: {} },
-    // Readiness is the prober's business; a health check of the image would only run beside it.
-    Healthcheck: { Test: ['NONE'] },
+    // Readiness is the prober's business; a health check of the image would only run beside it. Podman takes even
+    // this for one and asks systemd to run it.
+    ...(place.daemon === 'docker' ? { Healthcheck: { Test: ['NONE'] } } : {}),
     HostConfig: {
       ...limits(spec),
       ...confinement(place.writableRoot),
       NetworkMode: place.network,
       PortBindings: { [port]: [{ HostIp: place.publishOn, HostPort: '0' }] },
       Mounts: [{ Type: 'bind', Source: spec.modelPath, Target: MODEL_PATH, ReadOnly: true }],
-      LogConfig: { Type: 'json-file', Config: { 'max-size': MAX_LOG_FILE, 'max-file': MAX_LOG_FILES } },
+      LogConfig: { Type: LOG_DRIVER[place.daemon], Config: LOG_LIMITS },
       RestartPolicy: { Name: 'no' },
       ...devices(place.gpuIndexes),
     },

@@ -1,7 +1,7 @@
 /** What a daemon's machine offers to replicas, and what it cannot do. */
 import type { Capacity } from '../driver.ts'
 import { localInstanceTypes, reservable } from '../process/local-instance-types.ts'
-import type { Machine } from '../process/machine.ts'
+import type { Gpu, Machine } from '../process/machine.ts'
 import type { Daemon } from './daemon.ts'
 
 /** What is read of the daemon's description of itself. */
@@ -22,18 +22,23 @@ export function dockerCapacity(daemon: Daemon, info: DaemonInfo, machine: Machin
     cpus: Math.min(info.NCPU, machine?.cpus ?? info.NCPU),
     memoryBytes: Math.min(info.MemTotal, machine?.memoryBytes ?? info.MemTotal),
     cpuModel: machine?.cpuModel ?? info.Architecture ?? 'unknown',
-    gpus: machine?.gpus ?? [],
+    gpus: gpusOf(daemon, machine),
     notices: machine?.notices ?? [],
   }
   return {
     instanceTypes: localInstanceTypes(offered),
     total: reservable(offered),
-    notices: [...offered.notices, ...notices(daemon, info, offered)],
+    notices: [...offered.notices, ...notices(daemon, info, machine?.gpus ?? [])],
   }
 }
 
-function notices(daemon: Daemon, info: DaemonInfo, { gpus }: Machine): readonly string[] {
-  const { name, isLocal, isEncrypted } = daemon
+/** Podman ignores a request for GPUs without a word, so it is not asked for any. */
+export function gpusOf({ kind }: Daemon, machine: Machine | undefined): readonly Gpu[] {
+  return kind === 'podman' ? [] : (machine?.gpus ?? [])
+}
+
+function notices(daemon: Daemon, info: DaemonInfo, gpus: readonly Gpu[]): readonly string[] {
+  const { name, kind, isLocal, isEncrypted } = daemon
   const hasGpuRuntime = 'nvidia' in (info.Runtimes ?? {}) || (info.CDISpecDirs ?? []).length > 0
   const all: readonly (readonly [boolean, string])[] = [
     [info.MemoryLimit === false, `Here ${name} cannot limit memory, so replicas may use more than theirs.`],
@@ -43,8 +48,12 @@ function notices(daemon: Daemon, info: DaemonInfo, { gpus }: Machine): readonly 
     ],
     [info.PidsLimit === false, `Here ${name} cannot limit the number of processes of a replica.`],
     [
-      gpus.length > 0 && !hasGpuRuntime,
+      kind === 'docker' && gpus.length > 0 && !hasGpuRuntime,
       `${name} may not be able to give GPUs to replicas: NVIDIA's container toolkit is not set up.`,
+    ],
+    [
+      kind === 'podman' && gpus.length > 0,
+      `${name} gives no GPUs to replicas: use Docker for those that need some.`,
     ],
     [
       !isEncrypted && !isLocal,

@@ -5,8 +5,8 @@
  * object on the same daemon and installation sees the same. Containers never restart by themselves and stay, once
  * ended, until they are stopped. What a container may do is written in `container-options.ts`.
  */
+import { stat } from 'node:fs/promises'
 import type Docker from 'dockerode'
-import type { ContainerInfo } from 'dockerode'
 import { messageOf, PlatformError } from '../../domain/errors.ts'
 import type { ReplicaId } from '../../domain/replica.ts'
 import type { Clock } from '../../platform/clock.ts'
@@ -23,24 +23,16 @@ import { GuardedDriver } from '../guarded-driver.ts'
 import { chooseGpus } from '../process/gpu-choice.ts'
 import { discoverMachine, KnownMachine, type Machine } from '../process/machine.ts'
 import { isReplicaName } from '../process/replica-directory.ts'
-import { type ContainerEnd, containerEnd } from './container-end.ts'
 import { listenToContainers } from './container-events.ts'
-import { identityOf, LABEL, type ReplicaIdentity } from './container-labels.ts'
+import { identityOf } from './container-labels.ts'
 import { ContainerLogs } from './container-logs.ts'
 import { containerOptions } from './container-options.ts'
 import { containerUse } from './container-use.ts'
-import {
-  connectDaemon,
-  type Daemon,
-  type DockerConnection,
-  ifThere,
-  inspectIfThere,
-  refusalOf,
-  statusOf,
-} from './daemon.ts'
-import { type DaemonInfo, dockerCapacity } from './docker-capacity.ts'
+import { connectDaemon, type Daemon, type DockerConnection, ifThere, refusalOf, statusOf } from './daemon.ts'
+import { type DaemonInfo, dockerCapacity, gpusOf } from './docker-capacity.ts'
 import { EndpointNetworks } from './endpoint-networks.ts'
 import { ImagePulls, type LocalImage, type RegistryCredentials } from './image-pulls.ts'
+import { holdsDevices, ReplicaContainers } from './replica-containers.ts'
 
 export type DockerDriverOptions = {
   readonly connection: DockerConnection
@@ -73,11 +65,7 @@ export async function createDockerDriver(options: DockerDriverOptions): Promise<
   return Object.assign(new GuardedDriver(driver, options.clock), { close: () => driver.close() })
 }
 
-/** States of a container that was made and never ran, or that is on its way out: no replica. */
-const NO_REPLICA = ['created', 'initialized', 'configured', 'removing']
-const LIVE = ['running', 'paused', 'restarting', 'stopping']
 const ALREADY = 304
-const CONFLICT = 409
 
 class DockerDriver implements RuntimeDriver {
   readonly name = 'docker'
@@ -85,31 +73,31 @@ class DockerDriver implements RuntimeDriver {
   readonly #daemon: Daemon
   readonly #docker: Docker
   readonly #machine: KnownMachine | undefined
+  readonly #containers: ReplicaContainers
   readonly #images: ImagePulls
   readonly #networks: EndpointNetworks
   readonly #logs: ContainerLogs
   readonly #listeners = new Set<(id: ReplicaId) => void>()
   readonly #closed = new AbortController()
-  /** By container id; what has ended does not change any more. */
-  #ends = new Map<string, ContainerEnd>()
   #gpuTurn: Promise<unknown> = Promise.resolve()
 
   constructor(options: DockerDriverOptions, daemon: Daemon) {
     const { clock, log, logDirectory, installationId } = options
-    const { docker, kind, isLocal } = daemon
+    const { docker, kind, isLocal, publishOn } = daemon
     const discover = options.discover ?? (isLocal ? () => discoverMachine() : undefined)
     this.#options = options
     this.#daemon = daemon
     this.#docker = docker
     this.#machine = discover && new KnownMachine(discover, clock)
+    this.#containers = new ReplicaContainers(docker, installationId, publishOn)
     this.#images = new ImagePulls(docker, clock, this.#closed.signal)
     this.#networks = new EndpointNetworks(docker, installationId, kind)
-    this.#logs = new ContainerLogs({ docker, logDirectory, clock, log })
+    this.#logs = new ContainerLogs({ docker, kind, logDirectory, clock, log })
   }
 
   async adopt(): Promise<void> {
-    for (const container of await this.#containers()) {
-      if (container.State === 'created') await this.#remove(container.Id)
+    for (const container of await this.#containers.all()) {
+      if (container.State === 'created') await this.#containers.remove(container.Id)
     }
     await this.#networks.removeUnused()
     await this.#pruneLogs()
@@ -135,7 +123,8 @@ class DockerDriver implements RuntimeDriver {
     if (!isReplicaName(spec.id)) {
       throw new PlatformError('invalid', `"${spec.id}" cannot name a replica: use a-z, 0-9 and hyphens.`)
     }
-    if (await this.#isThere(spec)) return
+    if (await this.#containers.has(spec.id)) return
+    if (this.#daemon.isLocal) await requireModel(spec)
     const image = await this.#image(spec)
     const network = await this.#networks.hold(spec.endpointId).catch((error: unknown) => {
       throw refusalOf(error, `The network of endpoint "${spec.endpoint}"`)
@@ -143,7 +132,7 @@ class DockerDriver implements RuntimeDriver {
     try {
       const container = await this.#create(spec, image, network.name)
       await container.start().catch(async (error: unknown) => {
-        await this.#remove(container.id)
+        await this.#containers.remove(container.id)
         throw error
       })
     } catch (error) {
@@ -154,33 +143,29 @@ class DockerDriver implements RuntimeDriver {
   }
 
   async stop(id: ReplicaId, { graceMs }: { readonly graceMs: number }): Promise<void> {
-    const container = await this.#find(id)
+    const container = await this.#containers.find(id)
     if (!container) return
     await this.#end(container.Id, graceMs)
     await this.#logs.keep(id, container.Id).catch((error: unknown) => {
       // A log is no reason to keep a container and its memory.
       this.#options.log.warn('could not keep a log', { replica: id, error: messageOf(error) })
     })
-    await this.#remove(container.Id)
+    await this.#containers.remove(container.Id)
     await this.#networks.removeIfUnused(container.identity.endpointId)
     await this.#pruneLogs()
   }
 
-  async list(): Promise<readonly RunningReplica[]> {
-    const containers = await this.#containers()
-    const here = new Set(containers.map(({ Id }) => Id))
-    this.#ends = new Map([...this.#ends].filter(([id]) => here.has(id)))
-    const replicas = await Promise.all(containers.map((container) => this.#asReplica(container)))
-    return replicas.filter((replica) => replica !== undefined)
+  list(): Promise<readonly RunningReplica[]> {
+    return this.#containers.replicas()
   }
 
   async *logs(id: ReplicaId, options: LogOptions): AsyncIterable<string> {
-    const container = await this.#find(id)
+    const container = await this.#containers.find(id)
     yield* this.#logs.lines(id, container?.Id, options)
   }
 
   async stats(id: ReplicaId): Promise<ReplicaStats | undefined> {
-    const container = await this.#find(id)
+    const container = await this.#containers.find(id)
     if (!container?.State.Running) return undefined
     const query = { stream: false, 'one-shot': true } as const
     return containerUse(await ifThere(this.#docker.getContainer(container.Id).stats(query)))
@@ -198,21 +183,6 @@ class DockerDriver implements RuntimeDriver {
 
   #hint(id: ReplicaId): void {
     for (const listener of this.#listeners) listener(id)
-  }
-
-  /** Whether it runs or ran already. What a start that was cut off left of it is removed. */
-  async #isThere(spec: ReplicaSpec): Promise<boolean> {
-    const found = await inspectIfThere(this.#docker, spec.id)
-    if (!found) return false
-    if (found.Config.Labels[LABEL.installation] !== this.#options.installationId) {
-      throw new PlatformError(
-        'conflict',
-        `A container "${spec.id}" that is not of this Berth is in the way. Remove it, then try again.`,
-      )
-    }
-    if (found.State.Status !== 'created') return true
-    await this.#remove(found.Id)
-    return false
   }
 
   #image(spec: ReplicaSpec): Promise<LocalImage> {
@@ -237,6 +207,7 @@ class DockerDriver implements RuntimeDriver {
     const create = (gpuIndexes: readonly number[]) =>
       this.#docker.createContainer(
         containerOptions(spec, {
+          daemon: this.#daemon.kind,
           imageId: image.id,
           digest: image.digest,
           network,
@@ -257,11 +228,11 @@ class DockerDriver implements RuntimeDriver {
     create: (gpuIndexes: readonly number[]) => Promise<Result>,
   ): Promise<Result> {
     const result = this.#gpuTurn.then(async () => {
-      const [machine, containers] = await Promise.all([this.#machine?.current(), this.#containers()])
+      const [machine, containers] = await Promise.all([this.#machine?.current(), this.#containers.all()])
       const held = containers
-        .filter(({ State }) => State === 'created' || LIVE.includes(State))
+        .filter(({ State }) => holdsDevices(State))
         .flatMap(({ Names, Labels }) => identityOf(Names[0] ?? '', Labels)?.gpuIndexes ?? [])
-      return create(chooseGpus(spec, machine?.gpus ?? [], held) ?? [])
+      return create(chooseGpus(spec, gpusOf(this.#daemon, machine), held) ?? [])
     })
     this.#gpuTurn = result.catch(() => {})
     return result
@@ -282,53 +253,19 @@ class DockerDriver implements RuntimeDriver {
     }
   }
 
-  /** With the volumes that its image declares. */
-  async #remove(containerId: string): Promise<void> {
-    try {
-      await this.#docker.getContainer(containerId).remove({ force: true, v: true })
-    } catch (error) {
-      // "removal is already in progress" is as good as gone.
-      if (![404, CONFLICT].includes(statusOf(error) ?? 0)) throw error
-    }
-  }
-
-  #containers(): Promise<ContainerInfo[]> {
-    const label = [`${LABEL.installation}=${this.#options.installationId}`]
-    return this.#docker.listContainers({ all: true, filters: { label } })
-  }
-
-  /** The container of a replica of ours. */
-  async #find(id: ReplicaId) {
-    if (!isReplicaName(id)) return undefined
-    const found = await inspectIfThere(this.#docker, id)
-    if (found?.Config.Labels[LABEL.installation] !== this.#options.installationId) return undefined
-    const identity = identityOf(found.Name, found.Config.Labels)
-    return identity && { ...found, identity }
-  }
-
-  async #asReplica(container: ContainerInfo): Promise<RunningReplica | undefined> {
-    const identity = identityOf(container.Names[0] ?? '', container.Labels)
-    if (!identity || NO_REPLICA.includes(container.State)) return undefined
-    const { containerPort, gpuIndexes: _, ...replica } = identity
-    if (LIVE.includes(container.State)) {
-      const published = container.Ports.find((port) => port.PrivatePort === containerPort)?.PublicPort
-      // Without a port nobody can reach it: it never gets ready and is replaced.
-      return { ...replica, state: 'running', address: { host: this.#daemon.publishOn, port: published ?? 0 } }
-    }
-    const end = this.#ends.get(container.Id) ?? (await this.#lookUpEnd(container.Id, identity))
-    return end && { ...replica, state: 'exited', ...end }
-  }
-
-  async #lookUpEnd(containerId: string, identity: ReplicaIdentity): Promise<ContainerEnd | undefined> {
-    const found = await inspectIfThere(this.#docker, containerId)
-    if (!found) return undefined
-    const end = containerEnd(found.State, identity)
-    this.#ends.set(containerId, end)
-    return end
-  }
-
   async #pruneLogs(): Promise<void> {
-    const names = new Set((await this.#containers()).map(({ Names }) => (Names[0] ?? '').slice(1)))
+    const names = new Set((await this.#containers.all()).map(({ Names }) => (Names[0] ?? '').slice(1)))
     await this.#logs.prune((id) => names.has(id))
   }
+}
+
+/** Said by us where we can look, since Podman would make an empty directory in its place. */
+async function requireModel({ endpoint, modelPath }: ReplicaSpec): Promise<void> {
+  await stat(modelPath).catch((cause: unknown) => {
+    throw new PlatformError(
+      'invalid',
+      `Endpoint "${endpoint}" could not be started: its model does not lie at ${modelPath} any more. Deploy it again.`,
+      { reason: 'model_path_missing', cause },
+    )
+  })
 }

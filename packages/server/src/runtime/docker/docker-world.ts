@@ -43,7 +43,7 @@ export class DockerWorld {
   }
 
   /** A fresh driver object, as after a restart. */
-  async connect(): Promise<DockerRuntime> {
+  async connect(options: Partial<DockerDriverOptions> = {}): Promise<DockerRuntime> {
     const driver = await createDockerDriver({
       connection: { socketPath: testDaemon.socketPath ?? '' },
       installationId: this.installationId,
@@ -58,6 +58,7 @@ export class DockerWorld {
         notices: [],
       }),
       ...this.#options,
+      ...options,
     })
     this.#drivers.push(driver)
     return driver
@@ -85,6 +86,11 @@ export class DockerWorld {
   /** What the daemon knows of the replica's container. */
   inspect(id: string): Promise<Docker.ContainerInspectInfo> {
     return this.docker.getContainer(id).inspect()
+  }
+
+  async isPodman(): Promise<boolean> {
+    const { Components } = await this.docker.version()
+    return Components.some(({ Name }) => /podman/i.test(Name))
   }
 
   async tearDown(): Promise<void> {

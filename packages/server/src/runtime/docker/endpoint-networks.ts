@@ -1,6 +1,6 @@
 /**
- * A network for each endpoint, so that nothing in one container can reach another: not that of another endpoint,
- * which is on another bridge, and not its own twin, since containers on one bridge may not talk to each other.
+ * A network for each endpoint, so that no container can reach one of another endpoint. Docker also keeps replicas of
+ * the same endpoint apart; Podman cannot.
  *
  * A network is there while a container of its endpoint is, or is about to be. Networks are made and removed one
  * after the other, so that none is removed under a start.
@@ -8,7 +8,7 @@
 import type Docker from 'dockerode'
 import type { EndpointId } from '../../domain/replica.ts'
 import { LABEL } from './container-labels.ts'
-import { type DaemonKind, statusOf } from './daemon.ts'
+import { type DaemonKind, ifThere, statusOf } from './daemon.ts'
 
 export type HeldNetwork = {
   readonly name: string
@@ -16,9 +16,8 @@ export type HeldNetwork = {
   release(): Promise<void>
 }
 
-const CONFLICT = 409
-/** "has active endpoints", "not there any more". */
-const NOT_REMOVABLE = [403, 404, CONFLICT]
+/** "has active endpoints", "not there any more", "is in use". */
+const NOT_REMOVABLE = [403, 404, 409]
 
 /** How a daemon is told to keep containers on one bridge apart, or bridges from each other. */
 const ISOLATION: Readonly<Record<DaemonKind, Record<string, string>>> = {
@@ -78,17 +77,15 @@ export class EndpointNetworks {
 
   async #ensure(endpointId: EndpointId): Promise<string> {
     const name = this.#nameOf(endpointId)
-    try {
-      await this.#docker.createNetwork({
-        Name: name,
-        CheckDuplicate: true,
-        Driver: 'bridge',
-        Options: this.#isolation,
-        Labels: { [LABEL.installation]: this.#installationId, [LABEL.endpointId]: endpointId },
-      })
-    } catch (error) {
-      if (statusOf(error) !== CONFLICT) throw error
-    }
+    // Asked first, since daemons do not agree on how they say that it is there already.
+    if (await ifThere(this.#docker.getNetwork(name).inspect())) return name
+    await this.#docker.createNetwork({
+      Name: name,
+      CheckDuplicate: true,
+      Driver: 'bridge',
+      Options: this.#isolation,
+      Labels: { [LABEL.installation]: this.#installationId, [LABEL.endpointId]: endpointId },
+    })
     return name
   }
 

@@ -1,0 +1,109 @@
+/**
+ * The containers of one installation, and the replicas that they are. Nothing is remembered that the daemon does not
+ * know, but how containers ended: that does not change any more.
+ */
+import type Docker from 'dockerode'
+import type { ContainerInfo, ContainerInspectInfo } from 'dockerode'
+import { PlatformError } from '../../domain/errors.ts'
+import type { ReplicaId } from '../../domain/replica.ts'
+import type { RunningReplica } from '../driver.ts'
+import { isReplicaName } from '../process/replica-directory.ts'
+import { type ContainerEnd, containerEnd } from './container-end.ts'
+import { identityOf, LABEL, type ReplicaIdentity } from './container-labels.ts'
+import { inspectIfThere, statusOf } from './daemon.ts'
+
+export type ReplicaContainer = ContainerInspectInfo & { readonly identity: ReplicaIdentity }
+
+/** States of a container that was made and never ran, or that is on its way out: no replica. */
+const NO_REPLICA = ['created', 'initialized', 'configured', 'removing']
+const LIVE = ['running', 'paused', 'restarting', 'stopping']
+/** "removal is already in progress" is as good as gone. */
+const GONE = [404, 409]
+
+export class ReplicaContainers {
+  readonly #docker: Docker
+  readonly #installationId: string
+  readonly #publishedOn: string
+  /** By container id. */
+  #ends = new Map<string, ContainerEnd>()
+
+  /** @param publishedOn the address at which replicas are reached. */
+  constructor(docker: Docker, installationId: string, publishedOn: string) {
+    this.#docker = docker
+    this.#installationId = installationId
+    this.#publishedOn = publishedOn
+  }
+
+  all(): Promise<ContainerInfo[]> {
+    const label = [`${LABEL.installation}=${this.#installationId}`]
+    return this.#docker.listContainers({ all: true, filters: { label } })
+  }
+
+  async replicas(): Promise<readonly RunningReplica[]> {
+    const containers = await this.all()
+    const here = new Set(containers.map(({ Id }) => Id))
+    this.#ends = new Map([...this.#ends].filter(([id]) => here.has(id)))
+    const replicas = await Promise.all(containers.map((container) => this.#asReplica(container)))
+    return replicas.filter((replica) => replica !== undefined)
+  }
+
+  /** The container of a replica of ours. */
+  async find(id: ReplicaId): Promise<ReplicaContainer | undefined> {
+    if (!isReplicaName(id)) return undefined
+    const found = await inspectIfThere(this.#docker, id)
+    if (found?.Config.Labels[LABEL.installation] !== this.#installationId) return undefined
+    const identity = identityOf(found.Name, found.Config.Labels)
+    return identity && { ...found, identity }
+  }
+
+  /**
+   * Whether the replica runs or ran already. What a start that was cut off left of it is removed.
+   * @throws PlatformError `conflict` if a container that is not ours has its name.
+   */
+  async has(id: ReplicaId): Promise<boolean> {
+    const found = await inspectIfThere(this.#docker, id)
+    if (!found) return false
+    if (found.Config.Labels[LABEL.installation] !== this.#installationId) {
+      throw new PlatformError(
+        'conflict',
+        `A container "${id}" that is not of this Berth is in the way. Remove it, then try again.`,
+      )
+    }
+    if (found.State.Status !== 'created') return true
+    await this.remove(found.Id)
+    return false
+  }
+
+  /** With the volumes that its image declares. */
+  async remove(containerId: string): Promise<void> {
+    try {
+      await this.#docker.getContainer(containerId).remove({ force: true, v: true })
+    } catch (error) {
+      if (!GONE.includes(statusOf(error) ?? 0)) throw error
+    }
+  }
+
+  async #asReplica(container: ContainerInfo): Promise<RunningReplica | undefined> {
+    const identity = identityOf(container.Names[0] ?? '', container.Labels)
+    if (!identity || NO_REPLICA.includes(container.State)) return undefined
+    const { containerPort, gpuIndexes: _, ...replica } = identity
+    if (LIVE.includes(container.State)) {
+      const published = container.Ports.find((port) => port.PrivatePort === containerPort)?.PublicPort
+      // Without a port nobody can reach it: it never gets ready and is replaced.
+      return { ...replica, state: 'running', address: { host: this.#publishedOn, port: published ?? 0 } }
+    }
+    const end = this.#ends.get(container.Id) ?? (await this.#lookUpEnd(container.Id, identity))
+    return end && { ...replica, state: 'exited', ...end }
+  }
+
+  async #lookUpEnd(containerId: string, identity: ReplicaIdentity): Promise<ContainerEnd | undefined> {
+    const found = await inspectIfThere(this.#docker, containerId)
+    if (!found) return undefined
+    const end = containerEnd(found.State, identity)
+    this.#ends.set(containerId, end)
+    return end
+  }
+}
+
+/** Whether a container in this state holds the GPUs that it was given: also one that is about to run. */
+export const holdsDevices = (state: string): boolean => state === 'created' || LIVE.includes(state)
