@@ -12,6 +12,7 @@ test('without flags and environment it serves on loopback only, from ~/.berth', 
     modelsRoots: [],
     domain: null,
     logLevel: 'info',
+    runtime: 'process',
   })
 })
 

@@ -6,6 +6,7 @@ import { usageError } from './exit.ts'
 export type Environment = Readonly<Record<string, string | undefined>>
 
 export const DEFAULT_PORT = 8080
+const RUNTIMES = ['process', 'docker'] as const
 const LOG_LEVELS = ['debug', 'info', 'warn', 'error', 'silent'] as const
 
 export type ServeSettings = {
@@ -15,6 +16,8 @@ export type ServeSettings = {
   readonly port: number
   /** The word `sqlite`, or a `postgres://` URL. */
   readonly store: string
+  /** Plain processes, or containers of a Docker or Podman daemon. */
+  readonly runtime: (typeof RUNTIMES)[number]
   /** Directories below which `file:` models may lie; absolute. */
   readonly modelsRoots: readonly string[]
   /** Endpoints also answer at `{name}-{namespace}.{domain}`; null for none. */
@@ -27,6 +30,7 @@ export type ServeFlags = {
   readonly host?: string
   readonly port?: string
   readonly store?: string
+  readonly runtime?: string
   readonly modelsRoot?: readonly string[]
   readonly domain?: string
   readonly logLevel?: string
@@ -78,6 +82,12 @@ export function readServeSettings(flags: ServeFlags, env: Environment): ServeSet
       asStore,
       'sqlite or a postgres:// URL',
       'sqlite',
+    ),
+    runtime: read(
+      setting('runtime', 'BERTH_RUNTIME', flags.runtime, 'process'),
+      (value) => RUNTIMES.find((runtime) => runtime === value),
+      `one of: ${RUNTIMES.join(', ')}`,
+      'process',
     ),
     modelsRoots: roots.map((root) => path.resolve(root)),
     domain: read<string | null>(

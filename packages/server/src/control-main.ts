@@ -23,6 +23,7 @@ import { GatewayProcess } from './gateway-process.ts'
 import { Access } from './governance/access.ts'
 import { openLinkHub } from './link/hub.ts'
 import type { ConnectedGateway, LinkHub, UpMessage } from './link/messages.ts'
+import { openRuntime } from './open-runtime.ts'
 import { Changes } from './platform/changes.ts'
 import { claimDirectory } from './platform/claim.ts'
 import { type Clock, systemClock } from './platform/clock.ts'
@@ -31,7 +32,6 @@ import type { Log } from './platform/log.ts'
 import { Reconciler } from './reconcile/reconciler.ts'
 import { replicaKeyring } from './replica-keys.ts'
 import { Routing } from './routing.ts'
-import { createProcessDriver } from './runtime/process/process-driver.ts'
 import type { Settings } from './settings.ts'
 import { loadKey } from './store/secret-box.ts'
 import { openSqliteStore } from './store/sql/sqlite-store.ts'
@@ -84,12 +84,7 @@ async function start(
   const key = await loadKey({ file: home.keyFile, env: settings.key })
   const store = await openStore(settings, home.database, key)
   undo.push(() => store.close())
-  const driver = await createProcessDriver({
-    directory: home.replicas,
-    logDirectory: home.logs,
-    clock,
-    log,
-  })
+  const driver = await openRuntime(settings.runtime, { home, key, clock, log })
   undo.push(() => driver.close())
   const models = openModels(settings, home.cache, home.models, clock, log)
   const llamaServer = await findLlamaServer({
@@ -100,6 +95,7 @@ async function start(
   const engines = createEngines({
     server: llamaServer,
     compileCacheDirectory: path.join(home.cache, 'compiled'),
+    runtimes: [settings.runtime === 'docker' ? 'container' : 'process'],
   })
   const engine = (name: string) => engines.find((one) => one.name === name)
 
@@ -244,6 +240,9 @@ function receive(
       break
     case 'suspect':
       reconciler.suspect(message.replicaId)
+      break
+    case 'usage':
+      // Nothing here stores it yet, so it is not acknowledged, and the gateway keeps it as long as it can.
       break
     default:
       message satisfies never

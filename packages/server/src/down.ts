@@ -1,12 +1,14 @@
 /** `berth down`: stops whatever of a data directory still runs, also when the control process was killed. */
+import { existsSync } from 'node:fs'
 import { readFile, rm } from 'node:fs/promises'
 import { PlatformError } from './domain/errors.ts'
 import { livingGateway, signalProcess } from './gateway-process.ts'
+import { openDocker, openRuntime } from './open-runtime.ts'
 import { claimDirectory } from './platform/claim.ts'
 import { systemClock } from './platform/clock.ts'
-import { homeAt } from './platform/home.ts'
+import { type Home, homeAt } from './platform/home.ts'
 import { silentLog } from './platform/log.ts'
-import { createProcessDriver } from './runtime/process/process-driver.ts'
+import { loadKey } from './store/secret-box.ts'
 
 export type DownReport = { readonly control: boolean; readonly gateway: boolean; readonly replicas: number }
 
@@ -23,20 +25,33 @@ export async function down(directory: string): Promise<DownReport> {
     const gateway = await livingGateway(home)
     if (gateway) signalProcess(gateway.pid, 'SIGKILL')
     await rm(home.gatewayRecord, { force: true })
-    const driver = await createProcessDriver({
-      directory: home.replicas,
-      logDirectory: home.logs,
-      clock: systemClock,
-      log: silentLog,
-    })
-    const replicas = await driver.list()
-    await Promise.all(replicas.map(({ id }) => driver.stop(id, { graceMs: REPLICA_GRACE_MS })))
-    driver.close()
-    const running = replicas.filter((replica) => replica.state === 'running').length
-    return { control, gateway: gateway !== undefined, replicas: running }
+    const replicas = await stopReplicas(home)
+    return { control, gateway: gateway !== undefined, replicas }
   } finally {
     claim.release()
   }
+}
+
+/** Of both runtimes, since either may have served the directory. @returns how many still ran. */
+async function stopReplicas(home: Home): Promise<number> {
+  const key = existsSync(home.database)
+    ? await loadKey({ file: home.keyFile, env: process.env['BERTH_KEY'] })
+    : undefined
+  const parts = { home, clock: systemClock, log: silentLog }
+  const drivers = [
+    await openRuntime('process', { ...parts, key: key ?? Buffer.alloc(0) }),
+    // A daemon that is not there any more runs nothing of ours.
+    key && (await openDocker({ ...parts, key }).catch(() => undefined)),
+  ]
+  let running = 0
+  for (const driver of drivers) {
+    if (!driver) continue
+    const replicas = await driver.list()
+    running += replicas.filter((replica) => replica.state === 'running').length
+    await Promise.all(replicas.map(({ id }) => driver.stop(id, { graceMs: REPLICA_GRACE_MS })))
+    driver.close()
+  }
+  return running
 }
 
 /** Asks a control process that serves the directory to stop, and waits until it let go of it. */

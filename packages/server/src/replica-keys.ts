@@ -10,3 +10,8 @@ export function replicaKeyring(installationKey: Buffer): (id: ReplicaId) => stri
   const key = deriveKey(installationKey, 'replica-keys')
   return (id) => createHmac('sha256', key).update(id).digest('base64url')
 }
+
+/** Tells this Berth from others on the same Docker daemon; the same for as long as the installation's key is. */
+export function installationId(installationKey: Buffer): string {
+  return deriveKey(installationKey, 'installation-id').toString('hex').slice(0, 8)
+}

@@ -11,6 +11,8 @@ export type ServeSettings = {
   readonly port: number
   /** The word `sqlite`, or a `postgres://` URL. */
   readonly store: string
+  /** What carries replicas out: plain processes, or containers of a Docker or Podman daemon. */
+  readonly runtime: 'process' | 'docker'
   /** Directories below which `file:` models may lie, absolute, besides `$BERTH_HOME/models`. */
   readonly modelsRoots: readonly string[]
   /** Endpoints also answer at `{name}-{namespace}.{domain}`; null for none. */

@@ -60,6 +60,18 @@ test('a request that comes while the last replica drains gets a new one, and the
   await world.until('the old one is gone', () => world.replicas.every(({ id }) => id !== old!.id))
 })
 
+test('an engine that takes its time to end keeps no request waiting', async () => {
+  await world.create()
+  await world.untilState('running')
+  const [old] = world.replicas
+  world.runtime.hanging.add('stop')
+  await world.act('scaleEndpointToZero')
+  await world.until('being stopped', () => world.runtime.calls.includes(`stop ${old!.id}`))
+  await world.request()
+  await world.untilState('running')
+  expect(world.replicas).toHaveLength(2)
+})
+
 test('a rollout always keeps one ready', async () => {
   await world.create({ min: 1 })
   await world.untilState('running')

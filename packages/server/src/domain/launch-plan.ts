@@ -20,6 +20,8 @@ export type LaunchPlan = {
   /** Where the engine listens inside a container. Processes get a free port instead. */
   readonly containerPort: number
   readonly shmBytes: number
+  /** In a container it has to write outside `/tmp`; without it the root is read-only. */
+  readonly writableRoot?: boolean
 }
 
 export function fillPlaceholders(

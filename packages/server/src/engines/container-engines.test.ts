@@ -105,6 +105,7 @@ describe('launch plans, as a whole', () => {
       env: { HF_TASK: 'text-classification', HF_MODEL_DIR: '{model}', PORT: '{port}' },
       containerPort: 5_000,
       shmBytes: 0,
+      writableRoot: true,
     })
   })
 
@@ -116,6 +117,7 @@ describe('launch plans, as a whole', () => {
       env: {},
       containerPort: 7_860,
       shmBytes: GIB,
+      writableRoot: true,
     })
   })
 

@@ -53,6 +53,8 @@ export function createCustom(): Engine {
         env: {},
         containerPort: image.custom?.port ?? DEFAULT_PORT,
         shmBytes: Math.min(SHM_BYTES, Math.floor(resources.memoryBytes / 2)),
+        // Nobody knows what somebody else's program writes, and where.
+        writableRoot: true,
       }
     },
   }

@@ -45,7 +45,7 @@ export function createToolkit(): Engine {
     launch: (request) => {
       refuseArgs(request)
       const own = { engine: 'toolkit', variant: 'huggingface', images: IMAGES.toolkit, port: PORT } as const
-      return containerPlan(own, request, {
+      const plan = containerPlan(own, request, {
         // The image's own entrypoint, from its working directory.
         command: ['bash', '-c', './entrypoint.sh'],
         env: {
@@ -54,6 +54,8 @@ export function createToolkit(): Engine {
           PORT: PLACEHOLDER.port,
         },
       })
+      // The entrypoint installs what the repository's requirements.txt names.
+      return { ...plan, writableRoot: true }
     },
   }
 }

@@ -1,5 +1,5 @@
 /**
- * Finds `model` and `stream` in a body that is still arriving, without parsing it.
+ * Finds `model`, `stream` and `stream_options` in a body that is still arriving, without parsing it.
  *
  * A chat's body may hold megabytes of images before its `model`, so the scanner looks at structure only: it
  * skips over strings at memory speed and decodes nothing but the two values. Of a key given twice the last one
@@ -21,6 +21,7 @@ const KEPT_STRING_BYTES = 512
 export class BodyScan {
   #model: string | undefined
   #stream = false
+  #hasStreamOptions = false
   #depth = 0
   #isObject: boolean | undefined
   #done = false
@@ -39,6 +40,11 @@ export class BodyScan {
 
   get stream(): boolean {
     return this.#stream
+  }
+
+  /** Whatever they are. */
+  get hasStreamOptions(): boolean {
+    return this.#hasStreamOptions
   }
 
   /** The top-level value has ended, or it is no object: nothing more will be found. */
@@ -122,6 +128,7 @@ export class BodyScan {
   #topLevel(byte: number): void {
     if (byte === COLON) {
       this.#key = this.#lastString ?? ''
+      if (this.#key === 'stream_options') this.#hasStreamOptions = true
     } else if (byte === COMMA) {
       this.#valueEnded()
     } else if (!SPACE.has(byte) && this.#literal.length < 5) {

@@ -27,6 +27,95 @@ export function describeReplicas(name: string, openGateway: OpenGateway): void {
       await Promise.all(answers)
     })
 
+    test("a conversation's next turn goes to the replica that has read the turns before", async () => {
+      const rig = await runningRig()
+      const engines = [await rig.engine('r1'), await rig.engine('r2'), await rig.engine('r3')]
+      rig.put('chat', { replicas: engines.map(({ replica }) => replica) })
+      const turn = (conversation: string, turns: number) => {
+        const content = conversation.repeat(500)
+        const messages = Array.from({ length: turns }, (_, i) => ({
+          role: 'user',
+          content: `${i} ${content}`,
+        }))
+        const body = JSON.stringify({ model: 'm', messages })
+        return rig.call('/e/acme/chat/v1/chat/completions', { body })
+      }
+      // What hashes prompts is loaded by the first requests that could use it.
+      await soon(async () => {
+        const [first, second] = [await turn('warm up ', 1), await turn('warm up ', 2)]
+        expect(second.headers['x-berth-replica']).toBe(first.headers['x-berth-replica'])
+      })
+
+      const conversations = Array.from({ length: 6 }, (_, i) => `conversation ${i} `)
+      const replicasOf = async (turns: number) => {
+        const answers: unknown[] = []
+        for (const each of conversations) {
+          answers.push((await turn(each, turns)).headers['x-berth-replica'])
+        }
+        return answers
+      }
+      const homes = await replicasOf(1)
+      expect(new Set(homes).size).toBeGreaterThan(1)
+      for (const turns of [2, 3, 4]) expect(await replicasOf(turns)).toEqual(homes)
+    })
+
+    test('a session stays on its replica', async () => {
+      const rig = await runningRig()
+      const engines = [await rig.engine('r1'), await rig.engine('r2'), await rig.engine('r3')]
+      rig.put('chat', { replicas: engines.map(({ replica }) => replica) })
+      const say = async (session: string) =>
+        (await rig.call('/e/acme/chat/', { headers: { 'x-session-id': session } })).headers['x-berth-replica']
+      await soon(async () => expect(await say('warm up')).toBe(await say('warm up')))
+      const homes = [await say('a'), await say('b'), await say('c'), await say('d')]
+      expect(new Set(homes).size).toBeGreaterThan(1)
+      expect([await say('a'), await say('b'), await say('c'), await say('d')]).toEqual(homes)
+    })
+
+    test('a long prompt keeps others away from its replica until it is being answered', async () => {
+      const rig = await runningRig()
+      const begin: (() => void)[] = []
+      const end: (() => void)[] = []
+      const slowly: Handler = (_request, response) => {
+        begin.push(() => void response.write('first'))
+        end.push(() => void response.end('last'))
+      }
+      const engines = [await rig.engine('r1', slowly), await rig.engine('r2', slowly)]
+      rig.put('chat', { replicas: engines.map(({ replica }) => replica) })
+      const texts: string[] = []
+      const received = () => engines.map((engine) => engine.received.length).toSorted()
+      const calls: Promise<unknown>[] = []
+      const ask = async (prompt: string) => {
+        const body = JSON.stringify({ prompt })
+        calls.push(rig.call('/e/acme/chat/v1/completions', { body, onText: (text) => void texts.push(text) }))
+        await soon(() => expect(engines.flatMap((engine) => engine.received)).toHaveLength(calls.length))
+      }
+
+      await ask('long '.repeat(10_000))
+      await ask('short 1')
+      await ask('short 2')
+      expect(received()).toEqual([1, 2])
+      for (const one of begin) one()
+      await soon(() => expect(texts).toHaveLength(3))
+      await ask('short 3')
+      expect(received()).toEqual([2, 2])
+
+      for (const one of end) one()
+      await Promise.all(calls)
+    })
+
+    test('a replica that only answers with errors is left alone while another answers', async () => {
+      const rig = await runningRig()
+      const broken = await rig.engine('broken', (_request, response) => {
+        response.writeHead(500)
+        response.end()
+      })
+      const good = await rig.engine('good')
+      rig.put('chat', { replicas: [broken.replica, good.replica] })
+      for (let i = 0; i < 100; i++) await rig.call('/e/acme/chat/')
+      expect(broken.received.length).toBeGreaterThanOrEqual(5)
+      expect(broken.received.length).toBeLessThan(30)
+    })
+
     test('a replica that refuses is passed over, reported, and its request answered by another', async () => {
       const rig = await runningRig()
       const dead = await rig.engine('dead')

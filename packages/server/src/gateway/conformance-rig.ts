@@ -10,7 +10,9 @@ import net from 'node:net'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { expect, onTestFinished, vi } from 'vitest'
+import type { UsageLimits } from '../domain/limits/usage-limits.ts'
 import type { EndpointId, ReplicaId } from '../domain/replica.ts'
+import type { UsageRecord } from '../domain/usage/usage-record.ts'
 import { connectLink } from '../link/client.ts'
 import { openLinkHub } from '../link/hub.ts'
 import type { LinkHub, RoutedEndpoint, RoutedReplica, TokenGrant, UpMessage } from '../link/messages.ts'
@@ -43,6 +45,8 @@ export class Rig {
   readonly endpoints = new Map<string, RoutedEndpoint>()
   readonly grants: TokenGrant[] = []
   readonly said: UpMessage[] = []
+  /** Whether the control process says that it has stored what a gateway reports of usage. */
+  storesUsage = true
   readonly errors: string[] = []
   readonly #cleanUps: (() => unknown)[] = []
   #directory = ''
@@ -92,7 +96,10 @@ export class Rig {
     this.#hub = await openLinkHub({
       listen: { path: this.#linkSocket },
       snapshot: () => ({ endpoints: [...this.endpoints.values()], grants: this.grants }),
-      onMessage: (_gateway, message) => void this.said.push(message),
+      onMessage: ({ id }, message) => {
+        this.said.push(message)
+        if (message.kind === 'usage' && this.storesUsage) this.#hub?.acknowledge(id, message.sequence)
+      },
       onConnect: () => {},
       onDisconnect: () => {},
     })
@@ -139,7 +146,7 @@ export class Rig {
     this.#hub?.broadcast({ kind: 'shutdown', drainMs })
   }
 
-  grant(token: string, namespaces: readonly string[]): void {
+  grant(token: string, namespaces: readonly string[], limits?: UsageLimits): void {
     const grant: TokenGrant = {
       hash: hash('sha256', token, 'hex'),
       tokenId: token,
@@ -147,6 +154,7 @@ export class Rig {
       role: 'read',
       namespaces,
       expiresAt: null,
+      ...(limits ? { limits } : {}),
     }
     this.grants.push(grant)
     this.#hub?.broadcast({ kind: 'grant', grant })
@@ -237,6 +245,14 @@ export class Rig {
       .flatMap((message) => (message.kind === 'demand' ? message.endpoints : []))
       .filter((endpoint) => endpoint.id === id)
       .reduce((sum, { arrivals }) => sum + arrivals, 0)
+  }
+
+  /** What was reported of each request, a batch that came twice counted once. */
+  get usage(): readonly UsageRecord[] {
+    const batches = new Map(
+      this.said.flatMap((message) => (message.kind === 'usage' ? [[message.sequence, message.records]] : [])),
+    )
+    return [...batches.values()].flat()
   }
 
   /** The newest report about an endpoint. */

@@ -5,9 +5,11 @@
 import { describeAddresses } from './conformance-addresses.ts'
 import { describeHardship } from './conformance-hardship.ts'
 import { describeHolding } from './conformance-holding.ts'
+import { describeLimits } from './conformance-limits.ts'
 import { describePassingOn } from './conformance-passing-on.ts'
 import { describeReplicas } from './conformance-replicas.ts'
 import type { OpenGateway } from './conformance-rig.ts'
+import { describeUsage } from './conformance-usage.ts'
 
 export function describeGateway(name: string, openGateway: OpenGateway): void {
   describePassingOn(name, openGateway)
@@ -15,4 +17,6 @@ export function describeGateway(name: string, openGateway: OpenGateway): void {
   describeReplicas(name, openGateway)
   describeAddresses(name, openGateway)
   describeHardship(name, openGateway)
+  describeUsage(name, openGateway)
+  describeLimits(name, openGateway)
 }

@@ -35,6 +35,7 @@ export class Exchange {
   readonly #limits: GatewayLimits
   readonly #left = new AbortController()
   #stream = false
+  #also: Readonly<Record<string, string>> = {}
 
   constructor(request: IncomingMessage, response: ServerResponse, options: ExchangeOptions) {
     this.request = request
@@ -61,9 +62,19 @@ export class Exchange {
     return this.#stream
   }
 
+  /** Headers that the answer gets, whoever gives it. */
+  get also(): Readonly<Record<string, string>> {
+    return this.#also
+  }
+
+  /** @param headers as name, in lower case, and value. */
+  sayAlso(headers: Readonly<Record<string, string>>): void {
+    this.#also = { ...this.#also, ...headers }
+  }
+
   beginStream(status: number, headers: readonly string[]): void {
     this.#stream = true
-    this.response.writeHead(status, [...headers])
+    this.response.writeHead(status, [...headers, ...Object.entries(this.#also).flat()])
     this.response.flushHeaders()
   }
 
@@ -73,11 +84,20 @@ export class Exchange {
   }
 
   sendJson(status: number, body: unknown, headers: Readonly<Record<string, string>> = {}): void {
-    const text = JSON.stringify(body)
+    this.sendText(status, 'application/json; charset=utf-8', JSON.stringify(body), headers)
+  }
+
+  sendText(
+    status: number,
+    contentType: string,
+    text: string,
+    headers: Readonly<Record<string, string>> = {},
+  ): void {
     this.response.writeHead(status, {
-      'content-type': 'application/json; charset=utf-8',
+      'content-type': contentType,
       'content-length': Buffer.byteLength(text),
       'x-request-id': this.id,
+      ...this.#also,
       ...headers,
       // A client that was not invited to send its body sends something else next.
       ...(this.body.awaitsInvitation ? { connection: 'close' } : {}),

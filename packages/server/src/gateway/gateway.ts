@@ -13,7 +13,8 @@ import type { DownMessage, LinkClient, LinkClientOptions } from '../link/message
 import type { Clock } from '../platform/clock.ts'
 import { newRequestId } from '../platform/ids.ts'
 import type { Log } from '../platform/log.ts'
-import { callerOf } from './access.ts'
+import { type Caller, callerOf } from './access.ts'
+import { Admission } from './admission.ts'
 import { Demand } from './demand.ts'
 import { toErrorResponse } from './error-response.ts'
 import { ClientLeft, Exchange } from './exchange.ts'
@@ -27,7 +28,11 @@ import { KeptBytes } from './request-body.ts'
 import { type RequestTarget, requestTarget } from './request-target.ts'
 import { RoutingTable } from './routing-table.ts'
 import { serveControl } from './serve-control.ts'
-import { type EndpointRooms, serveEndpoint } from './serve-endpoint.ts'
+import type { EndpointRooms } from './serve-endpoint.ts'
+import { Traffic } from './traffic.ts'
+import { UsageAsk } from './usage-ask.ts'
+import { UsageSpool } from './usage-spool.ts'
+import { Visits } from './visits.ts'
 
 export type GatewayOptions = {
   readonly gatewayId: string
@@ -75,6 +80,10 @@ class RunningGateway implements Gateway {
   readonly #leases: ReplicaLeases
   readonly #line: HoldLine
   readonly #demand: Demand
+  readonly #spool: UsageSpool
+  readonly #traffic = new Traffic()
+  readonly #usageAsk = new UsageAsk()
+  readonly #visits: Visits
   readonly #agent: http.Agent
   readonly #server: http.Server
   readonly #rooms: EndpointRooms
@@ -98,14 +107,19 @@ class RunningGateway implements Gateway {
       this.#sayClosed = resolve
     })
     this.#kept = new KeptBytes(limits.keptBodyBytes)
-    this.#leases = new ReplicaLeases((replicaId) => this.#link?.send({ kind: 'drained', replicaId }))
+    this.#leases = new ReplicaLeases({
+      clock,
+      drained: (replicaId) => this.#link?.send({ kind: 'drained', replicaId }),
+      roomCameFree: (id) => this.#line.handOut(id),
+    })
     this.#line = new HoldLine({
       clock,
       limits,
-      claim: (id) => this.#leases.claim(id),
+      claim: (id, request) => this.#leases.claim(id, request),
       wake: (id, waiting) => this.#link?.send({ kind: 'wake', id, waiting }),
     })
     this.#demand = new Demand(this.#leases, this.#line)
+    this.#spool = new UsageSpool(limits, (batch) => this.#link?.send(batch))
     this.#agent = new http.Agent({
       keepAlive: true,
       scheduling: 'lifo',
@@ -117,11 +131,21 @@ class RunningGateway implements Gateway {
       leases: this.#leases,
       line: this.#line,
       agent: this.#agent,
+      usageAsk: this.#usageAsk,
       find: (id) => this.#table.get(id),
       suspect: (id, replicaId, reason) => this.#suspect(id, replicaId, reason),
       closing: () => (this.#isClosing ? refusals.isShuttingDown(limits.retryAfterMs) : undefined),
       wake: (id) => this.#link?.send({ kind: 'wake', id, waiting: Math.max(1, this.#line.waiting(id)) }),
     }
+    this.#visits = new Visits({
+      clock,
+      endpointRooms: this.#rooms,
+      admission: new Admission(limits.retryAfterMs),
+      demand: this.#demand,
+      traffic: this.#traffic,
+      spool: this.#spool,
+      find: this.#rooms.find,
+    })
     this.#server = this.#createServer()
   }
 
@@ -159,7 +183,7 @@ class RunningGateway implements Gateway {
       onConnect: () => this.#log.info('connected to the control process'),
       onDisconnect: () => this.#log.warn('lost the control process; serving from memory'),
     })
-    void this.#reportDemand()
+    void this.#keepReporting()
   }
 
   async close(drainMs: number): Promise<void> {
@@ -172,7 +196,8 @@ class RunningGateway implements Gateway {
     await Promise.race([emptied, this.#clock.sleep(drainMs, this.#stopped.signal)])
     this.#server.closeAllConnections()
     await emptied
-    this.#sendDemand()
+    const outOfTime = this.#clock.sleep(this.#limits.lastUsageMs, this.#stopped.signal)
+    await Promise.race([this.#reportLast(), outOfTime])
     this.#stopped.abort()
     this.#agent.destroy()
     await this.#link?.close()
@@ -184,8 +209,15 @@ class RunningGateway implements Gateway {
       void this.close(message.drainMs)
       return
     }
+    if (message.kind === 'usage-ack') {
+      this.#spool.acknowledged(message.sequence)
+      return
+    }
     for (const id of this.#table.apply(message)) this.#endpointChanged(id)
-    if (message.kind === 'snapshot') this.#demand.repeatEverything()
+    if (message.kind === 'snapshot') {
+      this.#demand.repeatEverything()
+      this.#spool.sendAgain()
+    }
   }
 
   #endpointChanged(id: EndpointId): void {
@@ -197,6 +229,8 @@ class RunningGateway implements Gateway {
         new PlatformError('not_found', 'The endpoint was deleted while the request waited.'),
       )
       this.#demand.forget(id)
+      this.#traffic.forget(id)
+      this.#usageAsk.forget(id)
     } else if (endpoint.state === 'paused') {
       this.#line.refuseAll(id, refusals.isPaused(endpoint))
     } else {
@@ -206,27 +240,34 @@ class RunningGateway implements Gateway {
   }
 
   #suspect(id: EndpointId, replicaId: ReplicaId, reason: string): void {
-    if (!this.#leases.rest(replicaId)) return
+    if (!this.#leases.rest(id, replicaId)) return
     this.#log.warn('replica broke a connection', { replica: replicaId, reason })
     this.#link?.send({ kind: 'suspect', id, replicaId, reason })
     this.#clock.sleep(this.#limits.restMs, this.#stopped.signal).then(
       () => {
-        this.#leases.endRest(replicaId)
+        this.#leases.endRest(id, replicaId)
         this.#line.handOut(id)
       },
       () => {},
     )
   }
 
-  async #reportDemand(): Promise<void> {
+  async #keepReporting(): Promise<void> {
     while (!this.#stopped.signal.aborted) {
-      this.#sendDemand()
+      this.#report()
       await this.#clock.sleep(this.#limits.demandEveryMs, this.#stopped.signal).catch(() => {})
     }
   }
 
-  #sendDemand(): void {
+  async #reportLast(): Promise<void> {
+    await this.#visits.ended()
+    this.#report()
+    if (this.#link?.connected) await this.#spool.emptied()
+  }
+
+  #report(): void {
     if (!this.#link?.connected) return
+    this.#spool.flush()
     const endpoints = this.#demand.collect()
     if (endpoints.length > 0) this.#link.send({ kind: 'demand', endpoints })
   }
@@ -306,41 +347,54 @@ class RunningGateway implements Gateway {
 
   async #serve(
     exchange: Exchange,
-    target: Extract<RequestTarget, { kind: 'endpoint' | 'host' | 'model' | 'models' }>,
+    target: Extract<RequestTarget, { kind: 'endpoint' | 'host' | 'model' | 'models' | 'metrics' }>,
   ): Promise<void> {
     const table = this.#table
     if (!table.hasSnapshot) throw refusals.hasNoSnapshot(this.#limits.retryAfterMs)
     const caller = callerOf(exchange.request.headers, (hash) => table.grant(hash), this.#clock.now())
     switch (target.kind) {
+      case 'metrics':
+        return this.#sendMetrics(exchange, caller)
       case 'models':
         return exchange.sendJson(200, modelList(table, caller, target.id))
       case 'endpoint': {
         const endpoint = endpointNamed(table, target.namespace, target.name, caller)
-        return this.#visit({ exchange, endpoint, path: target.path, sharesOrigin: true })
+        return this.#visits.serve({ exchange, endpoint, caller, path: target.path, sharesOrigin: true })
       }
       case 'host': {
         const endpoint = endpointAtHost(table, target.label, caller)
-        return this.#visit({ exchange, endpoint, path: target.path, sharesOrigin: false })
+        return this.#visits.serve({ exchange, endpoint, caller, path: target.path, sharesOrigin: false })
       }
       case 'model': {
         // Nobody gets megabytes read for a token that is worth nothing.
         if (caller.kind === 'rejected') throw new PlatformError('unauthenticated', caller.reason)
         const endpoint = endpointOfModel(table, await modelOf(exchange, this.#rooms), caller)
-        return this.#visit({ exchange, endpoint, path: target.path, sharesOrigin: true })
+        return this.#visits.serve({ exchange, endpoint, caller, path: target.path, sharesOrigin: true })
       }
       default:
         target satisfies never
     }
   }
 
-  async #visit(visit: Parameters<typeof serveEndpoint>[0]): Promise<void> {
-    const { id } = visit.endpoint
-    this.#demand.arrived(id, this.#clock.now())
-    try {
-      await serveEndpoint(visit, this.#rooms)
-    } finally {
-      if (this.#table.get(id)) this.#demand.ended(id, this.#clock.now())
+  /** Names of endpoints are nobody's business but their namespace's. */
+  #sendMetrics(exchange: Exchange, caller: Caller): void {
+    if (caller.kind !== 'known') {
+      const reason = caller.kind === 'rejected' ? caller.reason : 'Metrics need a token: send it as a bearer.'
+      throw new PlatformError('unauthenticated', reason)
     }
+    const endpoints = this.#table.endpoints.filter(({ namespace }) =>
+      caller.grant.namespaces.includes(namespace),
+    )
+    const page = this.#traffic.page(endpoints, {
+      inFlight: (id) => this.#leases.inFlight(id),
+      waiting: (id) => this.#line.waiting(id),
+      openRequests: this.busy,
+      keptBodyBytes: this.#kept.used,
+      spooledRecords: this.#spool.kept,
+      droppedRecords: this.#spool.dropped,
+      isConnected: this.#link?.connected ?? false,
+    })
+    exchange.sendText(200, 'text/plain; version=0.0.4; charset=utf-8', page)
   }
 
   #sayWhetherReady(exchange: Exchange): void {

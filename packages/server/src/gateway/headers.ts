@@ -30,6 +30,8 @@ const OURS_TO_REPLICA = new Set([
   'x-scale-up-timeout',
 ])
 
+const OURS_TO_READ_REPLICA = new Set([...OURS_TO_REPLICA, 'accept-encoding'])
+
 type Framed = Pick<IncomingMessage, 'rawHeaders' | 'headers' | 'method'>
 
 /** Why a request is too ambiguous to be passed on; undefined when it is not. */
@@ -60,10 +62,12 @@ export function toReplica(
   apiKey: string | null,
   requestId: string,
   knownBytes: number | undefined,
+  /** The answer is going to be read on its way back, so it must not come compressed. */
+  isRead: boolean,
 ): string[] {
   const headers = ['host', host, 'x-request-id', requestId, ...framing(request, knownBytes)]
   if (apiKey !== null) headers.push('authorization', `Bearer ${apiKey}`)
-  return passOn(request, OURS_TO_REPLICA, headers)
+  return passOn(request, isRead ? OURS_TO_READ_REPLICA : OURS_TO_REPLICA, headers)
 }
 
 export function toControl(request: Framed, client: string, requestId: string): string[] {
@@ -71,9 +75,10 @@ export function toControl(request: Framed, client: string, requestId: string): s
   return passOn(request, OURS_TO_CONTROL, headers)
 }
 
-/** What the client gets of the replica's headers. */
-export function toClient(response: Framed, ours: readonly string[]): string[] {
-  return passOn(response, OURS_TO_CLIENT, [...ours])
+/** What the client gets of the replica's headers. @param without names, in lower case, beside ours. */
+export function toClient(response: Framed, ours: readonly string[], without: readonly string[]): string[] {
+  const except = without.length === 0 ? OURS_TO_CLIENT : new Set([...OURS_TO_CLIENT, ...without])
+  return passOn(response, except, [...ours])
 }
 
 const OURS_TO_CLIENT = new Set(['x-request-id', 'x-berth-replica'])

@@ -17,7 +17,7 @@ function lineWith() {
       if (free === 0) return undefined
       free--
       const replica = { id: 'r' as ReplicaId, host: 'h', port: 1, apiKey: null, state: 'ready' as const }
-      return { replica, release: () => {} }
+      return { replica, begun: () => {}, release: () => {} }
     },
     wake: (id, waiting) => void log.push(`${clock.now()} wake ${id} ${waiting}`),
   })

@@ -5,11 +5,13 @@
  * process. A waiter leaves with a lease, with a refusal, when its time is over, or when its client goes.
  */
 import type { EndpointId } from '../domain/replica.ts'
+import type { RoutingRequest } from '../domain/routing/prompt.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { GatewayLimits } from './limits.ts'
 import type { Lease } from './replica-leases.ts'
 
 type Waiter = {
+  readonly request: RoutingRequest | undefined
   readonly give: (lease: Lease) => void
   readonly refuse: (error: unknown) => void
 }
@@ -18,7 +20,7 @@ type HoldLineRooms = {
   readonly clock: Clock
   readonly limits: Pick<GatewayLimits, 'firstWakeAgainMs' | 'longestWakeAgainMs'>
   /** Chooses and claims a replica; undefined while there is none. */
-  readonly claim: (id: EndpointId) => Lease | undefined
+  readonly claim: (id: EndpointId, request: RoutingRequest | undefined) => Lease | undefined
   readonly wake: (id: EndpointId, waiting: number) => void
 }
 
@@ -38,12 +40,18 @@ export class HoldLine {
    * @param expired makes the error for a waiter whose time is over.
    * @throws what `refuseAll` is given, what `expired` makes, or the signal's reason.
    */
-  async wait(id: EndpointId, ms: number, signal: AbortSignal, expired: () => unknown): Promise<Lease> {
+  async wait(
+    id: EndpointId,
+    ms: number,
+    signal: AbortSignal,
+    expired: () => unknown,
+    request?: RoutingRequest,
+  ): Promise<Lease> {
     signal.throwIfAborted()
     const ended = new AbortController()
     try {
       return await new Promise<Lease>((give, refuse) => {
-        const waiter: Waiter = { give, refuse }
+        const waiter: Waiter = { request, give, refuse }
         this.#add(id, waiter)
         const leave = (error: unknown) => {
           this.#remove(id, waiter)
@@ -65,7 +73,7 @@ export class HoldLine {
     const line = this.#lines.get(id)
     if (!line) return
     for (const waiter of line) {
-      const lease = this.#rooms.claim(id)
+      const lease = this.#rooms.claim(id, waiter.request)
       if (!lease) return
       this.#remove(id, waiter)
       waiter.give(lease)

@@ -44,7 +44,13 @@ export const GATEWAY_LIMITS = {
   /** An error of a replica that is passed on inside an open stream. */
   replicaErrorBytes: 64 * 1024,
 
+  /** Usage goes with it. */
   demandEveryMs: 250,
+  usageBatchRecords: 1_000,
+  /** What is kept while the control process is away, about 200 bytes each; the oldest are given up first. */
+  usageSpoolRecords: 20_000,
+  /** A gateway that ends waits this long for its last usage to be stored. */
+  lastUsageMs: 500,
 }
 
 export type GatewayLimits = Readonly<typeof GATEWAY_LIMITS>

@@ -30,6 +30,14 @@ export function isWaking(endpoint: RoutedEndpoint, waitedMs: number, retryAfterM
   )
 }
 
+export const allAreFull = (endpoint: Named, waitedMs: number, retryAfterMs: number) =>
+  new PlatformError(
+    'overloaded',
+    `Every replica of endpoint ${quoted(endpoint)} has as many requests as it takes at once, and none came free ` +
+      `within ${waitedMs / 1_000} s. Try again, or wait longer with the X-Scale-Up-Timeout header (in seconds).`,
+    { retryAfterMs },
+  )
+
 export const lineIsFull = (endpoint: Named, limit: number, retryAfterMs: number) =>
   new PlatformError(
     'overloaded',
@@ -80,4 +88,33 @@ export const hasNoSnapshot = (retryAfterMs: number) =>
     'unavailable',
     'The gateway has not heard from the control process yet, so it knows no endpoint. Try again in a moment.',
     { reason: 'no_snapshot', retryAfterMs },
+  )
+
+const LIMIT_WORDS = {
+  requests: (limit: number) => `${limit} requests a minute`,
+  tokens: (limit: number) => `${limit} tokens a minute`,
+  concurrency: (limit: number) => `${limit} requests at a time`,
+} as const
+
+/** @param holder of the limit, in words. @param retryAfterMs undefined when waiting will not help. */
+export function limitReached(
+  kind: keyof typeof LIMIT_WORDS,
+  limit: number,
+  holder: string,
+  retryAfterMs: number | undefined,
+): PlatformError {
+  const what = `The limit of ${LIMIT_WORDS[kind](limit)} for ${holder} is reached`
+  const reason = `${kind}_limit`
+  if (retryAfterMs === undefined) {
+    return new PlatformError('quota_exceeded', `${what}. Have it raised.`, { reason })
+  }
+  const seconds = Math.max(1, Math.ceil(retryAfterMs / 1_000))
+  return new PlatformError('overloaded', `${what}. Try again in ${seconds} s.`, { reason, retryAfterMs })
+}
+
+export const bodyTooLarge = (limitBytes: number) =>
+  new PlatformError(
+    'too_large',
+    `The request's body is larger than ${limitBytes} bytes, which is the limit for this token or endpoint.`,
+    { reason: 'body_limit' },
   )

@@ -9,6 +9,17 @@ import type { Exchange } from './exchange.ts'
 import { isEventStream, toClient } from './headers.ts'
 import type { GatewayLimits } from './limits.ts'
 
+/** Looks on while an answer passes, and may keep a part of it back. */
+export interface Onlooker {
+  began(answer: IncomingMessage): void
+  /** What passes is as long as the answer said. */
+  readonly keepsLength: boolean
+  /** @returns what the client gets of it. */
+  passed(chunk: Buffer): Buffer
+  /** What was held until the end. */
+  rest(): Buffer | undefined
+}
+
 export type Relay = {
   readonly to: { readonly host: string; readonly port: number } | { readonly socketPath: string }
   readonly path: string
@@ -20,6 +31,11 @@ export type Relay = {
   readonly answerHeaders: readonly string[]
   /** The answer must not act as a page of this gateway's own origin. */
   readonly sandboxed: boolean
+  /** Makes what is sent instead of what the client wrote. */
+  readonly body?: (() => Buffer) | undefined
+  readonly onlooker?: Onlooker
+  /** Told when the answer begins. */
+  readonly onBegin?: () => void
   readonly clock: Clock
   readonly limits: GatewayLimits
 }
@@ -34,6 +50,10 @@ export type RelayEnd =
   /** The answer began and did not end. The client has been told as far as possible. */
   | { readonly kind: 'broke-off'; readonly reason: string }
   | { readonly kind: 'silent' }
+  /** It was refused as a bad request, with a body that the client did not write. */
+  | { readonly kind: 'not-understood' }
+  /** The request's body is larger than it may be. */
+  | { readonly kind: 'too-large' }
 
 const SANDBOX = ['content-security-policy', 'sandbox allow-downloads allow-forms allow-popups allow-scripts']
 
@@ -58,7 +78,7 @@ export function relay(exchange: Exchange, it: Relay): Promise<RelayEnd> {
       connected.abort()
       signal.removeEventListener('abort', clientLeft)
       body.detach()
-      resolve(how)
+      resolve(body.isTooLarge && how.kind !== 'answered' ? { kind: 'too-large' } : how)
     }
     const clientLeft = () => {
       upstream.destroy()
@@ -87,6 +107,14 @@ export function relay(exchange: Exchange, it: Relay): Promise<RelayEnd> {
     })
     upstream.on('response', (answer) => {
       begun = true
+      if (it.body && isBadRequest(answer)) {
+        answer.on('error', () => {})
+        upstream.destroy()
+        end({ kind: 'not-understood' })
+        return
+      }
+      it.onBegin?.()
+      it.onlooker?.began(answer)
       body.free()
       passBack(exchange, answer, it)
         .catch((error): RelayEnd => ({ kind: 'broke-off', reason: messageOf(error) }))
@@ -96,40 +124,53 @@ export function relay(exchange: Exchange, it: Relay): Promise<RelayEnd> {
           if (how.kind === 'answered') void exchange.closeAfterUnreadBody()
         })
     })
-    body.sendTo(upstream, it.limits.replayBytes)
+    if (it.body) upstream.end(it.body())
+    else body.sendTo(upstream, it.limits.replayBytes)
   })
 }
 
 async function passBack(exchange: Exchange, answer: IncomingMessage, it: Relay): Promise<RelayEnd> {
   const contentType = answer.headers['content-type']
   if (exchange.isStream && !(answer.statusCode === 200 && isEventStream(contentType))) {
-    return endStreamWith(exchange, answer, it.limits.replicaErrorBytes)
+    return endStreamWith(exchange, answer, it)
   }
   if (!exchange.isStream) {
     const ours = ['x-request-id', exchange.id, ...it.answerHeaders]
     if (it.sandboxed && !isData(contentType)) ours.push(...SANDBOX)
-    exchange.begin(answer.statusCode ?? 502, answer.statusMessage ?? '', toClient(answer, ours), contentType)
+    ours.push(...Object.entries(exchange.also).flat())
+    const without = Object.keys(exchange.also)
+    if (it.onlooker?.keepsLength === false) without.push('content-length')
+    const headers = toClient(answer, ours, without)
+    exchange.begin(answer.statusCode ?? 502, answer.statusMessage ?? '', headers, contentType)
     // A stream's first event may be a long time coming, and its reader wants to know that it was accepted.
     if (exchange.isStream) exchange.response.flushHeaders()
   }
-  return pump(exchange, answer)
+  return pump(exchange, answer, it.onlooker)
 }
+
+/** 422 is how many Python servers say it. */
+const isBadRequest = ({ statusCode }: IncomingMessage) => statusCode === 400 || statusCode === 422
 
 const isData = (contentType: string | undefined) =>
   contentType !== undefined && /^(application\/json|text\/event-stream|text\/plain)\b/i.test(contentType)
 
 /** Bytes as they come, no faster than the client takes them. */
-function pump(exchange: Exchange, answer: IncomingMessage): Promise<RelayEnd> {
+function pump(
+  exchange: Exchange,
+  answer: IncomingMessage,
+  onlooker: Onlooker | undefined,
+): Promise<RelayEnd> {
   const { response } = exchange
   const resume = () => void answer.resume()
   return new Promise((resolve) => {
     answer.on('data', (chunk: Buffer) => {
-      if (!response.write(chunk)) answer.pause()
+      const passing = onlooker ? onlooker.passed(chunk) : chunk
+      if (passing.length > 0 && !response.write(passing)) answer.pause()
     })
     response.on('drain', resume)
     answer.on('end', () => {
       response.off('drain', resume)
-      response.end()
+      response.end(onlooker?.rest())
       resolve({ kind: 'answered' })
     })
     answer.on('error', () => {})
@@ -143,16 +184,18 @@ function pump(exchange: Exchange, answer: IncomingMessage): Promise<RelayEnd> {
 async function endStreamWith(
   exchange: Exchange,
   answer: IncomingMessage,
-  limitBytes: number,
+  { onlooker, limits }: Pick<Relay, 'onlooker' | 'limits'>,
 ): Promise<RelayEnd> {
   const chunks: Buffer[] = []
   let bytes = 0
   try {
     for await (const chunk of answer) {
       bytes += chunk.length
-      if (bytes > limitBytes) break
+      if (bytes > limits.replicaErrorBytes) break
       chunks.push(chunk)
+      onlooker?.passed(chunk)
     }
+    onlooker?.rest()
   } catch {
     return { kind: 'broke-off', reason: 'the connection to it broke' }
   }

@@ -2,113 +2,119 @@
  * Who is on which replica: choosing one and counting the request on it are a single step.
  *
  * A replica stays here, draining or already gone from the routing table, until its last request has ended; then
- * `onDrained` is told, so that nobody stops it earlier.
+ * `drained` is told, so that nobody stops it earlier. Which one is chosen, and why, is for `domain/routing`.
  */
-import { chooseReplica, type ReplicaLoad } from '../domain/choose-replica.ts'
 import type { EndpointId, ReplicaId } from '../domain/replica.ts'
+import { DEFAULT_ROUTING, type RoutingRules } from '../domain/routing/choose-replica.ts'
+import { type ClaimEnd, EndpointRouting } from '../domain/routing/endpoint-routing.ts'
+import { PLAIN_REQUEST, type RoutingRequest } from '../domain/routing/prompt.ts'
 import type { RoutedReplica } from '../link/messages.ts'
+import type { Clock } from '../platform/clock.ts'
 
 export type Lease = {
   readonly replica: RoutedReplica
-  /** Ends the claim; a second call does nothing. */
-  readonly release: () => void
+  /** The replica has begun to answer. */
+  readonly begun: () => void
+  /** Ends the claim, saying how it went; a second call does nothing. */
+  readonly release: (end: ClaimEnd) => void
 }
 
-type Seat = ReplicaLoad & {
-  replica: RoutedReplica
-  readonly endpointId: EndpointId
-  state: RoutedReplica['state']
-  inFlight: number
-  resting: boolean
+type LeaseRooms = {
+  readonly clock: Pick<Clock, 'now'>
+  /** A replica that drains or left the table has no request any more. */
+  readonly drained: (replicaId: ReplicaId) => void
+  /** Replicas of this endpoint are full at times, and one of them is not any more. */
+  readonly roomCameFree: (id: EndpointId) => void
+}
+
+type Listed = {
+  readonly routing: EndpointRouting
+  rules: RoutingRules
+  readonly replicas: Map<ReplicaId, RoutedReplica>
 }
 
 export class ReplicaLeases {
-  readonly #onDrained: (replicaId: ReplicaId) => void
-  /** What may be chosen from. */
-  readonly #listed = new Map<EndpointId, readonly Seat[]>()
-  /** Everything listed, and what left the table with requests on it. */
-  readonly #seats = new Map<ReplicaId, Seat>()
-  readonly #inFlight = new Map<EndpointId, number>()
-  #turn = 0
+  readonly #rooms: LeaseRooms
+  /** Endpoints with replicas, or with requests on replicas that left. */
+  readonly #endpoints = new Map<EndpointId, Listed>()
 
-  constructor(onDrained: (replicaId: ReplicaId) => void) {
-    this.#onDrained = onDrained
+  constructor(rooms: LeaseRooms) {
+    this.#rooms = rooms
   }
 
   /** The endpoint's replicas as the routing table has them now; none for an endpoint that is gone. */
-  list(endpointId: EndpointId, replicas: readonly RoutedReplica[]): void {
-    const before = this.#listed.get(endpointId) ?? []
-    const seats = replicas.map((replica) => this.#seatOf(endpointId, replica))
-    if (seats.length > 0) this.#listed.set(endpointId, seats)
-    else this.#listed.delete(endpointId)
-
-    const left = before.filter((seat) => !seats.includes(seat))
-    for (const seat of left) seat.state = 'draining'
-    for (const seat of [...seats, ...left]) this.#sayIfDrained(seat)
+  list(id: EndpointId, replicas: readonly RoutedReplica[], rules: RoutingRules = DEFAULT_ROUTING): void {
+    const listed = this.#endpoints.get(id) ?? { routing: new EndpointRouting(), rules, replicas: new Map() }
+    const before = [...listed.replicas.keys()]
+    listed.rules = rules
+    listed.replicas.clear()
+    for (const replica of replicas) listed.replicas.set(replica.id, replica)
+    listed.routing.list(replicas, rules, this.#rooms.clock.now())
+    this.#endpoints.set(id, listed)
+    for (const replicaId of new Set([...listed.replicas.keys(), ...before])) {
+      if (listed.routing.isDrained(replicaId)) this.#rooms.drained(replicaId)
+    }
+    this.#forgetIfEmpty(id)
   }
 
-  claim(endpointId: EndpointId): Lease | undefined {
-    const seat = chooseReplica(this.#listed.get(endpointId) ?? [], this.#turn++)
-    if (!seat) return undefined
-    this.#count(seat, 1)
-    let held = true
-    const release = () => {
-      if (!held) return
-      held = false
-      this.#count(seat, -1)
-      this.#sayIfDrained(seat)
+  claim(id: EndpointId, request: RoutingRequest = PLAIN_REQUEST): Lease | undefined {
+    const listed = this.#endpoints.get(id)
+    const claim = listed?.routing.claim(request, this.#rooms.clock.now())
+    if (!listed || !claim) return undefined
+    const replica = listed.replicas.get(claim.replicaId)!
+    let isHeld = true
+    return {
+      replica,
+      begun: () => claim.begun(this.#rooms.clock.now()),
+      release: (end) => {
+        if (!isHeld) return
+        isHeld = false
+        claim.ended(end, this.#rooms.clock.now())
+        this.#released(id, listed, replica.id)
+      },
     }
-    return { replica: seat.replica, release }
+  }
+
+  /** There are replicas that could be chosen, if only they had room. */
+  areFull(id: EndpointId): boolean {
+    return this.#endpoints.get(id)?.routing.areFull ?? false
   }
 
   /** Gives it nothing new until `endRest`. @returns whether it was not resting already. */
-  rest(replicaId: ReplicaId): boolean {
-    const seat = this.#seats.get(replicaId)
-    if (!seat || seat.resting) return false
-    seat.resting = true
-    return true
+  rest(id: EndpointId, replicaId: ReplicaId): boolean {
+    return this.#endpoints.get(id)?.routing.rest(replicaId) ?? false
   }
 
-  endRest(replicaId: ReplicaId): void {
-    const seat = this.#seats.get(replicaId)
-    if (seat) seat.resting = false
+  endRest(id: EndpointId, replicaId: ReplicaId): void {
+    this.#endpoints.get(id)?.routing.endRest(replicaId)
   }
 
-  inFlight(endpointId: EndpointId): number {
-    return this.#inFlight.get(endpointId) ?? 0
+  inFlight(id: EndpointId): number {
+    return this.#endpoints.get(id)?.routing.inFlight ?? 0
   }
 
-  inFlightByReplica(endpointId: EndpointId): Record<ReplicaId, number> {
+  inFlightByReplica(id: EndpointId): Record<ReplicaId, number> {
     const counts: Record<ReplicaId, number> = {}
-    for (const { id, inFlight, endpointId: of } of this.#seats.values()) {
-      if (of === endpointId && inFlight > 0) counts[id] = inFlight
+    for (const [replicaId, inFlight] of this.#endpoints.get(id)?.routing.loads() ?? []) {
+      if (inFlight > 0) counts[replicaId] = inFlight
     }
     return counts
   }
 
-  #seatOf(endpointId: EndpointId, replica: RoutedReplica): Seat {
-    const known = this.#seats.get(replica.id)
-    if (known) {
-      known.replica = replica
-      known.state = replica.state
-      return known
-    }
-    const { id, state } = replica
-    const seat: Seat = { id, endpointId, replica, state, inFlight: 0, resting: false }
-    this.#seats.set(id, seat)
-    return seat
+  /** What is kept of prompts for routing. */
+  get prefixBytes(): number {
+    let bytes = 0
+    for (const { routing } of this.#endpoints.values()) bytes += routing.prefixBytes
+    return bytes
   }
 
-  #count(seat: Seat, change: 1 | -1): void {
-    seat.inFlight += change
-    const total = this.inFlight(seat.endpointId) + change
-    if (total === 0) this.#inFlight.delete(seat.endpointId)
-    else this.#inFlight.set(seat.endpointId, total)
+  #released(id: EndpointId, { routing, rules }: Listed, replicaId: ReplicaId): void {
+    if (routing.isDrained(replicaId)) this.#rooms.drained(replicaId)
+    else if (rules.room !== null) this.#rooms.roomCameFree(id)
+    this.#forgetIfEmpty(id)
   }
 
-  #sayIfDrained(seat: Seat): void {
-    if (seat.state !== 'draining' || seat.inFlight > 0) return
-    if (!this.#listed.get(seat.endpointId)?.includes(seat)) this.#seats.delete(seat.id)
-    this.#onDrained(seat.id)
+  #forgetIfEmpty(id: EndpointId): void {
+    if (this.#endpoints.get(id)?.routing.isEmpty) this.#endpoints.delete(id)
   }
 }

@@ -43,6 +43,9 @@ export class RequestBody {
   #overBudget = false
   #started = false
   #complete = false
+  #arrivedBytes = 0
+  #limitBytes = Number.POSITIVE_INFINITY
+  #isTooLarge = false
   /** NaN when the length was not announced. */
   #bytesToCome: number
   #sink: Writable | undefined
@@ -83,6 +86,25 @@ export class RequestBody {
     return this.#kept
   }
 
+  get arrivedBytes(): number {
+    return this.#arrivedBytes
+  }
+
+  /** More arrived, or was announced, than it may have. */
+  get isTooLarge(): boolean {
+    return this.#isTooLarge
+  }
+
+  get limitBytes(): number {
+    return this.#limitBytes
+  }
+
+  /** Takes no more than this. */
+  limitTo(bytes: number): void {
+    this.#limitBytes = bytes
+    this.#isTooLarge = this.#arrivedBytes > bytes || Number(this.#request.headers['content-length']) > bytes
+  }
+
   /** Memory for keeping it ran out. */
   get overBudget(): boolean {
     return this.#overBudget
@@ -95,7 +117,7 @@ export class RequestBody {
   async readStart(limitBytes: number, enough: () => boolean = () => false): Promise<void> {
     this.#keepUpTo = Math.max(this.#keepUpTo, limitBytes)
     const request = this.#request
-    while (!this.#complete && !this.#overBudget && this.#keptBytes < limitBytes && !enough()) {
+    while (!this.#complete && !this.#isStuck && this.#keptBytes < limitBytes && !enough()) {
       if (request.errored ?? request.destroyed) throw request.errored ?? new Error('the client left')
       const change = new Promise<void>((resolve) => {
         this.#changed = resolve
@@ -141,6 +163,11 @@ export class RequestBody {
     this.#keepUpTo = 0
   }
 
+  /** Reading on would lead nowhere. */
+  get #isStuck(): boolean {
+    return this.#overBudget || this.#isTooLarge
+  }
+
   #read(): void {
     this.#invite?.()
     this.#invite = undefined
@@ -154,6 +181,11 @@ export class RequestBody {
   }
 
   #arrived(chunk: Buffer): void {
+    this.#arrivedBytes += chunk.length
+    if (this.#arrivedBytes > this.#limitBytes) {
+      this.#refuse()
+      return
+    }
     this.#keep(chunk)
     this.#bytesToCome -= chunk.length
     if (this.#bytesToCome === 0) {
@@ -162,6 +194,14 @@ export class RequestBody {
       this.#sink?.end(chunk)
       this.#sink = undefined
     } else if (this.#sink && !this.#sink.write(chunk)) this.#request.pause()
+    this.#changed()
+  }
+
+  #refuse(): void {
+    this.#isTooLarge = true
+    this.free()
+    this.#sink?.destroy(new Error('the body is too large'))
+    this.#sink = undefined
     this.#changed()
   }
 

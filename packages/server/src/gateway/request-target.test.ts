@@ -21,6 +21,9 @@ test.for([
   ['GET', '/v1/models/acme/chat', { kind: 'models', id: 'acme/chat' }],
   ['GET', '/v1/chat/completions', { kind: 'control' }],
   ['GET', '/v2/endpoint/acme', { kind: 'control' }],
+  ['GET', '/metrics', { kind: 'metrics' }],
+  ['POST', '/metrics', { kind: 'control' }],
+  ['GET', '/e/acme/chat/metrics', { kind: 'endpoint', namespace: 'acme', name: 'chat', path: '/metrics' }],
   ['GET', '/e', { kind: 'control' }],
   ['GET', '/', { kind: 'control' }],
 ] as const)('%s %s', ([method, url, target]) => {

@@ -3,6 +3,7 @@
 export type RequestTarget =
   | { readonly kind: 'livez' }
   | { readonly kind: 'readyz' }
+  | { readonly kind: 'metrics' }
   /** An endpoint named in the path; `path` is what its replica is asked for. */
   | { readonly kind: 'endpoint'; readonly namespace: string; readonly name: string; readonly path: string }
   /** An endpoint named in the host: `{name}-{namespace}`, lower case. */
@@ -39,6 +40,7 @@ export function requestTarget(
   if (path.startsWith('/e/')) return endpointIn(url)
   if (path === '/livez' || path === '/readyz') return { kind: path.slice(1) as 'livez' | 'readyz' }
   const reads = method === 'GET' || method === 'HEAD'
+  if (reads && path === '/metrics') return { kind: 'metrics' }
   if (reads && path === '/v1/models') return { kind: 'models', id: undefined }
   if (reads && path.startsWith('/v1/models/')) return { kind: 'models', id: path.slice('/v1/models/'.length) }
   if (method === 'POST' && (BY_MODEL.has(path) || path.startsWith('/v1/audio/'))) {

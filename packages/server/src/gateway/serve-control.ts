@@ -46,6 +46,9 @@ export async function serveControl(
         `The control process broke off before it answered: ${end.reason}. What was asked for may have been done.`,
         { reason: 'control_broke_off', retryAfterMs: limits.retryAfterMs },
       )
+    case 'not-understood':
+    case 'too-large':
+      throw new Error(`a request whose body was neither changed nor limited ended as ${end.kind}`)
     case 'silent':
       throw new PlatformError('timeout', 'The control process did not answer in time.')
     default:

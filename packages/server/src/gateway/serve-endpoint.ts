@@ -8,6 +8,7 @@
 import type http from 'node:http'
 import { PlatformError } from '../domain/errors.ts'
 import type { EndpointId, ReplicaId } from '../domain/replica.ts'
+import type { ClaimEnd } from '../domain/routing/endpoint-routing.ts'
 import type { RoutedEndpoint } from '../link/messages.ts'
 import type { Clock } from '../platform/clock.ts'
 import { BodyScan } from './body-scan.ts'
@@ -16,10 +17,13 @@ import { toReplica } from './headers.ts'
 import type { HoldLine } from './hold-line.ts'
 import { keepCompany } from './keep-company.ts'
 import type { GatewayLimits } from './limits.ts'
+import { PromptPrefix } from './prompt-prefix.ts'
 import * as refusals from './refusals.ts'
 import { type RelayEnd, relay } from './relay.ts'
 import type { Lease, ReplicaLeases } from './replica-leases.ts'
 import { hasBody } from './request-body.ts'
+import type { RequestMeter } from './request-meter.ts'
+import { ASKING_BYTES, asking, type UsageAsk } from './usage-ask.ts'
 
 export type EndpointRooms = {
   readonly clock: Clock
@@ -27,6 +31,7 @@ export type EndpointRooms = {
   readonly leases: ReplicaLeases
   readonly line: HoldLine
   readonly agent: http.Agent
+  readonly usageAsk: UsageAsk
   readonly find: (id: EndpointId) => RoutedEndpoint | undefined
   /** The replica refused a connection or broke one. */
   readonly suspect: (id: EndpointId, replicaId: ReplicaId, reason: string) => void
@@ -37,6 +42,7 @@ export type EndpointRooms = {
 
 type Visit = {
   readonly exchange: Exchange
+  readonly meter: RequestMeter
   readonly endpoint: RoutedEndpoint
   readonly path: string
   /** Reached through a path of the gateway's own host. */
@@ -50,21 +56,38 @@ export async function serveEndpoint(visit: Visit, rooms: EndpointRooms): Promise
   const holdMs = holdMsOf(exchange.request.headers['x-scale-up-timeout'], limits)
   const arrivedAt = clock.now()
   const holdUntil = arrivedAt + holdMs
+  if (exchange.body.isTooLarge) throw refusals.bodyTooLarge(exchange.body.limitBytes)
   // Who announced a length sends it at once; who sends in chunks may be waiting for the answer in between.
   if (exchange.request.headers['content-length'] !== undefined) await readStart(exchange, rooms)
+  const prefix = new PromptPrefix(exchange)
+  let wasNotUnderstood = false
 
   for (let broken = 0; ; ) {
-    const lease = await claim(visit, rooms, holdUntil, holdMs)
-    let end: RelayEnd
+    const lease = await claim(visit, rooms, prefix, holdUntil, holdMs)
+    let end: RelayEnd | undefined
     try {
-      end = await send(visit, lease, rooms, { again: broken > 0, heldMs: clock.now() - arrivedAt })
+      end = await send(visit, lease, rooms, {
+        again: broken > 0,
+        heldMs: clock.now() - arrivedAt,
+        mayAsk: !wasNotUnderstood,
+      })
     } finally {
-      lease.release()
+      lease.release(claimEndOf(end, exchange))
     }
     switch (end.kind) {
       case 'answered':
+        // The body was good, and what was put into it was not.
+        if (wasNotUnderstood && exchange.response.statusCode < 400) {
+          rooms.usageAsk.notUnderstood(endpoint.id, clock.now())
+        }
+        return
       case 'client-left':
         return
+      case 'too-large':
+        throw refusals.bodyTooLarge(exchange.body.limitBytes)
+      case 'not-understood':
+        wasNotUnderstood = true
+        continue
       case 'broke-off':
         rooms.suspect(endpoint.id, lease.replica.id, end.reason)
         throw refusals.replicaBroke(endpoint, end.reason, limits.retryAfterMs)
@@ -91,12 +114,18 @@ export async function serveEndpoint(visit: Visit, rooms: EndpointRooms): Promise
 }
 
 /** A replica now, or one waited for. */
-async function claim(visit: Visit, rooms: EndpointRooms, holdUntil: number, holdMs: number): Promise<Lease> {
+async function claim(
+  visit: Visit,
+  rooms: EndpointRooms,
+  prefix: PromptPrefix,
+  holdUntil: number,
+  holdMs: number,
+): Promise<Lease> {
   const { leases, line, limits, clock } = rooms
   const endpoint = rooms.find(visit.endpoint.id)
   if (!endpoint) throw refusals.wasDeleted(visit.endpoint)
   if (endpoint.state === 'paused') throw refusals.isPaused(endpoint)
-  const lease = line.waiting(endpoint.id) === 0 ? leases.claim(endpoint.id) : undefined
+  const lease = line.waiting(endpoint.id) === 0 ? leases.claim(endpoint.id, prefix) : undefined
   if (lease) return lease
   const closing = rooms.closing()
   if (closing) throw closing
@@ -104,44 +133,59 @@ async function claim(visit: Visit, rooms: EndpointRooms, holdUntil: number, hold
   const leftMs = holdUntil - clock.now()
   if (leftMs <= 0) {
     rooms.wake(endpoint.id)
-    throw refusals.isWaking(endpoint, holdMs, limits.retryAfterMs)
+    throw nobodyTookIt(endpoint, rooms, holdMs)
   }
   if (line.waiting(endpoint.id) >= limits.heldRequests) {
     throw refusals.lineIsFull(endpoint, limits.heldRequests, limits.retryAfterMs)
   }
-  return waitFor(visit, endpoint, rooms, leftMs, holdMs)
+  return waitFor(visit, endpoint, rooms, prefix, leftMs, holdMs)
 }
 
 async function waitFor(
-  { exchange }: Visit,
+  { exchange, meter }: Visit,
   endpoint: RoutedEndpoint,
   rooms: EndpointRooms,
+  prefix: PromptPrefix,
   leftMs: number,
   holdMs: number,
 ): Promise<Lease> {
   const waitIsOver = new AbortController()
+  const since = rooms.clock.now()
   const current = () => rooms.find(endpoint.id) ?? endpoint
   if (!exchange.isStream && asksForStream(exchange)) {
     void keepCompany(exchange, current, waitIsOver.signal, rooms)
   }
   try {
-    return await rooms.line.wait(endpoint.id, leftMs, exchange.signal, () =>
-      refusals.isWaking(current(), holdMs, rooms.limits.retryAfterMs),
-    )
+    const expired = () => nobodyTookIt(current(), rooms, holdMs)
+    return await rooms.line.wait(endpoint.id, leftMs, exchange.signal, expired, prefix)
   } finally {
     waitIsOver.abort()
+    meter.waited(rooms.clock.now() - since)
   }
+}
+
+/** What a caller is told who would not wait any longer. */
+function nobodyTookIt(
+  endpoint: RoutedEndpoint,
+  { leases, limits }: EndpointRooms,
+  waitedMs: number,
+): PlatformError {
+  return leases.areFull(endpoint.id)
+    ? refusals.allAreFull(endpoint, waitedMs, limits.retryAfterMs)
+    : refusals.isWaking(endpoint, waitedMs, limits.retryAfterMs)
 }
 
 async function send(
   visit: Visit,
-  { replica }: Lease,
+  { replica, begun }: Lease,
   rooms: EndpointRooms,
-  { again, heldMs }: { readonly again: boolean; readonly heldMs: number },
+  { again, heldMs, mayAsk }: { readonly again: boolean; readonly heldMs: number; readonly mayAsk: boolean },
 ): Promise<RelayEnd> {
-  const { exchange, path, sharesOrigin } = visit
+  const { exchange, meter, path, sharesOrigin } = visit
   const { host, port } = replica
   const { body, request } = exchange
+  const asks = mayAsk && rooms.usageAsk.canAsk(visit.endpoint.id, path, body, rooms.clock.now())
+  meter.sent(replica.id, asks)
   try {
     return await relay(exchange, {
       to: { host, port },
@@ -151,12 +195,16 @@ async function send(
         host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`,
         replica.apiKey,
         exchange.id,
-        body.complete ? body.keptBytes : undefined,
+        body.complete ? body.keptBytes + (asks ? ASKING_BYTES : 0) : undefined,
+        asks,
       ),
+      body: asks ? () => asking(body) : undefined,
+      onlooker: meter,
       // What cannot be sent twice, or just broke, does not go over a connection that may be about to close.
       agent: body.complete && !again ? rooms.agent : false,
       answerHeaders: ['x-berth-replica', replica.id, 'server-timing', `hold;dur=${heldMs}`],
       sandboxed: sharesOrigin,
+      onBegin: begun,
       clock: rooms.clock,
       limits: rooms.limits,
     })
@@ -195,6 +243,28 @@ export async function readStart(
     arrived.abort()
   }
   if (body.overBudget) throw refusals.memoryIsFull(limits.retryAfterMs)
+  if (body.isTooLarge) throw refusals.bodyTooLarge(body.limitBytes)
+}
+
+/** What the replica's next requests should know of this one. */
+function claimEndOf(end: RelayEnd | undefined, { response }: Exchange): ClaimEnd {
+  switch (end?.kind) {
+    case 'answered':
+      return { status: response.statusCode }
+    case undefined:
+    case 'client-left':
+    case 'not-understood':
+    case 'too-large':
+      return 'left'
+    case 'broke':
+      return end.reused ? 'left' : 'failed'
+    case 'unreachable':
+    case 'broke-off':
+    case 'silent':
+      return 'failed'
+    default:
+      return end satisfies never
+  }
 }
 
 function asksForStream({ body }: Exchange): boolean {

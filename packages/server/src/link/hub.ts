@@ -11,7 +11,14 @@ import net from 'node:net'
 import { messageOf, PlatformError } from '../domain/errors.ts'
 import { type Clock, systemClock } from '../platform/clock.ts'
 import { LINK_LIMITS, type LinkLimits, LinkStream } from './link-stream.ts'
-import type { ConnectedGateway, LinkHub, LinkHubOptions, RoutingSnapshot, UpMessage } from './messages.ts'
+import type {
+  ConnectedGateway,
+  DownMessage,
+  LinkHub,
+  LinkHubOptions,
+  RoutingSnapshot,
+  UpMessage,
+} from './messages.ts'
 
 type Hello = Extract<UpMessage, { kind: 'hello' }>
 type Connection = { readonly gateway: ConnectedGateway; readonly stream: LinkStream }
@@ -22,6 +29,7 @@ const UP_KINDS: ReadonlySet<string> = new Set<UpMessage['kind']>([
   'wake',
   'drained',
   'suspect',
+  'usage',
 ])
 
 /**
@@ -86,6 +94,10 @@ export async function openLinkHub(
   return {
     broadcast: (message) => {
       for (const { stream } of [...connections.values()]) stream.send(message)
+    },
+    acknowledge: (gatewayId, sequence) => {
+      const message: DownMessage = { kind: 'usage-ack', sequence }
+      connections.get(gatewayId)?.stream.send(message)
     },
     get gateways() {
       return [...connections.values()].map(({ gateway }) => gateway)

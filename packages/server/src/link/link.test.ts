@@ -94,6 +94,22 @@ describe('the link', () => {
     expect(hub.gateways).toMatchObject([{ id: 'gw-1', pid: 7, url: 'http://127.0.0.1:1' }])
   })
 
+  test('an acknowledgement reaches the gateway it is for, and no other', async () => {
+    const at = await socketPath()
+    const { hub } = await openHub(at)
+    const first = openClient(at, systemClock, 'gw-1')
+    const second = openClient(at, systemClock, 'gw-2')
+    await soon(() => expect(hub.gateways).toHaveLength(2))
+
+    hub.acknowledge('gw-gone', 1)
+    hub.acknowledge('gw-2', 7)
+    hub.broadcast({ kind: 'grant-gone', hash: 'x' })
+
+    await soon(() => expect(idsOf(first.received)).toEqual(['snapshot', 'grant-gone']))
+    await soon(() => expect(idsOf(second.received)).toEqual(['snapshot', 'usage-ack', 'grant-gone']))
+    expect(second.received[1]).toEqual({ kind: 'usage-ack', sequence: 7 })
+  })
+
   test('what a gateway says arrives in order', async () => {
     const at = await socketPath()
     const { received } = await openHub(at)

@@ -2,10 +2,12 @@
  * The door to the link room: what control and gateway tell each other.
  *
  * Plain data in both directions, one JSON object per line. Every message may be repeated without harm. Down goes
- * a snapshot and then what changed; up go demand, wakes and drained replicas.
+ * a snapshot and then what changed; up go demand, wakes, drained replicas and usage.
  */
 import type { AccessType, EndpointState, TokenRole } from '@berth/contract'
+import type { UsageLimits } from '../domain/limits/usage-limits.ts'
 import type { EndpointId, ReplicaId } from '../domain/replica.ts'
+import type { UsageRecord } from '../domain/usage/usage-record.ts'
 
 export type RoutedReplica = {
   readonly id: ReplicaId
@@ -30,6 +32,8 @@ export type RoutedEndpoint = {
   /** Expected milliseconds until a replica is ready; null when unknown. */
   readonly etaMs: number | null
   readonly replicas: readonly RoutedReplica[]
+  /** What may be asked of it by all callers together; absent for no limit. */
+  readonly limits?: UsageLimits
 }
 
 /** What a token may do, found by the SHA-256 (hex) of its text. */
@@ -41,6 +45,8 @@ export type TokenGrant = {
   /** Namespaces whose private endpoints it may call. */
   readonly namespaces: readonly string[]
   readonly expiresAt: number | null
+  /** What it may use at all endpoints together; absent for no limit. */
+  readonly limits?: UsageLimits
 }
 
 export type RoutingSnapshot = {
@@ -55,6 +61,8 @@ export type DownMessage =
   | { readonly kind: 'endpoint-gone'; readonly id: EndpointId }
   | { readonly kind: 'grant'; readonly grant: TokenGrant }
   | { readonly kind: 'grant-gone'; readonly hash: string }
+  /** This gateway's usage batch of that number is stored: it may forget it. */
+  | { readonly kind: 'usage-ack'; readonly sequence: number }
   /** Take no new connections, finish what runs, then exit. */
   | { readonly kind: 'shutdown'; readonly drainMs: number }
 
@@ -93,11 +101,18 @@ export type UpMessage =
       readonly replicaId: ReplicaId
       readonly reason: string
     }
+  /**
+   * What requests used. The number counts up from 1 in each life of a gateway, so it names the batch together with
+   * the gateway's id; until it is acknowledged the batch is sent again after every reconnection.
+   */
+  | { readonly kind: 'usage'; readonly sequence: number; readonly records: readonly UsageRecord[] }
 
 /** The control process's side: one hub, many gateways. */
 export interface LinkHub {
   /** Sends to every connected gateway. New gateways get `snapshot()` first. */
   broadcast(message: Exclude<DownMessage, { kind: 'snapshot' }>): void
+  /** To one gateway; nothing happens when it is gone, since it sends again what was not acknowledged. */
+  acknowledge(gatewayId: string, sequence: number): void
   readonly gateways: readonly ConnectedGateway[]
   close(): Promise<void>
 }

@@ -45,7 +45,7 @@ export async function readFacts(
 
   const fallback = await fallbackFor(newest, memory, tools)
   const target = await store.scaleTargets.get(id)
-  const running = (await tools.rooms.driver.list()).filter((replica) => replica.endpointId === id)
+  const running = await replicasOf(id, tools)
   return {
     endpoint,
     target,
@@ -56,6 +56,12 @@ export async function readFacts(
     running,
     replicas: running.map((replica) => look(replica, memory, tools)),
   }
+}
+
+/** Those of the endpoint that nobody is stopping. */
+async function replicasOf(id: EndpointId, { rooms, stops }: LookTools): Promise<RunningReplica[]> {
+  const all = await rooms.driver.list()
+  return all.filter((replica) => replica.endpointId === id && !stops.isStopping(replica.id))
 }
 
 /** The last revision that was ready, when the newest has failed for good. */

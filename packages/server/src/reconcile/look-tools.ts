@@ -4,6 +4,7 @@ import type { EndpointId, ReplicaId } from '../domain/replica.ts'
 import type { ArtifactFetches } from './artifact-fetches.ts'
 import type { DrainReports } from './drain-reports.ts'
 import type { Prober } from './prober.ts'
+import type { ReplicaStops } from './replica-stops.ts'
 import type { ReconcileRooms } from './rooms.ts'
 
 export type LookTools = {
@@ -11,6 +12,7 @@ export type LookTools = {
   readonly prober: Prober
   readonly fetches: ArtifactFetches
   readonly drains: DrainReports
+  readonly stops: ReplicaStops
   /** Notes whose replica it is, so that a hint about it finds its endpoint. */
   own(replicaId: ReplicaId, endpointId: EndpointId): void
   /** Writes an event down, some time soon: no look waits for it. */

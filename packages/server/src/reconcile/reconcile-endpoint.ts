@@ -23,6 +23,7 @@ import { healthRouteOf, replicaSpec, resourcesOf, startTimeoutMs } from './start
 const SOON_MS = 1_000
 const RESYNC_MS = 30_000
 const SURGE = 1
+const DEFAULT_GRACE_MS = 10_000
 const LOG_LINES_KEPT = 40
 
 /** @returns milliseconds until the next look, or `undefined` if the endpoint and all of its replicas are gone. */
@@ -152,13 +153,17 @@ async function carryOut(
       case 'drain':
         return // Remembered and published already.
       case 'stop':
-        return await stopReplica(action.replicaId, action.reason, facts, tools)
+        return stopReplica(action.replicaId, action.reason, facts, tools)
       case 'start':
         return await startOne(facts, tools, findings)
       default:
         return action satisfies never
     }
   } catch (error) {
+    if (isPulling(error)) {
+      findings.shortage = error.message
+      return
+    }
     const endpoint = endpointKey(facts.endpoint)
     tools.rooms.log.warn('could not carry out a step', {
       endpoint,
@@ -170,6 +175,10 @@ async function carryOut(
     memory.fail(facts.aim.number, messageOf(error), { hopeless, now: tools.rooms.clock.now() })
   }
 }
+
+/** The runtime fetches the image and wants to be asked again: a start under way, not a failed one. */
+const isPulling = (error: unknown): error is PlatformError =>
+  error instanceof PlatformError && error.reason === 'image_pulling'
 
 async function startOne(facts: Facts, tools: LookTools, findings: Findings): Promise<void> {
   const { rooms, fetches } = tools
@@ -216,21 +225,20 @@ async function hubToken({ endpoint, aim }: Facts, rooms: ReconcileRooms): Promis
   return secrets['HF_TOKEN'] ?? aim.spec.model.env['HF_TOKEN'] ?? rooms.hubToken
 }
 
-async function stopReplica(
+function stopReplica(
   replicaId: ReplicaId,
   reason: Extract<ReplicaAction, { kind: 'stop' }>['reason'],
   facts: Facts,
   tools: LookTools,
-): Promise<void> {
-  const { rooms, prober, drains } = tools
+): void {
+  const { rooms, prober, drains, stops, note } = tools
   const endpoint = endpointKey(facts.endpoint)
   prober.untrack(replicaId)
-  await rooms.driver.stop(replicaId, { graceMs: rooms.engine(facts.aim.engine)?.stopGraceMs ?? 10_000 })
-  drains.forget(replicaId)
-  rooms.log.info('replica stopped', { endpoint, replica: replicaId, reason })
-  tools.note(facts.endpoint, 'replica.stopped', `Replica ${replicaId} stopped: ${reason}.`, {
-    replica: replicaId,
-    reason,
+  stops.begin(replicaId, rooms.engine(facts.aim.engine)?.stopGraceMs ?? DEFAULT_GRACE_MS, () => {
+    drains.forget(replicaId)
+    rooms.log.info('replica stopped', { endpoint, replica: replicaId, reason })
+    const details = { replica: replicaId, reason }
+    note(facts.endpoint, 'replica.stopped', `Replica ${replicaId} stopped: ${reason}.`, details)
   })
 }
 
@@ -258,19 +266,18 @@ async function removeWhatIsLeft(
   memory: EndpointMemory,
   tools: LookTools,
 ): Promise<number | undefined> {
-  const { rooms, drains, prober, fetches } = tools
+  const { rooms, drains, prober, fetches, stops } = tools
   rooms.unpublish(id)
   rooms.forgotten(id)
-  const left = (await rooms.driver.list()).filter((replica) => replica.endpointId === id)
   const now = rooms.clock.now()
+  const left = (await rooms.driver.list()).filter((replica) => replica.endpointId === id)
   for (const { id: replicaId, state } of left) {
     const since = memory.drainingSince.get(replicaId) ?? now
     memory.drainingSince.set(replicaId, since)
     const drained = state === 'exited' || drains.isDrained(replicaId, rooms.gateways())
     if (!drained && now - since < rooms.drainTimeoutMs) continue
     prober.untrack(replicaId)
-    await rooms.driver.stop(replicaId, { graceMs: 5_000 })
-    drains.forget(replicaId)
+    stops.begin(replicaId, DEFAULT_GRACE_MS, () => drains.forget(replicaId))
   }
   if (left.length > 0) return SOON_MS
   fetches.releaseAllBut(id, new Set())

@@ -13,6 +13,7 @@ import { EndpointMemory } from './endpoint-memory.ts'
 import type { LookTools } from './look-tools.ts'
 import { Prober } from './prober.ts'
 import { reconcileEndpoint } from './reconcile-endpoint.ts'
+import { ReplicaStops } from './replica-stops.ts'
 import type { ReconcileRooms } from './rooms.ts'
 import { healthRouteOf } from './start-replica.ts'
 import { WorkQueue } from './work-queue.ts'
@@ -42,6 +43,7 @@ export class Reconciler {
       prober: new Prober(rooms.clock, (id) => this.hintReplica(id)),
       fetches: new ArtifactFetches(rooms.models, (id) => this.hint(id)),
       drains: new DrainReports(),
+      stops: new ReplicaStops(rooms.driver, rooms.log, (id) => this.#stopEnded(id)),
       own: (replicaId, endpointId) => this.#owners.set(replicaId, endpointId),
       note: (endpoint, kind, message, details) => this.#note(endpoint, kind, message, details),
       startAlone: (body) => this.#startAlone(body),
@@ -120,6 +122,14 @@ export class Reconciler {
     } finally {
       this.#notYetLookedAt.delete(id)
       this.#settleIfDone()
+    }
+  }
+
+  /** What it took is free again: whoever waits for hardware may look. */
+  #stopEnded(id: ReplicaId): void {
+    this.hintReplica(id)
+    for (const [endpointId, memory] of this.#memories) {
+      if (memory.lastReport?.state === 'pending') this.hint(endpointId)
     }
   }
 

@@ -170,11 +170,10 @@ function onARealDaemon() {
     })
   })
 
-  test('an image that has to write elsewhere may, if we are told so', async () => {
-    const { world, driver } = await worldForTest({ needsWritableRoot: () => true })
-    await driver.start(
-      world.spec(A, `require("fs").writeFileSync("/etc/x", "x"); console.log("written"); ${RUN}`),
-    )
+  test('an image that has to write elsewhere may, if its plan says so', async () => {
+    const { world, driver } = await worldForTest()
+    const spec = world.spec(A, `require("fs").writeFileSync("/etc/x", "x"); console.log("written"); ${RUN}`)
+    await driver.start({ ...spec, plan: { ...spec.plan, writableRoot: true } })
     expect(await firstLine(driver, A)).toBe('written')
   })
 

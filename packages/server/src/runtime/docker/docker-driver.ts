@@ -44,25 +44,18 @@ export type DockerDriverOptions = {
   readonly log: Log
   /** For the registry of a replica's image; none by default. */
   readonly credentials?: (spec: ReplicaSpec) => Promise<RegistryCredentials | undefined>
-  /** Images that have to write outside `/tmp`; none by default. */
-  readonly needsWritableRoot?: (spec: ReplicaSpec) => boolean
   /** `uid:gid` of the engines. By default our own, who can read the models, or the image's if we are root. */
   readonly user?: string
   /** Found out by default, for a daemon on this machine. */
   readonly discover?: () => Promise<Machine>
 }
 
-export type DockerRuntime = RuntimeDriver & {
-  /** Ends the listening and what is being pulled. Replicas go on. */
-  close(): void
-}
-
 /** Also removes what an earlier driver left half done. @throws PlatformError `unavailable` if no daemon answers. */
-export async function createDockerDriver(options: DockerDriverOptions): Promise<DockerRuntime> {
+export async function createDockerDriver(options: DockerDriverOptions): Promise<RuntimeDriver> {
   const daemon = await connectDaemon(options.connection)
   const driver = new DockerDriver(options, daemon)
   await driver.adopt()
-  return Object.assign(new GuardedDriver(driver, options.clock), { close: () => driver.close() })
+  return new GuardedDriver(driver, options.clock)
 }
 
 const ALREADY = 304
@@ -203,7 +196,7 @@ class DockerDriver implements RuntimeDriver {
   }
 
   #create(spec: ReplicaSpec, image: LocalImage, network: string): Promise<Docker.Container> {
-    const { clock, installationId, needsWritableRoot } = this.#options
+    const { clock, installationId } = this.#options
     const create = (gpuIndexes: readonly number[]) =>
       this.#docker.createContainer(
         containerOptions(spec, {
@@ -216,7 +209,7 @@ class DockerDriver implements RuntimeDriver {
           startedAt: clock.now(),
           publishOn: this.#daemon.publishOn,
           user: this.#user(),
-          writableRoot: needsWritableRoot?.(spec) ?? false,
+          writableRoot: spec.plan.writableRoot ?? false,
         }),
       )
     return spec.resources.gpus > 0 ? this.#withGpus(spec, create) : create([])

@@ -8,7 +8,7 @@ import type { EndpointId, ReplicaId } from '../../domain/replica.ts'
 import { systemClock } from '../../platform/clock.ts'
 import { silentLog } from '../../platform/log.ts'
 import type { ReplicaSpec, RuntimeDriver } from '../driver.ts'
-import { createDockerDriver, type DockerDriverOptions, type DockerRuntime } from './docker-driver.ts'
+import { createDockerDriver, type DockerDriverOptions } from './docker-driver.ts'
 
 export const never = new AbortController().signal
 
@@ -26,7 +26,7 @@ export class DockerWorld {
   readonly installationId = `test-${randomBytes(4).toString('hex')}`
   readonly docker: Docker
   readonly #options: Partial<DockerDriverOptions>
-  readonly #drivers: DockerRuntime[] = []
+  readonly #drivers: RuntimeDriver[] = []
 
   static async create(options: Partial<DockerDriverOptions> = {}): Promise<DockerWorld> {
     const root = await mkdtemp(path.join(os.tmpdir(), 'berth-docker-'))
@@ -43,7 +43,7 @@ export class DockerWorld {
   }
 
   /** A fresh driver object, as after a restart. */
-  async connect(options: Partial<DockerDriverOptions> = {}): Promise<DockerRuntime> {
+  async connect(options: Partial<DockerDriverOptions> = {}): Promise<RuntimeDriver> {
     const driver = await createDockerDriver({
       connection: { socketPath: testDaemon.socketPath ?? '' },
       installationId: this.installationId,

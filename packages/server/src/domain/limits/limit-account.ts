@@ -1,0 +1,99 @@
+/**
+ * What one holder of limits has used: a token, or an endpoint.
+ *
+ * A request is asked about first (`refusal`), then enters, and leaves with the tokens it used. Asking changes
+ * nothing, so a request that needs the consent of two accounts enters both or neither. Tokens are charged when they
+ * are known: the request that crosses the limit is answered, and those after it wait until the debt is paid.
+ */
+import { RateBucket } from './rate-bucket.ts'
+import type { LimitKind, UsageLimits } from './usage-limits.ts'
+
+export type LimitRefusal = {
+  readonly kind: Exclude<LimitKind, 'body'>
+  readonly limit: number
+  /** When it is worth another try; unknown for concurrency, never for a limit of zero. */
+  readonly retryAfterMs: number | undefined
+}
+
+export type RateStanding = { readonly limit: number; readonly remaining: number; readonly resetMs: number }
+
+/** How far the rates are used up; undefined for one that is not limited. */
+export type Standing = {
+  readonly requests: RateStanding | undefined
+  readonly tokens: RateStanding | undefined
+}
+
+export class LimitAccount {
+  #limits: UsageLimits
+  #requests: RateBucket | undefined
+  #tokens: RateBucket | undefined
+  #inside = 0
+
+  constructor(limits: UsageLimits, now: number) {
+    this.#limits = limits
+    this.#requests = bucketAs(limits.requestsPerMinute, undefined, now)
+    this.#tokens = bucketAs(limits.tokensPerMinute, undefined, now)
+  }
+
+  get inside(): number {
+    return this.#inside
+  }
+
+  changeTo(limits: UsageLimits, now: number): void {
+    if (limits === this.#limits) return
+    this.#limits = limits
+    this.#requests = bucketAs(limits.requestsPerMinute, this.#requests, now)
+    this.#tokens = bucketAs(limits.tokensPerMinute, this.#tokens, now)
+  }
+
+  /** Why one more request may not enter now; undefined if it may. */
+  refusal(now: number): LimitRefusal | undefined {
+    const { concurrentRequests } = this.#limits
+    if (concurrentRequests !== undefined && this.#inside >= concurrentRequests) {
+      return { kind: 'concurrency', limit: concurrentRequests, retryAfterMs: undefined }
+    }
+    return rateRefusal('requests', this.#requests, now) ?? rateRefusal('tokens', this.#tokens, now)
+  }
+
+  enter(now: number): void {
+    this.#inside++
+    this.#requests?.take(1, now)
+  }
+
+  leave(tokens: number, now: number): void {
+    this.#inside--
+    if (tokens > 0) this.#tokens?.take(tokens, now)
+  }
+
+  standing(now: number): Standing {
+    return { requests: standingOf(this.#requests, now), tokens: standingOf(this.#tokens, now) }
+  }
+
+  /** Nobody is inside and nothing is used up, so a new account would say the same. */
+  isFresh(now: number): boolean {
+    const isFull = (bucket: RateBucket | undefined) => bucket === undefined || bucket.msUntilFull(now) === 0
+    return this.#inside === 0 && isFull(this.#requests) && isFull(this.#tokens)
+  }
+}
+
+function bucketAs(perMinute: number | undefined, before: RateBucket | undefined, now: number) {
+  if (perMinute === undefined) return undefined
+  if (!before) return new RateBucket(perMinute, now)
+  before.changeTo(perMinute, now)
+  return before
+}
+
+function rateRefusal(
+  kind: 'requests' | 'tokens',
+  bucket: RateBucket | undefined,
+  now: number,
+): LimitRefusal | undefined {
+  if (!bucket || bucket.remaining(now) >= 1) return undefined
+  const waitMs = bucket.msUntilOne(now)
+  return { kind, limit: bucket.perMinute, retryAfterMs: Number.isFinite(waitMs) ? waitMs : undefined }
+}
+
+function standingOf(bucket: RateBucket | undefined, now: number): RateStanding | undefined {
+  if (!bucket) return undefined
+  return { limit: bucket.perMinute, remaining: bucket.remaining(now), resetMs: bucket.msUntilFull(now) }
+}

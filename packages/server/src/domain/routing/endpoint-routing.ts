@@ -1,0 +1,253 @@
+/**
+ * The replicas of one endpoint as routing knows them: what is on each, how each has done, what each has read.
+ *
+ * Choosing a replica and counting the request on it are one step. There is no I/O and no clock in here, so that the
+ * gateway and the simulator route by the same code. It hears of an answer's beginning and end from its caller.
+ */
+import type { ReplicaId } from '../replica.ts'
+import {
+  chooseReplica,
+  DEFAULT_ROUTING,
+  type ReplicaLoad,
+  type RoutingRules,
+  unreadUnits,
+} from './choose-replica.ts'
+import { LEAST_PREFIX_BYTES, PrefixMemory } from './prefix-memory.ts'
+import { PLAIN_REQUEST, type Prompt, type RoutingRequest } from './prompt.ts'
+import {
+  afterAnswer,
+  afterFailure,
+  afterStatus,
+  isAvoided,
+  NO_PACE,
+  newHealth,
+  paced,
+  type ReplicaHealth,
+  slowness,
+} from './replica-health.ts'
+
+/** For a replica, about as many blocks as an engine's own cache holds; for an endpoint, whatever its size. */
+const PREFIX_BYTES_PER_REPLICA = 128 * 1024
+const PREFIX_BYTES_PER_ENDPOINT = 8 * 1024 * 1024
+/** A request's time to answer also holds what does not depend on its size. */
+const PACE_FIXED_UNITS = 2_048
+
+export type ListedReplica = { readonly id: ReplicaId; readonly state: 'ready' | 'draining' }
+
+/** How a request's stay on a replica ended; `left` says nothing about the replica. */
+export type ClaimEnd = 'failed' | 'left' | { readonly status: number }
+
+export type Claim = {
+  readonly replicaId: ReplicaId
+  /** The answer has begun. */
+  readonly begun: (now: number) => void
+  /** A second call does nothing. */
+  readonly ended: (end: ClaimEnd, now: number) => void
+}
+
+type Seat = ReplicaLoad & {
+  readonly id: ReplicaId
+  /** Its number in the memory of prefixes. */
+  readonly slot: number
+  state: 'ready' | 'draining'
+  isListed: boolean
+  resting: boolean
+  inFlight: number
+  outstanding: number
+  unread: number
+  health: ReplicaHealth
+  avoided: boolean
+  cached: number
+  hasSession: boolean
+  slowness: number
+}
+
+export class EndpointRouting {
+  #rules: RoutingRules = DEFAULT_ROUTING
+  /** What may be chosen from. */
+  #listed: readonly Seat[] = []
+  #isChoice = false
+  /** Those listed, and those that left with requests on them. */
+  readonly #seats = new Map<ReplicaId, Seat>()
+  readonly #slots: (ReplicaId | undefined)[] = []
+  /** Only where there is more than one, and only for the policy that asks it. */
+  #memory: PrefixMemory | undefined
+  #matched = new Float64Array(1)
+  #usual = NO_PACE
+  #inFlight = 0
+  #turn = 0
+
+  get inFlight(): number {
+    return this.#inFlight
+  }
+
+  /** Nothing is listed and nothing is on a replica that was. */
+  get isEmpty(): boolean {
+    return this.#seats.size === 0
+  }
+
+  /** There are replicas that could be chosen, if only they had room. */
+  get areFull(): boolean {
+    const { room } = this.#rules
+    const open = this.#listed.filter((seat) => seat.state === 'ready' && !seat.resting)
+    return open.length > 0 && room !== null && open.every((seat) => seat.inFlight >= room)
+  }
+
+  get prefixBytes(): number {
+    return this.#memory?.bytes ?? 0
+  }
+
+  list(replicas: readonly ListedReplica[], rules: RoutingRules, now: number): void {
+    this.#rules = rules
+    for (const seat of this.#listed) seat.isListed = false
+    const before = this.#listed
+    this.#listed = replicas.map((replica) => this.#seatOf(replica, now))
+    this.#isChoice = this.#listed.filter((seat) => seat.state === 'ready').length > 1
+    for (const seat of before) if (!seat.isListed) this.#leave(seat)
+    this.#makeRoomForPrefixes()
+  }
+
+  claim(request: RoutingRequest, now: number): Claim | undefined {
+    // Where there is no choice nothing is found out about the request.
+    const known = this.#isChoice ? request : PLAIN_REQUEST
+    const prompt = this.#look(known, now)
+    const seat = chooseReplica(this.#listed, this.#rules, known.units, this.#turn++)
+    if (!seat) return undefined
+    this.#remember(seat, prompt, known.session())
+    return this.#seated(seat, known.units, now)
+  }
+
+  /** It gets nothing new until `endRest`. @returns whether it was not resting already. */
+  rest(id: ReplicaId): boolean {
+    const seat = this.#seats.get(id)
+    if (!seat || seat.resting) return false
+    seat.resting = true
+    return true
+  }
+
+  endRest(id: ReplicaId): void {
+    const seat = this.#seats.get(id)
+    if (seat) seat.resting = false
+  }
+
+  /** Told to finish, or no longer listed, and nothing is on it. */
+  isDrained(id: ReplicaId): boolean {
+    const seat = this.#seats.get(id)
+    return seat === undefined || (seat.state === 'draining' && seat.inFlight === 0)
+  }
+
+  *loads(): Iterable<readonly [ReplicaId, number]> {
+    for (const { id, inFlight } of this.#seats.values()) yield [id, inFlight]
+  }
+
+  #seatOf({ id, state }: ListedReplica, now: number): Seat {
+    const seat = this.#seats.get(id) ?? this.#newSeat(id, state, now)
+    seat.state = state
+    seat.isListed = true
+    return seat
+  }
+
+  #newSeat(id: ReplicaId, state: Seat['state'], now: number): Seat {
+    const free = this.#slots.indexOf(undefined)
+    const slot = free === -1 ? this.#slots.length : free
+    this.#slots[slot] = id
+    const seat: Seat = {
+      id,
+      slot,
+      state,
+      isListed: true,
+      resting: false,
+      inFlight: 0,
+      outstanding: 0,
+      unread: 0,
+      health: newHealth(now),
+      avoided: false,
+      cached: 0,
+      hasSession: false,
+      slowness: 1,
+    }
+    this.#seats.set(id, seat)
+    return seat
+  }
+
+  #leave(seat: Seat): void {
+    seat.state = 'draining'
+    if (seat.isListed || seat.inFlight > 0) return
+    this.#seats.delete(seat.id)
+    this.#slots[seat.slot] = undefined
+    this.#memory?.forget(seat.slot)
+  }
+
+  #makeRoomForPrefixes(): void {
+    while (this.#slots.length > 0 && this.#slots.at(-1) === undefined) this.#slots.pop()
+    const { length } = this.#slots
+    if (this.#rules.policy !== 'prefix-affinity' || length < 2) {
+      this.#memory = undefined
+      return
+    }
+    const bytes = Math.max(
+      LEAST_PREFIX_BYTES,
+      Math.min(PREFIX_BYTES_PER_ENDPOINT, length * PREFIX_BYTES_PER_REPLICA),
+    )
+    this.#memory ??= new PrefixMemory(bytes)
+    this.#memory.resize(length, bytes)
+    if (this.#matched.length !== length) this.#matched = new Float64Array(length)
+  }
+
+  /** Writes on every seat how it looks to this request. */
+  #look(request: RoutingRequest, now: number): Prompt | undefined {
+    const memory = this.#memory
+    const prompt = memory ? request.prompt() : undefined
+    const session = memory ? request.session() : undefined
+    if (prompt) memory?.match(prompt, this.#matched)
+    for (const seat of this.#listed) {
+      seat.cached = prompt ? this.#matched[seat.slot]! : 0
+      seat.hasSession = (session !== undefined && memory?.holds(session, seat.slot)) ?? false
+      seat.avoided = isAvoided(seat.health, seat.inFlight, now)
+      seat.slowness = slowness(seat.health, this.#usual, now)
+    }
+    return prompt
+  }
+
+  #remember(seat: Seat, prompt: Prompt | undefined, session: number | undefined): void {
+    if (prompt) this.#memory?.remember(prompt.keys, seat.slot)
+    if (session !== undefined) this.#memory?.remember([session], seat.slot)
+  }
+
+  #seated(seat: Seat, units: number, claimedAt: number): Claim {
+    const own = unreadUnits(units, seat.cached)
+    const ahead = seat.unread + own + PACE_FIXED_UNITS
+    let unread = own
+    let isHeld = true
+    this.#count(seat, 1, units, own)
+    const hasRead = () => {
+      seat.unread -= unread
+      unread = 0
+    }
+    return {
+      replicaId: seat.id,
+      begun: (now) => {
+        if (unread === 0) return
+        hasRead()
+        seat.health = afterAnswer(seat.health, ahead, now - claimedAt, now)
+        this.#usual = paced(this.#usual, ahead, now - claimedAt, now)
+      },
+      ended: (end, now) => {
+        if (!isHeld) return
+        isHeld = false
+        hasRead()
+        this.#count(seat, -1, -units, 0)
+        if (end === 'failed') seat.health = afterFailure(seat.health, now)
+        else if (end !== 'left') seat.health = afterStatus(seat.health, end.status, now)
+        if (!seat.isListed) this.#leave(seat)
+      },
+    }
+  }
+
+  #count(seat: Seat, requests: 1 | -1, units: number, unread: number): void {
+    seat.inFlight += requests
+    seat.outstanding += units
+    seat.unread += unread
+    this.#inFlight += requests
+  }
+}

@@ -1,0 +1,128 @@
+import { expect, test } from 'vitest'
+import type { UsageLimits } from '../domain/limits/usage-limits.ts'
+import type { EndpointId } from '../domain/replica.ts'
+import type { RoutedEndpoint, TokenGrant } from '../link/messages.ts'
+import { Admission, asDuration } from './admission.ts'
+
+const NOW = 1_000_000
+
+const endpoint = (limits?: UsageLimits): RoutedEndpoint => ({
+  id: 'e' as EndpointId,
+  namespace: 'acme',
+  name: 'chat',
+  access: 'public',
+  state: 'running',
+  message: '',
+  failure: null,
+  etaMs: null,
+  replicas: [],
+  ...(limits ? { limits } : {}),
+})
+
+const grant = (tokenId: string, limits?: UsageLimits): TokenGrant => ({
+  hash: tokenId,
+  tokenId,
+  user: 'me',
+  role: 'read',
+  namespaces: [],
+  expiresAt: null,
+  ...(limits ? { limits } : {}),
+})
+
+const ignore = () => {}
+
+test('where nothing is limited nothing is kept', () => {
+  const admission = new Admission(2_000)
+  for (let i = 0; i < 10; i++) expect(admission.enter(endpoint(), grant('a'), NOW, ignore)).toBeUndefined()
+  expect(admission.enter(endpoint(), undefined, NOW, ignore)).toBeUndefined()
+  expect(admission.accounts).toBe(0)
+})
+
+test('each token has an account of its own, and one that is told by the same id has the same', () => {
+  const admission = new Admission(2_000)
+  const limits = { requestsPerMinute: 1 }
+  admission.enter(endpoint(), grant('a', limits), NOW, ignore)
+  admission.enter(endpoint(), grant('b', limits), NOW, ignore)
+  expect(() => admission.enter(endpoint(), grant('a', { ...limits }), NOW, ignore)).toThrow('for this token')
+})
+
+test('a token and an endpoint of the same id are not the same holder', () => {
+  const admission = new Admission(2_000)
+  const limits = { requestsPerMinute: 1 }
+  admission.enter(endpoint(), grant('e', limits), NOW, ignore)
+  expect(admission.enter(endpoint(limits), undefined, NOW, ignore)).toBeDefined()
+})
+
+test('the headers tell of the limit that will be reached first', () => {
+  const admission = new Admission(2_000)
+  const pass = admission.enter(
+    endpoint({ requestsPerMinute: 10, tokensPerMinute: 70 }),
+    grant('a', { requestsPerMinute: 100, tokensPerMinute: 60 }),
+    NOW,
+    ignore,
+  )
+  expect(pass?.headers).toEqual({
+    'x-ratelimit-limit-requests': '10',
+    'x-ratelimit-remaining-requests': '9',
+    'x-ratelimit-reset-requests': '6s',
+    'x-ratelimit-limit-tokens': '60',
+    'x-ratelimit-remaining-tokens': '60',
+    'x-ratelimit-reset-tokens': '0ms',
+  })
+})
+
+test('a refusal is told with its kind, and whom it refuses used up nothing', () => {
+  const admission = new Admission(2_000)
+  const told: string[] = []
+  const limits = { concurrentRequests: 1 }
+  const pass = admission.enter(endpoint(limits), undefined, NOW, ignore)
+  const token = grant('a', { requestsPerMinute: 2 })
+  for (let i = 0; i < 5; i++) {
+    expect(() => admission.enter(endpoint(limits), token, NOW, (kind) => told.push(kind))).toThrow(
+      'The limit of 1 requests at a time for endpoint "acme/chat" is reached. Try again in 2 s.',
+    )
+  }
+  expect(told).toEqual(Array(5).fill('concurrency'))
+  pass?.leave(0, NOW)
+  expect(admission.enter(endpoint(limits), token, NOW, ignore)?.headers).toMatchObject({
+    'x-ratelimit-remaining-requests': '1',
+  })
+})
+
+test('the smaller of two limits on a body counts', () => {
+  const bodyBytes = (token: UsageLimits, own: UsageLimits) =>
+    new Admission(1).enter(endpoint(own), grant('a', token), NOW, ignore)?.bodyBytes
+  expect(bodyBytes({ bodyBytes: 5 }, { bodyBytes: 7 })).toBe(5)
+  expect(bodyBytes({}, { bodyBytes: 7 })).toBe(7)
+  expect(bodyBytes({ bodyBytes: 0 }, {})).toBe(0)
+  expect(bodyBytes({}, {})).toBeUndefined()
+})
+
+test('accounts that have nothing to remember are forgotten, however many tokens come by', () => {
+  const admission = new Admission(1)
+  const limits = { requestsPerMinute: 600 }
+  for (let i = 0; i < 5_000; i++) {
+    admission.enter(endpoint(), grant(`t${i}`, limits), NOW + i * 1_000, ignore)?.leave(0, NOW + i * 1_000)
+  }
+  expect(admission.accounts).toBeLessThanOrEqual(512)
+})
+
+test('an account in use is not forgotten', () => {
+  const admission = new Admission(1)
+  const limits = { concurrentRequests: 1 }
+  admission.enter(endpoint(), grant('busy', limits), NOW, ignore)
+  for (let i = 0; i < 2_000; i++)
+    admission.enter(endpoint(), grant(`t${i}`, limits), NOW, ignore)?.leave(0, NOW)
+  expect(() => admission.enter(endpoint(), grant('busy', limits), NOW, ignore)).toThrow('at a time')
+})
+
+test.for([
+  [0, '0ms'],
+  [120, '120ms'],
+  [1_000, '1s'],
+  [8_640, '8.64s'],
+  [360_000, '6m0s'],
+  [90_951, '1m30.951s'],
+] as const)('%i ms is written as %s', ([ms, text]) => {
+  expect(asDuration(ms)).toBe(text)
+})

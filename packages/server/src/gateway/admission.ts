@@ -1,0 +1,127 @@
+/**
+ * Lets a request in, or refuses it because its token or its endpoint has used up what it may.
+ *
+ * Limits are counted by this gateway alone: with several, each grants the whole. Where none are set, nothing is kept
+ * and nothing is looked up.
+ */
+import type { LimitRefusal, RateStanding, Standing } from '../domain/limits/limit-account.ts'
+import { LimitAccount } from '../domain/limits/limit-account.ts'
+import type { LimitKind, UsageLimits } from '../domain/limits/usage-limits.ts'
+import type { RoutedEndpoint, TokenGrant } from '../link/messages.ts'
+import * as refusals from './refusals.ts'
+
+/** Accounts that say the same as new ones are forgotten when there are this many, and at each doubling. */
+const FIRST_SWEEP_AT = 256
+
+/** A request that is inside. */
+export type Pass = {
+  /** The smaller of the limits on its body; undefined for none. */
+  readonly bodyBytes: number | undefined
+  /** OpenAI's headers about what is left, as name and value. */
+  readonly headers: Readonly<Record<string, string>>
+  readonly leave: (tokens: number, now: number) => void
+}
+
+type Limited = { readonly account: LimitAccount; readonly holder: string }
+
+export class Admission {
+  readonly #accounts = new Map<string, LimitAccount>()
+  readonly #retryAfterMs: number
+  #sweepAt = FIRST_SWEEP_AT
+
+  /** @param retryAfterMs for refusals whose end cannot be foreseen. */
+  constructor(retryAfterMs: number) {
+    this.#retryAfterMs = retryAfterMs
+  }
+
+  get accounts(): number {
+    return this.#accounts.size
+  }
+
+  /**
+   * @param refused told which limit it was.
+   * @returns undefined where nothing is limited.
+   * @throws PlatformError `overloaded` or `quota_exceeded`.
+   */
+  enter(
+    endpoint: RoutedEndpoint,
+    grant: TokenGrant | undefined,
+    now: number,
+    refused: (kind: LimitKind, headers: Readonly<Record<string, string>>) => void,
+  ): Pass | undefined {
+    if (!grant?.limits && !endpoint.limits) return undefined
+    const limited: Limited[] = []
+    if (grant?.limits) {
+      const account = this.#accountOf(`token ${grant.tokenId}`, grant.limits, now)
+      limited.push({ account, holder: 'this token' })
+    }
+    if (endpoint.limits) {
+      const account = this.#accountOf(`endpoint ${endpoint.id}`, endpoint.limits, now)
+      limited.push({ account, holder: `endpoint "${endpoint.namespace}/${endpoint.name}"` })
+    }
+    for (const { account, holder } of limited) {
+      const refusal = account.refusal(now)
+      if (!refusal) continue
+      refused(refusal.kind, rateHeaders(limited, now))
+      throw this.#asError(refusal, holder)
+    }
+    for (const { account } of limited) account.enter(now)
+    return {
+      bodyBytes: smaller(grant?.limits?.bodyBytes, endpoint.limits?.bodyBytes),
+      headers: rateHeaders(limited, now),
+      leave: (tokens, then) => {
+        for (const { account } of limited) account.leave(tokens, then)
+      },
+    }
+  }
+
+  #asError(refusal: LimitRefusal, holder: string) {
+    const canCome = refusal.kind === 'concurrency' ? this.#retryAfterMs : refusal.retryAfterMs
+    return refusals.limitReached(refusal.kind, refusal.limit, holder, canCome)
+  }
+
+  #accountOf(key: string, limits: UsageLimits, now: number): LimitAccount {
+    const known = this.#accounts.get(key)
+    if (known) {
+      known.changeTo(limits, now)
+      return known
+    }
+    if (this.#accounts.size >= this.#sweepAt) this.#sweep(now)
+    const account = new LimitAccount(limits, now)
+    this.#accounts.set(key, account)
+    return account
+  }
+
+  #sweep(now: number): void {
+    for (const [key, account] of this.#accounts) if (account.isFresh(now)) this.#accounts.delete(key)
+    this.#sweepAt = Math.max(FIRST_SWEEP_AT, 2 * this.#accounts.size)
+  }
+}
+
+/** Of two limits the headers tell the one that will be reached first. */
+function rateHeaders(limited: readonly Limited[], now: number): Readonly<Record<string, string>> {
+  const standings = limited.map(({ account }) => account.standing(now))
+  return { ...headersOf('requests', standings), ...headersOf('tokens', standings) }
+}
+
+function headersOf(kind: keyof Standing, standings: readonly Standing[]): Readonly<Record<string, string>> {
+  const nearest = standings
+    .flatMap((standing): readonly RateStanding[] => (standing[kind] ? [standing[kind]] : []))
+    .toSorted((a, b) => a.remaining - b.remaining)[0]
+  if (!nearest) return {}
+  return {
+    [`x-ratelimit-limit-${kind}`]: String(nearest.limit),
+    [`x-ratelimit-remaining-${kind}`]: String(nearest.remaining),
+    [`x-ratelimit-reset-${kind}`]: asDuration(nearest.resetMs),
+  }
+}
+
+/** As OpenAI writes it: `120ms`, `8.64s`, `6m0s`. */
+export function asDuration(ms: number): string {
+  if (ms < 1_000) return `${ms}ms`
+  const minutes = Math.floor(ms / 60_000)
+  return `${minutes > 0 ? `${minutes}m` : ''}${(ms % 60_000) / 1_000}s`
+}
+
+const smaller = (a: number | undefined, b: number | undefined) =>
+  a === undefined || b === undefined ? (a ?? b) : Math.min(a, b)

@@ -1,0 +1,75 @@
+/**
+ * Watches the events of a streamed answer: how many brought text, and what is said about tokens.
+ *
+ * Only the line that says it is parsed; the rest is glanced at. Chunks may end anywhere.
+ */
+import { parsed, valueAt } from './json-glance.ts'
+import { laterOf, type TokenUsage, usageOf } from './token-usage.ts'
+
+/** A longer line is not looked at. */
+const LINE_BYTES = 64 * 1024
+
+/** Keys of new text, without the opening quote so that `"reasoning_content"` is one of them. */
+const TEXT_KEYS = ['content"', 'text"', '"delta"', 'arguments"'] as const
+
+export class EventUsage {
+  #usage: TokenUsage | undefined
+  #texts = 0
+  /** A line that has begun. */
+  #line = ''
+  #isTooLong = false
+
+  get usage(): TokenUsage | undefined {
+    return this.#usage
+  }
+
+  /** Events that brought text: about one for each token. */
+  get texts(): number {
+    return this.#texts
+  }
+
+  get keptBytes(): number {
+    return this.#line.length
+  }
+
+  /** @returns how many events of `chunk` brought text. */
+  feed(chunk: Buffer): number {
+    const text = chunk.toString('latin1')
+    const before = this.#texts
+    let from = 0
+    for (let end = text.indexOf('\n'); end !== -1; end = text.indexOf('\n', from)) {
+      const piece = text.slice(from, end)
+      if (!this.#isTooLong) this.#read(this.#line === '' ? piece : this.#line + piece)
+      this.#line = ''
+      this.#isTooLong = false
+      from = end + 1
+    }
+    if (from < text.length && !this.#isTooLong) this.#line += text.slice(from)
+    if (this.#line.length > LINE_BYTES) {
+      this.#line = ''
+      this.#isTooLong = true
+    }
+    return this.#texts - before
+  }
+
+  #read(line: string): void {
+    if (!line.startsWith('data:')) return
+    if (bringsText(line)) this.#texts++
+    if (saysUsage(line)) this.#usage = laterOf(this.#usage, usageOf(parsed(line.slice('data:'.length))))
+  }
+}
+
+function bringsText(line: string): boolean {
+  return TEXT_KEYS.some((key) => {
+    for (let at = valueAt(line, key); at !== -1; at = valueAt(line, key, at)) {
+      if (line[at] === '"' && line[at + 1] !== '"') return true
+    }
+    return false
+  })
+}
+
+/** OpenAI's `"usage":null` in every event says nothing; llama-server's own stream counts in its last event. */
+function saysUsage(line: string): boolean {
+  if (line[valueAt(line, '"usage"')] === '{' || line[valueAt(line, '"details"')] === '{') return true
+  return line[valueAt(line, '"stop"')] === 't' && line.includes('"tokens_predicted"')
+}

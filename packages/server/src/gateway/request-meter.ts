@@ -1,0 +1,145 @@
+/**
+ * Looks on while one request is answered: bytes, first token, time between tokens, and what the engine says about
+ * tokens, or an estimate where it says nothing.
+ *
+ * It looks at what passes and never waits for it. Only a stream that was asked for its usage on behalf of a client
+ * that did not want to see it is changed: the event that says it is taken out.
+ */
+import type { IncomingHttpHeaders, IncomingMessage } from 'node:http'
+import type { ReplicaId } from '../domain/replica.ts'
+import type { Clock } from '../platform/clock.ts'
+import { EventUsage } from './event-usage.ts'
+import { isEventStream } from './headers.ts'
+import { JsonUsage } from './json-usage.ts'
+import type { Onlooker } from './relay.ts'
+import { laterOf, type TokenUsage, usageInHeaders } from './token-usage.ts'
+import type { EndpointTraffic } from './traffic.ts'
+import { UsageEventFilter } from './usage-event-filter.ts'
+
+/** Of English text, about; used only where an engine says nothing. */
+const BYTES_PER_TOKEN = 4
+
+export type Measures = {
+  readonly replicaId: ReplicaId | null
+  readonly heldMs: number
+  readonly inputTokens: number
+  readonly outputTokens: number
+  readonly cachedTokens: number
+  readonly isEstimated: boolean
+  readonly firstTokenMs: number | null
+  readonly interTokenMs: number | null
+}
+
+export class RequestMeter implements Onlooker {
+  readonly #clock: Clock
+  readonly #traffic: EndpointTraffic
+  readonly #arrivedAt: number
+  #heldMs = 0
+  #replicaId: ReplicaId | null = null
+  #sentAt: number | undefined
+  #takesUsageOut = false
+  #usage: TokenUsage | undefined
+  #json: JsonUsage | undefined
+  #events: EventUsage | undefined
+  #filter: UsageEventFilter | undefined
+  #firstTextAt: number | undefined
+  #lastTextAt = 0
+  #texts = 0
+  #isComplete = false
+
+  constructor(clock: Clock, traffic: EndpointTraffic) {
+    this.#clock = clock
+    this.#traffic = traffic
+    this.#arrivedAt = clock.now()
+  }
+
+  get arrivedAt(): number {
+    return this.#arrivedAt
+  }
+
+  /** The answer passes as it came, so its length stays what it was. */
+  get keepsLength(): boolean {
+    return !this.#filter
+  }
+
+  /** It waited for a replica; it may do so more than once. */
+  waited(ms: number): void {
+    this.#heldMs += ms
+  }
+
+  /** A replica gets the request now. @param takesUsageOut whether the client did not ask for what was asked. */
+  sent(replicaId: ReplicaId, takesUsageOut: boolean): void {
+    this.#replicaId = replicaId
+    this.#sentAt = this.#clock.now()
+    this.#takesUsageOut = takesUsageOut
+  }
+
+  began({ headers, statusCode = 0 }: IncomingMessage): void {
+    if (statusCode >= 300 || isEncoded(headers)) return
+    this.#usage = usageInHeaders(headers)
+    const contentType = headers['content-type']
+    if (isEventStream(contentType)) {
+      this.#events = new EventUsage()
+      if (this.#takesUsageOut) this.#filter = new UsageEventFilter()
+    } else if (isJson(contentType)) this.#json = new JsonUsage()
+  }
+
+  passed(chunk: Buffer): Buffer {
+    if (this.#events) this.#count(this.#events.feed(chunk))
+    else this.#json?.feed(chunk)
+    const passing = this.#filter ? this.#filter.feed(chunk) : chunk
+    this.#traffic.sentBytes += passing.length
+    return passing
+  }
+
+  rest(): Buffer | undefined {
+    this.#isComplete = true
+    const rest = this.#filter?.rest()
+    this.#traffic.sentBytes += rest?.length ?? 0
+    return rest
+  }
+
+  /** @param bodyBytes what arrived of the request's body. */
+  measures(bodyBytes: number): Measures {
+    const usage = laterOf(this.#usage, this.#events?.usage ?? this.#json?.find())
+    const said = this.#isComplete || !this.#events ? usage?.outputTokens : undefined
+    const output = said ?? Math.max(usage?.outputTokens ?? 0, this.#texts)
+    // Of a stream that was cut off, or whose engine says nothing, there is only the text to count.
+    const isEstimated = output > (usage?.outputTokens ?? 0)
+    const guessed = isEstimated ? Math.ceil(bodyBytes / BYTES_PER_TOKEN) : 0
+    return {
+      replicaId: this.#replicaId,
+      heldMs: this.#heldMs,
+      inputTokens: usage?.inputTokens ?? guessed,
+      outputTokens: output,
+      cachedTokens: usage?.cachedTokens ?? 0,
+      isEstimated,
+      firstTokenMs:
+        this.#firstTextAt === undefined || this.#sentAt === undefined
+          ? null
+          : this.#firstTextAt - this.#sentAt,
+      interTokenMs: this.#interTokenMs(Math.max(output, this.#texts)),
+    }
+  }
+
+  /** @param texts events with text in one chunk: they came at the same time. */
+  #count(texts: number): void {
+    if (texts === 0) return
+    const now = this.#clock.now()
+    if (this.#firstTextAt === undefined) this.#firstTextAt = now
+    else this.#traffic.interToken.observe((now - this.#lastTextAt) / texts / 1_000, texts)
+    this.#lastTextAt = now
+    this.#texts += texts
+  }
+
+  #interTokenMs(tokens: number): number | null {
+    if (this.#firstTextAt === undefined || tokens < 2) return null
+    return (this.#lastTextAt - this.#firstTextAt) / (tokens - 1)
+  }
+}
+
+const isEncoded = (headers: IncomingHttpHeaders) =>
+  headers['content-encoding'] !== undefined && headers['content-encoding'] !== 'identity'
+
+const isJson = (contentType: string | undefined) =>
+  contentType !== undefined && /^application\/(?:[\w.-]+\+)?json\b/i.test(contentType)

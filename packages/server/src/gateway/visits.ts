@@ -1,0 +1,117 @@
+/**
+ * One request for an endpoint and everything that is kept about it: let in within its limits, told to the
+ * autoscaler, served, measured, and at the end written down.
+ */
+import { PlatformError } from '../domain/errors.ts'
+import type { EndpointId } from '../domain/replica.ts'
+import { CLIENT_LEFT_STATUS } from '../domain/usage/usage-record.ts'
+import type { RoutedEndpoint } from '../link/messages.ts'
+import type { Clock } from '../platform/clock.ts'
+import type { Caller } from './access.ts'
+import type { Admission, Pass } from './admission.ts'
+import type { Demand } from './demand.ts'
+import { toErrorResponse } from './error-response.ts'
+import { ClientLeft, type Exchange } from './exchange.ts'
+import { RequestMeter } from './request-meter.ts'
+import { type EndpointRooms, serveEndpoint } from './serve-endpoint.ts'
+import type { Traffic } from './traffic.ts'
+import type { UsageSpool } from './usage-spool.ts'
+
+type VisitRooms = {
+  readonly clock: Clock
+  readonly endpointRooms: EndpointRooms
+  readonly admission: Admission
+  readonly demand: Demand
+  readonly traffic: Traffic
+  readonly spool: UsageSpool
+  readonly find: (id: EndpointId) => RoutedEndpoint | undefined
+}
+
+type Request = {
+  readonly exchange: Exchange
+  readonly endpoint: RoutedEndpoint
+  readonly caller: Caller
+  readonly path: string
+  /** Reached through a path of the gateway's own host. */
+  readonly sharesOrigin: boolean
+}
+
+export class Visits {
+  readonly #rooms: VisitRooms
+  readonly #running = new Set<Promise<void>>()
+
+  constructor(rooms: VisitRooms) {
+    this.#rooms = rooms
+  }
+
+  /** @throws what `serveEndpoint` throws, and PlatformError for a limit that was reached. */
+  async serve(request: Request): Promise<void> {
+    const visit = this.#serve(request)
+    this.#running.add(visit)
+    try {
+      await visit
+    } finally {
+      this.#running.delete(visit)
+    }
+  }
+
+  /** Resolves when everything that runs is over and written down. */
+  async ended(): Promise<void> {
+    await Promise.allSettled(this.#running)
+  }
+
+  async #serve(request: Request): Promise<void> {
+    const { clock, demand, traffic, find, endpointRooms } = this.#rooms
+    const { exchange, endpoint } = request
+    // Whoever is over a limit wakes nobody and keeps nobody awake.
+    const pass = this.#admit(request)
+    const meter = new RequestMeter(clock, traffic.of(endpoint.id))
+    let status = 0
+    demand.arrived(endpoint.id, meter.arrivedAt)
+    try {
+      if (pass?.bodyBytes !== undefined) exchange.body.limitTo(pass.bodyBytes)
+      await serveEndpoint({ ...request, meter }, endpointRooms)
+      status = exchange.signal.aborted ? CLIENT_LEFT_STATUS : exchange.response.statusCode
+    } catch (error) {
+      status = error instanceof ClientLeft ? CLIENT_LEFT_STATUS : toErrorResponse(error, exchange.id).status
+      if (error instanceof PlatformError && error.code === 'too_large') traffic.of(endpoint.id).refused.body++
+      throw error
+    } finally {
+      if (find(endpoint.id)) demand.ended(endpoint.id, clock.now())
+      this.#settle(request, meter, status, pass)
+    }
+  }
+
+  #admit({ exchange, endpoint, caller }: Request): Pass | undefined {
+    const { clock, admission, traffic } = this.#rooms
+    const grant = caller.kind === 'known' ? caller.grant : undefined
+    const pass = admission.enter(endpoint, grant, clock.now(), (kind, headers) => {
+      exchange.sayAlso(headers)
+      traffic.of(endpoint.id).refuse(kind)
+    })
+    if (pass) exchange.sayAlso(pass.headers)
+    return pass
+  }
+
+  #settle({ exchange, endpoint, caller }: Request, meter: RequestMeter, status: number, pass?: Pass): void {
+    const { clock, traffic, spool, find } = this.#rooms
+    const now = clock.now()
+    const bodyBytes = exchange.body.arrivedBytes
+    const record = {
+      requestId: exchange.id,
+      endpointId: endpoint.id,
+      tokenId: caller.kind === 'known' ? caller.grant.tokenId : null,
+      arrivedAt: meter.arrivedAt,
+      status,
+      durationMs: now - meter.arrivedAt,
+      ...meter.measures(bodyBytes),
+    }
+    pass?.leave(record.inputTokens + record.outputTokens, now)
+    spool.add(record)
+    // An endpoint deleted meanwhile gets no new row.
+    if (!find(endpoint.id)) return
+    const seen = traffic.of(endpoint.id)
+    seen.count(record)
+    seen.receivedBytes += bodyBytes
+  }
+}
