@@ -107,6 +107,8 @@ function sectionOf(text: string, heading: string): string {
 }
 
 /** The code words in the first column of every table. */
+/** What stands in backticks there; packages of one family may share a line. */
 function firstColumn(text: string): string[] {
-  return [...text.matchAll(/^\| `([^`]+)` +\|/gm)].map((match) => match[1]!)
+  const cells = [...text.matchAll(/^\| (`[^|]+`) +\|/gm)].map((match) => match[1]!)
+  return cells.flatMap((cell) => [...cell.matchAll(/`([^`]+)`/g)].map((match) => match[1]!))
 }
