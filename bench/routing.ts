@@ -33,7 +33,7 @@ for (const [label, bytes, bound] of [
   const fewest = decisionUs(bodies, { policy: 'least-requests', room: null })
   rows.push(plain(`  by fewest requests, ${label} body`, fewest.us, 'µs'))
   rows.push(plain(`  JSON.parse of the ${label} body`, parseUs(bodies), 'µs'))
-  rows.push(plain(`  memory of prefixes after ${cost.decisions} decisions`, cost.kib, 'KiB'))
+  rows.push(plain(`  memory of prefixes, ${CONVERSATIONS} conversations of ${label}`, cost.kib, 'KiB'))
 }
 report('Routing', rows)
 
@@ -71,13 +71,13 @@ function decisionUs(bodies: readonly Buffer[], rules: RoutingRules) {
     const body = bodies[(decisions * 7) % bodies.length]!
     const now = 60_000 + decisions++
     const claim = routing.claim(new PromptPrefix(arrived(body)), now)!
-    claim.begun(now)
+    claim.begun(200, now)
     underWay.push(claim)
     if (underWay.length > IN_FLIGHT) underWay.shift()!.ended({ status: 200 }, now)
   }
   for (let i = 0; i < 2 * IN_FLIGHT; i++) decide()
   const us = median(Array.from({ length: ROUNDS }, () => meanUs(decide)))
-  return { us, decisions, kib: routing.prefixBytes / KIB }
+  return { us, kib: routing.prefixBytes / KIB }
 }
 
 function parseUs(bodies: readonly Buffer[]): number {

@@ -6,7 +6,7 @@ export class Routing {
   readonly #endpoints = new Map<EndpointId, RoutedEndpoint>()
   readonly #grants = new Map<string, TokenGrant>()
   /** Set once the link is open; before, there is nobody to tell. */
-  broadcast: (message: Exclude<DownMessage, { kind: 'snapshot' }>) => void = () => {}
+  broadcast: (message: Exclude<DownMessage, { kind: 'snapshot' | 'usage-ack' }>) => void = () => {}
 
   snapshot(): RoutingSnapshot {
     return { endpoints: [...this.#endpoints.values()], grants: [...this.#grants.values()] }

@@ -134,11 +134,23 @@ export function describeLimits(name: string, openGateway: OpenGateway): void {
       expect((await call('x'.repeat(100))).status).toBe(200)
       const refused = await call('x'.repeat(101))
       expect(refused.status).toBe(413)
+      // What is not read need not come.
+      const unsent = new Promise((resolve, reject) => {
+        const headers = { 'content-length': '101' }
+        const request = rig.begin(CHAT, { method: 'POST', token: 'mine', headers })
+        request.on('error', reject)
+        request.on('response', (response) => {
+          resolve(response.statusCode)
+          request.destroy()
+        })
+        request.flushHeaders()
+      })
+      expect(await unsent).toBe(413)
       expect(refused.json).toMatchObject({ code: 'too_large', reason: 'body_limit', retryable: false })
       expect(refused.json['error']).toContain('100 bytes')
       expect(engine.received).toHaveLength(1)
       const page = await rig.call('/metrics', { token: 'mine' })
-      expect(page.text).toContain('limit_refusals_total{endpoint="acme/chat",limit="body"} 1\n')
+      expect(page.text).toContain('limit_refusals_total{endpoint="acme/chat",limit="body"} 2\n')
     })
 
     test('a body that grows too large on its way is refused, and its replica is not blamed', async () => {
@@ -164,6 +176,19 @@ export function describeLimits(name: string, openGateway: OpenGateway): void {
       const { rig, engine } = await rigWith({ endpoint: { bodyBytes: 50 } })
       const body = JSON.stringify({ model: 'acme/chat', pad: 'x'.repeat(100) })
       expect((await rig.call('/v1/chat/completions', { body })).status).toBe(413)
+
+      // Nothing more of it arrives that could be found too much.
+      const inChunks = await new Promise((resolve, reject) => {
+        const request = rig.begin('/v1/chat/completions', { method: 'POST' })
+        request.on('error', reject)
+        request.on('response', (response) => {
+          response.resume()
+          resolve(response.statusCode)
+        })
+        request.write(body)
+        request.end()
+      })
+      expect(inChunks).toBe(413)
       expect(engine.received).toHaveLength(0)
     })
 

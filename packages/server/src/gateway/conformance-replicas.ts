@@ -1,4 +1,5 @@
 /** How a gateway chooses, leaves and reports replicas, as tests; a part of `conformance.ts`. */
+import type { ServerResponse } from 'node:http'
 import net from 'node:net'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { type Handler, type OpenGateway, rigsOf, soon } from './conformance-rig.ts'
@@ -73,34 +74,33 @@ export function describeReplicas(name: string, openGateway: OpenGateway): void {
 
     test('a long prompt keeps others away from its replica until it is being answered', async () => {
       const rig = await runningRig()
-      const begin: (() => void)[] = []
-      const end: (() => void)[] = []
-      const slowly: Handler = (_request, response) => {
-        begin.push(() => void response.write('first'))
-        end.push(() => void response.end('last'))
+      const held: ServerResponse[] = []
+      const hold: Handler = (_request, response, body) => {
+        if (body.includes('at once')) response.end()
+        else held.push(response)
       }
-      const engines = [await rig.engine('r1', slowly), await rig.engine('r2', slowly)]
+      const engines = [await rig.engine('r1', hold), await rig.engine('r2', hold)]
       rig.put('chat', { replicas: engines.map(({ replica }) => replica) })
-      const texts: string[] = []
-      const received = () => engines.map((engine) => engine.received.length).toSorted()
-      const calls: Promise<unknown>[] = []
-      const ask = async (prompt: string) => {
-        const body = JSON.stringify({ prompt })
-        calls.push(rig.call('/e/acme/chat/v1/completions', { body, onText: (text) => void texts.push(text) }))
-        await soon(() => expect(engines.flatMap((engine) => engine.received)).toHaveLength(calls.length))
-      }
+      const ask = (prompt: string, onText = (_text: string) => {}) =>
+        rig.call('/e/acme/chat/v1/completions', { body: JSON.stringify({ prompt }), onText })
+      const atOnce = async (prompt: string) => (await ask(`${prompt} at once`)).headers['x-berth-replica']
+      const beginning = 'begin '.repeat(400)
+      // What hashes prompts is loaded by the first requests that could use it.
+      await soon(async () => expect(await atOnce('warm up')).toBe(await atOnce('warm up')))
 
-      await ask('long '.repeat(10_000))
-      await ask('short 1')
-      await ask('short 2')
-      expect(received()).toEqual([1, 2])
-      for (const one of begin) one()
-      await soon(() => expect(texts).toHaveLength(3))
-      await ask('short 3')
-      expect(received()).toEqual([2, 2])
+      let text = ''
+      const long = ask(beginning + 'long '.repeat(10_000), (soFar) => {
+        text = soFar
+      })
+      await soon(() => expect(held).toHaveLength(1))
+      const reading = await atOnce('something else')
+      held[0]!.write('first')
+      await soon(() => expect(text).toBe('first'))
+      const home = await atOnce(`${beginning}again`)
+      held[0]!.end()
 
-      for (const one of end) one()
-      await Promise.all(calls)
+      expect((await long).headers['x-berth-replica']).toBe(home)
+      expect(reading).not.toBe(home)
     })
 
     test('a replica that only answers with errors is left alone while another answers', async () => {

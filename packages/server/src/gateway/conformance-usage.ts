@@ -148,6 +148,14 @@ export function describeUsage(name: string, openGateway: OpenGateway): void {
       expect((await rig.call(CHAT, { body: '{"stream":true}' })).text).toBe(text('a') + DONE)
     })
 
+    test('a stream that ends within an event is passed on to its last byte', async () => {
+      const { rig } = await rigWith((_request, response) => {
+        response.writeHead(200, { 'content-type': 'text/event-stream' })
+        response.end(`${text('a')}${USAGE}data: [DONE]`)
+      })
+      expect((await rig.call(CHAT, { body: '{"stream":true}' })).text).toBe(`${text('a')}data: [DONE]`)
+    })
+
     test('a client that leaves is charged for what it was sent, as an estimate', async () => {
       const { rig, engine } = await rigWith((_request, response) => {
         response.writeHead(200, { 'content-type': 'text/event-stream' })
@@ -290,12 +298,21 @@ export function describeUsage(name: string, openGateway: OpenGateway): void {
       )
     })
 
-    test('an endpoint that is deleted leaves nothing behind', async () => {
-      const { rig, id } = await rigWith(openAiStream)
+    test('an endpoint that is deleted leaves nothing behind, although a request outlives it', async () => {
+      let end = () => {}
+      const { rig, id } = await rigWith((_request, response) => {
+        response.writeHead(200, { 'content-type': 'text/event-stream' })
+        response.write(text('a'))
+        end = () => void response.end(text('b'))
+      })
       rig.grant('mine', ['acme'])
-      await rig.call(CHAT, { body: '{}' })
+      const answer = rig.call(CHAT, { body: '{}' })
+      await soon(async () => expect(await metrics(rig)).toContain('acme/chat'))
       rig.remove(id)
       await soon(async () => expect(await metrics(rig)).not.toContain('acme/chat'))
+      end()
+      expect((await answer).text).toBe(text('a') + text('b'))
+      expect(await onlyUsage(rig)).toMatchObject({ endpointId: id, outputTokens: 2 })
       rig.put('chat', { replicas: [] })
       await soon(async () => expect((await rig.call('/readyz')).json['endpoints']).toBe(1))
       expect(await metrics(rig)).not.toContain('acme/chat')

@@ -12,6 +12,8 @@ const LINE_BYTES = 64 * 1024
 /** Keys of new text, without the opening quote so that `"reasoning_content"` is one of them. */
 const TEXT_KEYS = ['content"', 'text"', '"delta"', 'arguments"'] as const
 
+const USUAL_TEXT = '"content":"'
+
 export class EventUsage {
   #usage: TokenUsage | undefined
   #texts = 0
@@ -32,9 +34,8 @@ export class EventUsage {
     return this.#line.length
   }
 
-  /** @returns how many events of `chunk` brought text. */
-  feed(chunk: Buffer): number {
-    const text = chunk.toString('latin1')
+  /** @param text a chunk, decoded as latin1. @returns how many events in it brought text. */
+  feed(text: string): number {
     const before = this.#texts
     let from = 0
     for (let end = text.indexOf('\n'); end !== -1; end = text.indexOf('\n', from)) {
@@ -60,16 +61,21 @@ export class EventUsage {
 }
 
 function bringsText(line: string): boolean {
-  return TEXT_KEYS.some((key) => {
+  // How nearly every event of nearly every engine is written.
+  const usual = line.indexOf(USUAL_TEXT)
+  if (usual !== -1 && line[usual + USUAL_TEXT.length] !== '"') return true
+  for (const key of TEXT_KEYS) {
     for (let at = valueAt(line, key); at !== -1; at = valueAt(line, key, at)) {
       if (line[at] === '"' && line[at + 1] !== '"') return true
     }
-    return false
-  })
+  }
+  return false
 }
 
 /** OpenAI's `"usage":null` in every event says nothing; llama-server's own stream counts in its last event. */
 function saysUsage(line: string): boolean {
-  if (line[valueAt(line, '"usage"')] === '{' || line[valueAt(line, '"details"')] === '{') return true
+  if (line[valueAt(line, '"usage"')] === '{') return true
+  if (line.includes('"choices"')) return false
+  if (line[valueAt(line, '"details"')] === '{') return true
   return line[valueAt(line, '"stop"')] === 't' && line.includes('"tokens_predicted"')
 }

@@ -52,7 +52,8 @@ describe('the prompt', () => {
         expect(it !== undefined).toBe(expected)
         if (!it) return
         const key = Object.keys(object).indexOf('prompt')
-        const rest = Object.entries(object).slice(key)
+        // As JSON has it: it knows no -0.
+        const rest: [string, unknown][] = Object.entries(JSON.parse(body)).slice(key)
         // What begins there is the value, followed by the members that follow it.
         expect(JSON.parse(`{"prompt":${it.prompt}`)).toEqual(Object.fromEntries(rest))
       }),

@@ -390,6 +390,7 @@ class RunningGateway implements Gateway {
       waiting: (id) => this.#line.waiting(id),
       openRequests: this.busy,
       keptBodyBytes: this.#kept.used,
+      prefixBytes: this.#leases.prefixBytes,
       spooledRecords: this.#spool.kept,
       droppedRecords: this.#spool.dropped,
       isConnected: this.#link?.connected ?? false,

@@ -35,7 +35,7 @@ export type Relay = {
   readonly body?: (() => Buffer) | undefined
   readonly onlooker?: Onlooker
   /** Told when the answer begins. */
-  readonly onBegin?: () => void
+  readonly onBegin?: (status: number) => void
   readonly clock: Clock
   readonly limits: GatewayLimits
 }
@@ -113,7 +113,7 @@ export function relay(exchange: Exchange, it: Relay): Promise<RelayEnd> {
         end({ kind: 'not-understood' })
         return
       }
-      it.onBegin?.()
+      it.onBegin?.(answer.statusCode ?? 502)
       it.onlooker?.began(answer)
       body.free()
       passBack(exchange, answer, it)

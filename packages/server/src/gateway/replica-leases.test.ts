@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
 import type { EndpointId, ReplicaId } from '../domain/replica.ts'
 import { DEFAULT_ROUTING } from '../domain/routing/choose-replica.ts'
+import { PLAIN_REQUEST, type RoutingRequest } from '../domain/routing/prompt.ts'
 import type { RoutedReplica } from '../link/messages.ts'
 import { FakeClock } from '../testing/fake-clock.ts'
 import { HoldLine } from './hold-line.ts'
@@ -100,6 +101,7 @@ test('a full replica gets nothing more, and who waits is told when it has room a
   expect(leases.claim(CHAT)).toBeUndefined()
   expect(freed).toEqual([])
   held[0]?.release(OK)
+  held[0]?.release(OK)
   expect(freed).toEqual([CHAT])
   expect(leases.claim(CHAT)?.replica.id).toBe(held[0]?.replica.id)
 })
@@ -114,15 +116,21 @@ test('who waits for room gets the replica that has some first, a new one too', a
   const line = new HoldLine({
     clock,
     limits: { firstWakeAgainMs: 250, longestWakeAgainMs: 2_000 },
-    claim: (endpointId, request) => leases.claim(endpointId, request),
+    claim: (endpointId, request) => {
+      if (request) asked.add(request)
+      return leases.claim(endpointId, request)
+    },
     wake: () => {},
   })
+  const asked = new Set<RoutingRequest>()
+  const requests: RoutingRequest[] = [{ ...PLAIN_REQUEST }, { ...PLAIN_REQUEST }]
   const rules = { ...DEFAULT_ROUTING, room: 1 }
   leases.list(CHAT, [replica('old')], rules)
   const first = leases.claim(CHAT)!
   expect([leases.areFull(CHAT), leases.claim(CHAT)]).toEqual([true, undefined])
-  const waiters = ['one', 'two'].map((name) =>
-    line.wait(CHAT, 60_000, new AbortController().signal, () => new Error(name)),
+  const { signal } = new AbortController()
+  const waiters = requests.map((request) =>
+    line.wait(CHAT, 60_000, signal, () => new Error('expired'), request),
   )
 
   leases.list(CHAT, [replica('old'), replica('new')], rules)
@@ -131,6 +139,7 @@ test('who waits for room gets the replica that has some first, a new one too', a
   expect(line.waiting(CHAT)).toBe(1)
   first.release(OK)
   expect((await waiters[1])?.replica.id).toBe('old')
+  expect([...asked]).toEqual(requests)
 })
 
 test('without a bound on a replica nobody is woken by every request that ends', () => {
@@ -143,7 +152,7 @@ test('a replica that failed is avoided for a while, then tried again', async () 
   const { leases, clock } = leasesWith(replica('a'), replica('b'))
   const claims: Lease[] = [leases.claim(CHAT)!, leases.claim(CHAT)!]
   const failed = claims.find((lease) => lease.replica.id === 'a')!
-  claims.find((lease) => lease.replica.id === 'b')!.begun()
+  claims.find((lease) => lease.replica.id === 'b')!.begun(200)
   failed.release('failed')
   const next = Array.from({ length: 3 }, () => leases.claim(CHAT)!.replica.id)
   expect(next).toEqual(['b', 'b', 'b'])

@@ -14,7 +14,7 @@ import type { Clock } from '../platform/clock.ts'
 export type Lease = {
   readonly replica: RoutedReplica
   /** The replica has begun to answer. */
-  readonly begun: () => void
+  readonly begun: (status: number) => void
   /** Ends the claim, saying how it went; a second call does nothing. */
   readonly release: (end: ClaimEnd) => void
 }
@@ -65,7 +65,7 @@ export class ReplicaLeases {
     let isHeld = true
     return {
       replica,
-      begun: () => claim.begun(this.#rooms.clock.now()),
+      begun: (status) => claim.begun(status, this.#rooms.clock.now()),
       release: (end) => {
         if (!isHeld) return
         isHeld = false

@@ -117,7 +117,7 @@ export class RequestBody {
   async readStart(limitBytes: number, enough: () => boolean = () => false): Promise<void> {
     this.#keepUpTo = Math.max(this.#keepUpTo, limitBytes)
     const request = this.#request
-    while (!this.#complete && !this.#isStuck && this.#keptBytes < limitBytes && !enough()) {
+    while (!this.#complete && !this.#overBudget && this.#keptBytes < limitBytes && !enough()) {
       if (request.errored ?? request.destroyed) throw request.errored ?? new Error('the client left')
       const change = new Promise<void>((resolve) => {
         this.#changed = resolve
@@ -161,11 +161,6 @@ export class RequestBody {
     this.#kept = []
     this.#keptBytes = 0
     this.#keepUpTo = 0
-  }
-
-  /** Reading on would lead nowhere. */
-  get #isStuck(): boolean {
-    return this.#overBudget || this.#isTooLarge
   }
 
   #read(): void {

@@ -85,9 +85,8 @@ export class RequestMeter implements Onlooker {
   }
 
   passed(chunk: Buffer): Buffer {
-    if (this.#events) this.#count(this.#events.feed(chunk))
-    else this.#json?.feed(chunk)
-    const passing = this.#filter ? this.#filter.feed(chunk) : chunk
+    this.#json?.feed(chunk)
+    const passing = this.#events ? this.#passEvents(chunk, this.#events) : chunk
     this.#traffic.sentBytes += passing.length
     return passing
   }
@@ -120,6 +119,12 @@ export class RequestMeter implements Onlooker {
           : this.#firstTextAt - this.#sentAt,
       interTokenMs: this.#interTokenMs(Math.max(output, this.#texts)),
     }
+  }
+
+  #passEvents(chunk: Buffer, events: EventUsage): Buffer {
+    const decoded = chunk.toString('latin1')
+    this.#count(events.feed(decoded))
+    return this.#filter ? this.#filter.feed(chunk, decoded) : chunk
   }
 
   /** @param texts events with text in one chunk: they came at the same time. */

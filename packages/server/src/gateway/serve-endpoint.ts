@@ -243,7 +243,6 @@ export async function readStart(
     arrived.abort()
   }
   if (body.overBudget) throw refusals.memoryIsFull(limits.retryAfterMs)
-  if (body.isTooLarge) throw refusals.bodyTooLarge(body.limitBytes)
 }
 
 /** What the replica's next requests should know of this one. */

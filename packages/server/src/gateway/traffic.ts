@@ -57,6 +57,7 @@ export type Present = {
   readonly waiting: (id: EndpointId) => number
   readonly openRequests: number
   readonly keptBodyBytes: number
+  readonly prefixBytes: number
   readonly spooledRecords: number
   readonly droppedRecords: number
   readonly isConnected: boolean
@@ -179,6 +180,11 @@ function writeProcess(page: MetricsPage, present: Present): void {
     one(present.openRequests),
   )
   page.gauge('berth_gateway_kept_body_bytes', 'Request bodies kept in memory.', one(present.keptBodyBytes))
+  page.gauge(
+    'berth_gateway_prefix_memory_bytes',
+    'What is kept of prompts, so that those with a common beginning meet.',
+    one(present.prefixBytes),
+  )
   page.gauge(
     'berth_gateway_usage_records_spooled',
     'Usage records that the control process has not acknowledged.',

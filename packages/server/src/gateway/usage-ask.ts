@@ -9,6 +9,7 @@ import { BodyScan } from './body-scan.ts'
 import type { RequestBody } from './request-body.ts'
 
 const ASKED = Buffer.from('"stream_options":{"include_usage":true},')
+const STREAM = Buffer.from('"stream"')
 export const ASKING_BYTES = ASKED.length
 type WholeBody = Pick<RequestBody, 'kept' | 'keptBytes' | 'complete'>
 
@@ -23,6 +24,8 @@ export class UsageAsk {
   canAsk(id: EndpointId, path: string, body: WholeBody, now: number): boolean {
     if (!isCompletions(path) || !body.complete || body.keptBytes === 0) return false
     if (now < (this.#notBefore.get(id) ?? 0)) return false
+    // Most bodies are in one piece and do not have the word, which is found out faster than what they say.
+    if (body.kept.length === 1 && !body.kept[0]!.includes(STREAM)) return false
     const scan = new BodyScan()
     for (const chunk of body.kept) scan.feed(chunk)
     return scan.stream && !scan.hasStreamOptions

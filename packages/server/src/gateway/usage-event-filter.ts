@@ -13,23 +13,26 @@ const NOTHING = Buffer.alloc(0)
 export class UsageEventFilter {
   #held: Buffer = NOTHING
 
-  /** @returns what may go on now. */
-  feed(chunk: Buffer): Buffer {
-    const bytes = this.#held.length === 0 ? chunk : Buffer.concat([this.#held, chunk])
-    const text = bytes.toString('latin1')
+  /** @param decoded the same chunk as latin1. @returns what may go on now. */
+  feed(chunk: Buffer, decoded: string): Buffer {
+    const isNew = this.#held.length === 0
+    const bytes = isNew ? chunk : Buffer.concat([this.#held, chunk])
+    const text = isNew ? decoded : bytes.toString('latin1')
+    const mayHaveIt = text.includes('"usage"')
     const passing: Buffer[] = []
     let keptFrom = 0
     let from = 0
     for (let end = eventEnd(text, 0); end !== -1; end = eventEnd(text, from)) {
-      const begin = afterEmptyLines(text, from)
-      if (saysOnlyUsage(text.slice(begin, end))) {
+      const begin = mayHaveIt ? afterEmptyLines(text, from) : from
+      if (mayHaveIt && saysOnlyUsage(text.slice(begin, end))) {
         passing.push(bytes.subarray(keptFrom, begin))
         keptFrom = end
       }
       from = end
     }
     if (bytes.length - from > EVENT_BYTES) from = bytes.length
-    this.#held = bytes.subarray(from)
+    this.#held = from === bytes.length ? NOTHING : bytes.subarray(from)
+    if (keptFrom === 0 && from === bytes.length) return bytes
     passing.push(bytes.subarray(keptFrom, from))
     return passing.length === 1 ? passing[0]! : Buffer.concat(passing)
   }

@@ -64,13 +64,17 @@ test('while nobody takes them the oldest are given up, and counted', () => {
 })
 
 test('memory is bounded whether batches were sent or not', () => {
-  const { spool, add } = newSpool(10, 100)
+  const { spool, add, taken } = newSpool(10, 100)
   for (let i = 0; i < 500; i++) {
     add('x')
     if (i % 3 === 0) spool.flush()
     expect(spool.kept).toBeLessThanOrEqual(100)
   }
   expect(spool.dropped).toBe(500 - spool.kept)
+  taken()
+  spool.sendAgain()
+  const held = taken().join('').replaceAll(/[^x]/g, '')
+  expect(held).toHaveLength(spool.kept)
 })
 
 test('it says when everything is stored', async () => {

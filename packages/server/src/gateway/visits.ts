@@ -4,7 +4,7 @@
  */
 import { PlatformError } from '../domain/errors.ts'
 import type { EndpointId } from '../domain/replica.ts'
-import { CLIENT_LEFT_STATUS } from '../domain/usage/usage-record.ts'
+import { CLIENT_LEFT_STATUS, type UsageRecord } from '../domain/usage/usage-record.ts'
 import type { RoutedEndpoint } from '../link/messages.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { Caller } from './access.ts'
@@ -65,7 +65,9 @@ export class Visits {
     const { exchange, endpoint } = request
     // Whoever is over a limit wakes nobody and keeps nobody awake.
     const pass = this.#admit(request)
-    const meter = new RequestMeter(clock, traffic.of(endpoint.id))
+    // Kept hold of, so that an endpoint deleted meanwhile gets no new row.
+    const seen = traffic.of(endpoint.id)
+    const meter = new RequestMeter(clock, seen)
     let status = 0
     demand.arrived(endpoint.id, meter.arrivedAt)
     try {
@@ -74,11 +76,12 @@ export class Visits {
       status = exchange.signal.aborted ? CLIENT_LEFT_STATUS : exchange.response.statusCode
     } catch (error) {
       status = error instanceof ClientLeft ? CLIENT_LEFT_STATUS : toErrorResponse(error, exchange.id).status
-      if (error instanceof PlatformError && error.code === 'too_large') traffic.of(endpoint.id).refused.body++
+      if (error instanceof PlatformError && error.code === 'too_large') seen.refused.body++
       throw error
     } finally {
       if (find(endpoint.id)) demand.ended(endpoint.id, clock.now())
-      this.#settle(request, meter, status, pass)
+      seen.count(this.#settle(request, meter, status, pass))
+      seen.receivedBytes += exchange.body.arrivedBytes
     }
   }
 
@@ -93,25 +96,20 @@ export class Visits {
     return pass
   }
 
-  #settle({ exchange, endpoint, caller }: Request, meter: RequestMeter, status: number, pass?: Pass): void {
-    const { clock, traffic, spool, find } = this.#rooms
-    const now = clock.now()
-    const bodyBytes = exchange.body.arrivedBytes
-    const record = {
+  #settle(request: Request, meter: RequestMeter, status: number, pass?: Pass): UsageRecord {
+    const { exchange, endpoint, caller } = request
+    const now = this.#rooms.clock.now()
+    const record: UsageRecord = {
       requestId: exchange.id,
       endpointId: endpoint.id,
       tokenId: caller.kind === 'known' ? caller.grant.tokenId : null,
       arrivedAt: meter.arrivedAt,
       status,
       durationMs: now - meter.arrivedAt,
-      ...meter.measures(bodyBytes),
+      ...meter.measures(exchange.body.arrivedBytes),
     }
     pass?.leave(record.inputTokens + record.outputTokens, now)
-    spool.add(record)
-    // An endpoint deleted meanwhile gets no new row.
-    if (!find(endpoint.id)) return
-    const seen = traffic.of(endpoint.id)
-    seen.count(record)
-    seen.receivedBytes += bodyBytes
+    this.#rooms.spool.add(record)
+    return record
   }
 }

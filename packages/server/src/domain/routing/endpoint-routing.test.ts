@@ -35,7 +35,7 @@ const counts = (routing: EndpointRouting) => [...routing.loads()].map(([, inFlig
 
 function serve(routing: EndpointRouting, request: RoutingRequest): ReplicaId {
   const claim = routing.claim(request, WARM)!
-  claim.begun(WARM + 100)
+  claim.begun(200, WARM + 100)
   claim.ended(OK, WARM + 200)
   return claim.replicaId
 }
@@ -54,7 +54,7 @@ describe('prefixes', () => {
   test('one prompt that everybody sends spreads over all replicas within the bound', () => {
     const routing = routingOver(named(6))
     for (let i = 1; i <= 120; i++) {
-      routing.claim(asking(1, 2, 3), WARM)!.begun(WARM)
+      routing.claim(asking(1, 2, 3), WARM)!.begun(200, WARM)
       expect(Math.max(...counts(routing))).toBeLessThanOrEqual(Math.ceil((LOAD_BOUND * i) / 6))
     }
     expect(Math.min(...counts(routing))).toBeGreaterThan(0)
@@ -110,8 +110,8 @@ describe('prefixes', () => {
     const other = long.replicaId === 'a' ? 'b' : 'a'
     const short = [routing.claim(asking(1_001), WARM)!, routing.claim(asking(1_002), WARM)!]
     expect(short.map((claim) => claim.replicaId)).toEqual([other, other])
-    long.begun(WARM + 1_000)
-    for (const claim of short) claim.begun(WARM + 1_000)
+    long.begun(200, WARM + 1_000)
+    for (const claim of short) claim.begun(200, WARM + 1_000)
     expect(routing.claim(asking(1_003), WARM)!.replicaId).toBe(long.replicaId)
   })
 
@@ -131,16 +131,17 @@ describe('prefixes', () => {
   })
 
   test('a new replica in the place of one that left is not taken for it', () => {
-    // Which of two equals it is goes by turns, so that both are seen.
-    const chosen = [0, 1].map((turns) => {
-      const routing = routingOver(['a', 'b'])
-      const left = serve(routing, asking(1, 2, 3))
-      const stays = left === 'a' ? 'b' : 'a'
-      routing.list(listed('new', stays), DEFAULT_ROUTING, T)
+    // Which of the equals it is goes by turns, so that all are seen.
+    const chosen = [0, 1, 2].map((turns) => {
+      const routing = routingOver(['a', 'b', 'c'])
+      const home = serve(routing, asking(1, 2, 3))
+      const others = ['a', 'b', 'c'].filter((name) => name !== home)
+      routing.list(listed(...others), DEFAULT_ROUTING, T)
+      routing.list(listed('new', ...others), DEFAULT_ROUTING, T)
       for (let i = 0; i < turns; i++) serve(routing, PLAIN_REQUEST)
       return serve(routing, asking(1, 2, 3))
     })
-    expect(new Set(chosen).size).toBe(2)
+    expect(new Set(chosen).size).toBe(3)
   })
 
   test('memory is given back when there is no choice any more', () => {
@@ -168,7 +169,7 @@ describe('sessions', () => {
 describe('replicas that come, fail and go', () => {
   test('a new one is not flooded, and gets more as it answers', () => {
     const routing = routingOver(['old'])
-    routing.claim(PLAIN_REQUEST, T)!.begun(T)
+    routing.claim(PLAIN_REQUEST, T)!.begun(200, T)
     routing.list(listed('old', 'new'), DEFAULT_ROUTING, WARM)
     for (let i = 0; i < 10; i++) routing.claim(asking(i + 1), WARM)
     const before = Object.fromEntries(routing.loads())
@@ -196,7 +197,7 @@ describe('replicas that come, fail and go', () => {
       const claims = Array.from({ length: 6 }, () => routing.claim(asking(key++), now)!)
       for (const claim of claims) {
         const isSlow = claim.replicaId === 'r0'
-        claim.begun(now + (isSlow ? 5_000 : 100))
+        claim.begun(200, now + (isSlow ? 5_000 : 100))
         claim.ended(OK, now + 5_000)
         if (round < 30) continue
         tally.all++
@@ -222,12 +223,52 @@ describe('replicas that come, fail and go', () => {
     for (let i = 0; i < 5; i++) expect(serve(routing, asking(1, 2, 3))).not.toBe(home)
   })
 
+  test('a replica that only answers with errors is avoided longer each time', () => {
+    const routing = routingOver(['a', 'b'])
+    const pauses = [1_000, 2_000, 4_000, 8_000]
+    let now = WARM
+    const isGiven = (name: string, at: number) =>
+      Array.from({ length: 4 }, () => {
+        const claim = routing.claim(PLAIN_REQUEST, at)!
+        claim.ended('left', at)
+        return claim.replicaId
+      }).includes(name as ReplicaId)
+    for (const pause of pauses) {
+      for (let errors = 0; errors < 5; ) {
+        const claim = routing.claim(PLAIN_REQUEST, now)!
+        const status = claim.replicaId === 'a' ? 500 : 200
+        claim.begun(status, now)
+        claim.ended({ status }, now)
+        if (status === 500) errors++
+      }
+      expect(isGiven('a', now + pause - 1)).toBe(false)
+      expect(isGiven('a', now + pause)).toBe(true)
+      now += pause
+    }
+  })
+
+  test('what left without an answer is no work that is still to be done', () => {
+    const routing = routingOver(['a', 'b'])
+    routing.claim(asking(...Array.from({ length: 50 }, (_, i) => i + 1)), WARM)!.ended('left', WARM)
+    const next = [routing.claim(asking(1_001), WARM)!, routing.claim(asking(1_002), WARM)!]
+    expect(next.map((claim) => claim.replicaId).toSorted()).toEqual(['a', 'b'])
+  })
+
+  test('one that left with a request on it is forgotten when that has ended', () => {
+    const routing = routingOver(['a'])
+    const claim = routing.claim(PLAIN_REQUEST, T)!
+    routing.list([], DEFAULT_ROUTING, T)
+    expect([routing.isEmpty, routing.isDrained(claim.replicaId)]).toEqual([false, false])
+    claim.ended(OK, T)
+    expect([routing.isEmpty, routing.isDrained(claim.replicaId)]).toEqual([true, true])
+  })
+
   test('ending twice counts once, and a beginning after the end counts nothing', () => {
     const routing = routingOver(['a', 'b'])
     const claim = routing.claim(asking(1), WARM)!
     claim.ended('left', WARM)
     claim.ended('failed', WARM)
-    claim.begun(WARM + 60_000)
+    claim.begun(200, WARM + 60_000)
     expect(routing.inFlight).toBe(0)
     expect(counts(routing)).toEqual([0, 0])
   })

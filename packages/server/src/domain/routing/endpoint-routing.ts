@@ -39,8 +39,8 @@ export type ClaimEnd = 'failed' | 'left' | { readonly status: number }
 
 export type Claim = {
   readonly replicaId: ReplicaId
-  /** The answer has begun. */
-  readonly begun: (now: number) => void
+  /** The answer has begun, with this status. */
+  readonly begun: (status: number, now: number) => void
   /** A second call does nothing. */
   readonly ended: (end: ClaimEnd, now: number) => void
 }
@@ -226,9 +226,11 @@ export class EndpointRouting {
     }
     return {
       replicaId: seat.id,
-      begun: (now) => {
+      begun: (status, now) => {
         if (unread === 0) return
         hasRead()
+        // Errors are quick: they say nothing about how fast it works, nor that it works.
+        if (status >= 400) return
         seat.health = afterAnswer(seat.health, ahead, now - claimedAt, now)
         this.#usual = paced(this.#usual, ahead, now - claimedAt, now)
       },

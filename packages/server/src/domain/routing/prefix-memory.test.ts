@@ -134,6 +134,24 @@ describe('its memory', () => {
     expect(recent.filter(Boolean).length).toBeGreaterThan(90)
   })
 
+  test('is used again when those who had read something are gone', () => {
+    const memory = new PrefixMemory(MEGABYTE)
+    const fill = (from: number) => {
+      for (let n = from; n < from + 2_000; n++) memory.remember([spread(n)], 0)
+    }
+    fill(0)
+    const { bytes } = memory
+    memory.forget(0)
+    // As many again go into the places of the others, give or take a bucket that fills up by chance.
+    fill(2_000)
+    expect(memory.bytes).toBeLessThanOrEqual(2 * bytes)
+    for (let n = 4_000; n < 40_000; n += 2_000) {
+      memory.forget(0)
+      fill(n)
+    }
+    expect(memory.bytes).toBeLessThanOrEqual(2 * bytes)
+  })
+
   test('what is used again and again stays while twenty times its size goes through', () => {
     const memory = new PrefixMemory(LEAST_PREFIX_BYTES)
     const hot = [1, 2, 3, 4].map((n) => spread(1_000_000 + n))

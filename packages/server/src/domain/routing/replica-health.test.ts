@@ -70,6 +70,7 @@ describe('a replica that fails', () => {
     const four = after(newHealth(T), 4, (health) => afterStatus(health, 500, T))
     expect(isAvoided(four, 0, T)).toBe(false)
     expect(isAvoided(afterStatus(four, 503, T), 0, T)).toBe(true)
+    expect(isAvoided(afterStatus(four, 429, T), 0, T)).toBe(true)
     const interrupted = afterStatus(afterStatus(four, 404, T), 500, T)
     expect(isAvoided(interrupted, 0, T)).toBe(false)
   })

@@ -17,6 +17,8 @@ const FIRST_AVOIDANCE_MS = 1_000
 const LONGEST_AVOIDANCE_MS = 60_000
 /** Answers of status 500 and above in a row; fewer may be the requests' own fault. */
 const ERRORS_IN_A_ROW = 5
+/** An engine that is full says so quickly, which makes it look free. */
+const TOO_MANY_REQUESTS = 429
 
 /** The weight of one more answer in what is known of the pace. */
 const PACE_WEIGHT = 0.1
@@ -74,7 +76,8 @@ export function afterFailure(health: ReplicaHealth, now: number): ReplicaHealth 
 
 /** It ended a request with this status. */
 export function afterStatus(health: ReplicaHealth, status: number, now: number): ReplicaHealth {
-  if (status < 500) return health.errorsInARow === 0 ? health : { ...health, errorsInARow: 0 }
+  if (status < 500 && status !== TOO_MANY_REQUESTS)
+    return health.errorsInARow === 0 ? health : { ...health, errorsInARow: 0 }
   const errorsInARow = health.errorsInARow + 1
   return errorsInARow < ERRORS_IN_A_ROW ? { ...health, errorsInARow } : afterFailure(health, now)
 }
