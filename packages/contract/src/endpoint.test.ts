@@ -201,8 +201,13 @@ describe('names', () => {
     expect(Timestamp.safeParse(time).success).toBe(isGood)
   })
 
-  test('a token may write and never expires unless asked otherwise', () => {
-    expect(TokenCreate.parse({ name: 'laptop' })).toEqual({ name: 'laptop', role: 'write', expiresAt: null })
+  test('a token may write, never expires and has no limits unless asked otherwise', () => {
+    expect(TokenCreate.parse({ name: 'laptop' })).toEqual({
+      name: 'laptop',
+      role: 'write',
+      expiresAt: null,
+      limits: {},
+    })
     expect(TokenCreate.safeParse({ name: '' }).success).toBe(false)
     expect(TokenCreate.safeParse({ name: 'x', role: 'admin' }).success).toBe(false)
   })

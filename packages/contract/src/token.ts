@@ -7,10 +7,23 @@ export const TokenRole = z.enum(['read', 'write']).meta({
 })
 export type TokenRole = z.infer<typeof TokenRole>
 
+const limit = z.int().min(0).max(1e12).optional()
+
+export const UsageLimits = z
+  .strictObject({
+    requestsPerMinute: limit,
+    tokensPerMinute: limit.meta({ description: 'Input and output together.' }),
+    concurrentRequests: limit.meta({ description: 'Being answered or held at the same time.' }),
+    bodyBytes: limit.meta({ description: 'The body of one request.' }),
+  })
+  .meta({ description: 'What is not named is not limited.' })
+export type UsageLimits = z.infer<typeof UsageLimits>
+
 export const TokenCreate = z.strictObject({
   name: z.string().min(1).max(60),
   role: TokenRole.default('write'),
   expiresAt: Timestamp.nullable().default(null),
+  limits: UsageLimits.default({}),
 })
 
 export const TokenView = z.object({
@@ -21,6 +34,7 @@ export const TokenView = z.object({
   user: z.string(),
   createdAt: Timestamp,
   expiresAt: Timestamp.nullable(),
+  limits: UsageLimits.optional(),
 })
 export type TokenView = z.infer<typeof TokenView>
 export const TokenList = z.object({ items: z.array(TokenView) })

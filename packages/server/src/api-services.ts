@@ -52,8 +52,8 @@ export function apiServices(parts: ServiceParts): ApiServices {
     endpoints: endpointService(parts),
     tokens: {
       list: async ({ user }) => ({ items: (await control.store.tokens.list(user)).map(tokenView) }),
-      create: async ({ name, role, expiresAt }, { user }) => {
-        const wish = { name, role, expiresAt: expiresAt === null ? null : Date.parse(expiresAt) }
+      create: async ({ name, role, expiresAt, limits }, { user }) => {
+        const wish = { name, role, limits, expiresAt: expiresAt === null ? null : Date.parse(expiresAt) }
         const { token, text } = await access.createToken(wish, user)
         return { ...tokenView(token), token: text }
       },
@@ -141,7 +141,7 @@ async function systemStatus({
   }
 }
 
-function tokenView({ id, name, prefix, role, user, createdAt, expiresAt }: TokenRecord) {
+function tokenView({ id, name, prefix, role, user, createdAt, expiresAt, limits }: TokenRecord) {
   return {
     id,
     name,
@@ -150,5 +150,6 @@ function tokenView({ id, name, prefix, role, user, createdAt, expiresAt }: Token
     user,
     createdAt: timestamp(createdAt),
     expiresAt: expiresAt === null ? null : timestamp(expiresAt),
+    ...(limits && { limits }),
   }
 }

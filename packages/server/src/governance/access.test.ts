@@ -74,3 +74,10 @@ test('nobody revokes the token of another', async () => {
   const { token } = await access.createToken(wish, 'admin')
   await expect(access.revokeToken(token.id, 'mallory')).rejects.toThrow('no token with the id')
 })
+
+test('the limits of a token reach the gateways', async () => {
+  const limits = { requestsPerMinute: 60 }
+  await access.createToken({ ...wish, limits }, 'admin')
+  expect(granted).toMatchObject([{ limits }])
+  expect(await access.grants()).toMatchObject([{ limits }])
+})

@@ -4,7 +4,7 @@
  * A token's text exists in the answer to its creation and nowhere else: everything here knows its SHA-256.
  */
 import { createHash } from 'node:crypto'
-import type { Actor, TokenRole } from '@berth/contract'
+import type { Actor, TokenRole, UsageLimits } from '@berth/contract'
 import { PlatformError } from '../domain/errors.ts'
 import type { TokenGrant } from '../link/messages.ts'
 import type { Clock } from '../platform/clock.ts'
@@ -29,18 +29,20 @@ export type Identity = {
   readonly namespaces: readonly string[]
 }
 
+export type TokenWish = {
+  readonly name: string
+  readonly role: TokenRole
+  readonly expiresAt: number | null
+  readonly limits?: UsageLimits
+}
+
 const SHOWN_CHARACTERS = 10
 
 export const hashOf = (token: string): string => createHash('sha256').update(token).digest('hex')
 
 export function recordOf(
   text: string,
-  wish: {
-    readonly name: string
-    readonly role: TokenRole
-    readonly user: string
-    readonly expiresAt: number | null
-  },
+  wish: TokenWish & { readonly user: string },
   now: number,
 ): TokenRecord {
   return {
@@ -74,7 +76,7 @@ export class Access {
   }
 
   async createToken(
-    wish: { readonly name: string; readonly role: TokenRole; readonly expiresAt: number | null },
+    wish: TokenWish,
     user: string,
   ): Promise<{ readonly token: TokenRecord; readonly text: string }> {
     const now = this.#rooms.clock.now()
@@ -120,8 +122,9 @@ export class Access {
 }
 
 function grantOf(token: TokenRecord): TokenGrant {
-  const { hash, id: tokenId, user, role, expiresAt } = token
-  return { hash, tokenId, user, role, namespaces: namespacesOf(user), expiresAt }
+  const { hash, id: tokenId, user, role, expiresAt, limits } = token
+  const namespaces = namespacesOf(user)
+  return { hash, tokenId, user, role, namespaces, expiresAt, ...(limits && { limits }) }
 }
 
 /** Everybody's own namespace has the user's name. */
