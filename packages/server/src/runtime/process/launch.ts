@@ -3,8 +3,10 @@
  *
  * A shell of a dozen lines goes first and then becomes the engine, with the same pid. It writes down who it is
  * before the engine runs, so that there is no moment at which an engine runs that nobody could find again: a
- * control process that dies anywhere in `start` leaves either a report or no engine. And it enters the replica's
- * cgroups before the engine allocates anything.
+ * control process that dies anywhere in `start` leaves either a report or no engine.
+ *
+ * A grandchild moves it into the replica's cgroups while it already begins: the kernel takes some 12 ms for the first
+ * move after a pause, which somebody would be waiting for. What cannot be moved is killed.
  *
  * The report is withdrawn by moving the replica's directory away: the shell then finds its report gone and ends.
  */
@@ -25,7 +27,7 @@ export type Launch = {
   readonly logFd: number
 }
 
-/** Ends a launch whose report nobody wants any more, or that may not enter its cgroup. */
+/** Ends a launch whose report nobody wants any more. */
 const LAUNCH_FAILED_EXIT_CODE = 125
 
 // PWD and the like are put there by the shell, not by the spec.
@@ -33,10 +35,18 @@ const LAUNCH_SCRIPT = `
 if read -r berth_self </proc/$$/stat; then :; else berth_self="$$ $(LC_ALL=C TZ=UTC ps -o lstart= -p $$)"; fi 2>/dev/null
 echo "$berth_self" >"$1" && [ -e "$1" ] || exit ${LAUNCH_FAILED_EXIT_CODE}
 shift
-while [ "$1" != -- ]; do
-  echo $$ >"$1" || { echo "berth: cannot enter the cgroup $1" >&2; exit ${LAUNCH_FAILED_EXIT_CODE}; }
-  shift
-done
+if [ "$1" != -- ]; then
+  ( (
+    while [ "$1" != -- ]; do
+      if ! echo $$ >"$1" && kill -0 $$; then
+        echo "berth: cannot enter the cgroup $1" >&3
+        kill -KILL $$
+      fi
+      shift
+    done
+  ) 3>&2 2>/dev/null & )
+  while [ "$1" != -- ]; do shift; done
+fi
 shift
 unset berth_self PWD OLDPWD SHLVL _
 exec "$@"
