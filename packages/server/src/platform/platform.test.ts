@@ -1,10 +1,19 @@
-import { chmodSync, mkdtempSync, rmSync } from 'node:fs'
+import {
+  chmodSync,
+  existsSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { Changes } from './changes.ts'
 import { claimDirectory } from './claim.ts'
 import { newReplicaId, newTokenText } from './ids.ts'
+import { createLog, LOG_BYTES } from './log.ts'
 
 let home: string
 beforeEach(() => {
@@ -53,4 +62,18 @@ test('ids are told apart', () => {
   expect(ids.size).toBe(1_000)
   expect([...ids][0]).toMatch(/^abcdefgh-[a-z2-7]{5}$/)
   expect(newTokenText()).toMatch(/^berth_[a-z2-7]{40}$/)
+})
+
+test('a log that has grown large is set aside at the next start, and only then', () => {
+  const file = path.join(home, 'control.log')
+  const options = { name: 'control', level: 'info', file }
+  createLog(options).info('first')
+  createLog(options).info('second')
+  expect(readFileSync(file, 'utf8').trim().split('\n')).toHaveLength(2)
+
+  writeFileSync(file, '')
+  truncateSync(file, LOG_BYTES + 1)
+  createLog(options).info('third')
+  expect(existsSync(`${file}.1`)).toBe(true)
+  expect(readFileSync(file, 'utf8')).toContain('third')
 })
