@@ -49,11 +49,6 @@ export class ArtifactFetches {
     return fetch.result
   }
 
-  /** The files of a revision if they are here already, without asking for them. */
-  known(endpointId: EndpointId, revision: number): Fetched | undefined {
-    return this.#fetches.get(keyOf(endpointId, revision))?.result
-  }
-
   /** Lets go of every revision of the endpoint but those in `keep`, and of failures, so that they can be tried again. */
   releaseAllBut(endpointId: EndpointId, keep: ReadonlySet<number>): void {
     for (const [key, fetch] of this.#fetches) {

@@ -1,11 +1,5 @@
 /** Everything a look reads: what is wanted from the store, what is there from the runtime. */
-import {
-  type EndpointRecord,
-  endpointKey,
-  type Revision,
-  type ScaleTarget,
-  wantedReplicas,
-} from '../domain/endpoint.ts'
+import { type EndpointRecord, endpointKey, type Revision, wantedReplicas } from '../domain/endpoint.ts'
 import { PlatformError } from '../domain/errors.ts'
 import type { EndpointId, Replica } from '../domain/replica.ts'
 import type { RunningReplica } from '../runtime/driver.ts'
@@ -15,7 +9,6 @@ import { observe } from './observe.ts'
 
 export type Facts = {
   readonly endpoint: EndpointRecord
-  readonly target: ScaleTarget | undefined
   /** Whose replicas the newest accepted change runs. */
   readonly newest: Revision
   /** Whose replicas are wanted now: the newest, or the last good one when the newest does not come up. */
@@ -48,7 +41,6 @@ export async function readFacts(
   const running = await replicasOf(id, tools)
   return {
     endpoint,
-    target,
     newest,
     aim: fallback ?? newest,
     fallback: fallback?.number,
