@@ -139,6 +139,21 @@ test('after a failed update the old revision is replaced when it crashes, and wo
   expect(world.replicas).toMatchObject([{ revision: 1 }])
 })
 
+test('after an update to a health route that never answers, the old revision wakes by its own', async () => {
+  await world.create({ idleMinutes: 1 })
+  await world.untilState('running')
+  await world.update({ model: { image: { echo: { healthRoute: '/broken' } } } })
+  await world.until('given up', async () => {
+    await world.pass(10_000)
+    return (await world.see()).status.state === 'updateFailed'
+  })
+  await world.pass(70_000)
+  await world.until('asleep', () => world.replicas.length === 0)
+  await world.request()
+  await world.until('awake', () => [...world.routes.values()][0]?.replicas[0]?.state === 'ready')
+  expect(world.replicas).toMatchObject([{ revision: 1 }])
+})
+
 test('a crash is replaced at once; a crash loop backs off and ends in failed with the engine’s last lines', async () => {
   await world.create({ min: 1 })
   await world.untilState('running')

@@ -270,7 +270,7 @@ export class World {
   #serveHealth(): Promise<number> {
     const server = http.createServer((request, response) => {
       const id = (request.headers.authorization ?? '').replace('Bearer ', '') as ReplicaId
-      const health = this.health.get(id) ?? 'ready'
+      const health = request.url === '/broken' ? 'loading' : (this.health.get(id) ?? 'ready')
       if (health !== 'silent') response.writeHead(health === 'ready' ? 200 : 503).end()
     })
     this.#server = server

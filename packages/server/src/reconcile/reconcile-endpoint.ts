@@ -114,7 +114,9 @@ function learn(facts: Facts, memory: EndpointMemory, tools: LookTools): void {
     own(replica.id, replica.endpointId)
     if (replica.state === 'exited') prober.untrack(replica.id)
     else {
-      const route = healthRouteOf(rooms, facts.newest)
+      // The newest may have failed for its very route, and the one before is probed by its own.
+      const revision = replica.revision === facts.aim.number ? facts.aim : facts.newest
+      const route = healthRouteOf(rooms, revision)
       prober.track({ id: replica.id, address: replica.address, route, apiKey: rooms.replicaKey(replica.id) })
     }
   }
