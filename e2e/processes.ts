@@ -3,7 +3,7 @@ import { readdir, readFile, readlink } from 'node:fs/promises'
 
 export type RunningProcess = {
   readonly pid: number
-  readonly role: 'control' | 'gateway' | 'engine' | 'other'
+  readonly role: 'control' | 'gateway' | 'launcher' | 'engine' | 'other'
   readonly command: string
 }
 
@@ -32,6 +32,8 @@ async function inspect(pid: number, home: string): Promise<RunningProcess | unde
 }
 
 function roleOf(command: string): RunningProcess['role'] {
+  // The shell that becomes an engine, and its helper, carry the engine's whole command line for a few milliseconds.
+  if (command.includes(' berth-launch ')) return 'launcher'
   if (command.includes('gateway-main')) return 'gateway'
   if (/echo-main|llama-main|llama-server/.test(command)) return 'engine'
   if (/berth\.js serve/.test(command)) return 'control'
