@@ -358,7 +358,7 @@ describe('looking', () => {
   test('events and revisions end with the newest', async () => {
     const at = '2026-01-02T03:04:05Z'
     const event = { at, actor: 'admin', endpoint: 'admin/guide', details: {} }
-    const revision = { createdAt: at, createdBy: { id: 'admin', name: 'admin' }, runs: 1 }
+    const revision = { createdAt: at, createdBy: { id: 'admin', name: 'admin' }, runs: 1, restarts: true }
     const ran = await berth(['events', 'guide', '--limit', '2'], {
       listEvents: ({ query }) => {
         expect(query.limit).toBe(2)
@@ -371,8 +371,8 @@ describe('looking', () => {
       },
       listRevisions: () => ({
         items: [
-          { ...revision, number: 2, spec: { tags: ['b'] } },
-          { ...revision, number: 1, spec: { tags: [] } },
+          { ...revision, number: 2, changes: [{ path: 'tags', from: [], to: ['b'] }], spec: { tags: ['b'] } },
+          { ...revision, number: 1, changes: null, spec: { tags: [] } },
         ],
       }),
     })

@@ -1,6 +1,5 @@
 import { expect, test } from 'vitest'
 import { readAnswer, statsLine } from './chat-answer.ts'
-import { changedPaths } from './commands/history.ts'
 import { linesOf } from './commands/logs.ts'
 import { hardwareFindings } from './examine-machine.ts'
 import { LineDisplay, MovingLineDisplay } from './start-display.ts'
@@ -111,12 +110,6 @@ test('the rate counts the tokens after the first one, over the time since it', (
   )
   expect(statsLine(usage, { sentAt: 0, firstTextAt: 500, endedAt: 502 })).not.toContain('tokens/s')
   expect(statsLine(undefined, { sentAt: 0, firstTextAt: undefined, endedAt: 1_500 })).toBe('1.50 s')
-})
-
-test('a change of a revision is told by its dotted path, a list as a whole', () => {
-  const before = { type: 'private', compute: { scaling: { max: 1, min: 0 } }, tags: ['a'] }
-  const after = { type: 'private', compute: { scaling: { max: 2, min: 0 } }, tags: ['a', 'b'], route: null }
-  expect(changedPaths(before, after)).toEqual(['compute.scaling.max', 'tags', 'route'])
 })
 
 test('log lines are whole wherever the pieces end', async () => {

@@ -3,6 +3,7 @@ import { z } from 'zod'
 import { Compute, ComputeUpdate, Provider } from './compute.ts'
 import { Model, ModelUpdate } from './model.ts'
 import { Actor, EndpointName, NamespaceName, Timestamp } from './names.ts'
+import { Change } from './plan.ts'
 import { EndpointStatus } from './status.ts'
 
 /**
@@ -141,6 +142,11 @@ export const RevisionView = z.object({
   runs: z
     .int()
     .meta({ description: 'The revision whose replicas serve this one: a change of scaling starts none.' }),
+  restarts: z.boolean().meta({ description: 'Whether it replaced the replicas.' }),
+  changes: z
+    .array(Change)
+    .nullable()
+    .meta({ description: 'Against the revision before it; null for the first.' }),
   spec: z.record(z.string(), z.unknown()),
 })
 export const RevisionList = z.object({ items: z.array(RevisionView) })
@@ -154,6 +160,7 @@ export const EventView = z.object({
   message: z.string(),
   details: z.record(z.string(), z.unknown()),
 })
+export type EventView = z.infer<typeof EventView>
 export const EventList = z.object({ items: z.array(EventView) })
 
 export const EndpointPath = z.strictObject({ namespace: NamespaceName, name: EndpointName })

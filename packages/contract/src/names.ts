@@ -32,3 +32,13 @@ export const Timestamp = z.iso.datetime({
 
 export const Actor = z.object({ id: z.string(), name: z.string() })
 export type Actor = z.infer<typeof Actor>
+
+/** A time as a caller may write it: any offset. */
+export const WrittenTime = z.iso.datetime({
+  offset: true,
+  error: 'must be a time such as 2026-08-01T10:00:00Z',
+})
+
+export const ReplicaId = z
+  .string()
+  .regex(/^[a-z0-9-]{1,100}$/, 'must be the id of a replica, such as abcdefgh-ijklm')

@@ -17,8 +17,13 @@ import {
   RevisionList,
 } from './endpoint.ts'
 import { QuotaList, VendorList } from './hardware.ts'
+import { LiveQuery } from './live.ts'
+import { FollowLogLinesQuery, LogLineList, LogLinesQuery, LogsQuery } from './logs.ts'
+import { AllGraphs, graphPaths, MetricsAnswer, MetricsParams, MetricsQuery, OneGraph } from './metrics.ts'
+import { RollbackBody, UpdatePlan } from './plan.ts'
 import { ReplicaList } from './status.ts'
 import { SystemStatus } from './system.ts'
+import { Timeline, TimelineQuery } from './timeline.ts'
 import { TokenCreate, TokenCreated, TokenList, Whoami } from './token.ts'
 
 export type Access = 'public' | 'read' | 'write'
@@ -36,12 +41,7 @@ export type RouteDefinition = {
 }
 
 const Nothing = z.object({})
-const LogsQuery = z.strictObject({
-  replica: z.string().max(100).optional(),
-  tail: z.coerce.number().int().min(0).max(100_000).optional(),
-  follow: z.stringbool().optional(),
-  line_max_length: z.coerce.number().int().min(1).max(1_000_000).optional(),
-})
+const GraphOfEndpoint = z.strictObject({ ...EndpointPath.shape, graph: z.enum(graphPaths) })
 const HistoryQuery = z.strictObject({ limit: z.coerce.number().int().min(1).max(1_000).default(100) })
 
 const endpointPath = '/v2/endpoint/{namespace}/{name}'
@@ -165,6 +165,112 @@ export const routes = {
     params: EndpointPath,
     query: HistoryQuery,
     response: EventList,
+  },
+  readLogLines: {
+    method: 'GET',
+    path: '/v3/endpoint/{namespace}/{name}/logs',
+    access: 'read',
+    summary: 'Output of the replicas, with time, level and replica of each line',
+    params: EndpointPath,
+    query: LogLinesQuery,
+    response: LogLineList,
+  },
+  watchLogLines: {
+    method: 'GET',
+    path: '/v3/endpoint/{namespace}/{name}/logs/sse',
+    access: 'read',
+    summary: 'The same as it comes: one JSON object for each line',
+    params: EndpointPath,
+    query: FollowLogLinesQuery,
+    response: 'text/event-stream',
+  },
+  readMetrics: {
+    method: 'GET',
+    path: `${endpointPath}/metrics`,
+    access: 'read',
+    summary:
+      'Requests, times, tokens, replicas and hardware over a range of time, with what changed in it (Berth addition)',
+    params: EndpointPath,
+    query: MetricsQuery,
+    response: MetricsAnswer,
+  },
+  readGraphs: {
+    method: 'POST',
+    path: `${endpointPath}/metrics`,
+    access: 'read',
+    summary: 'Every graph of a range of time',
+    params: EndpointPath,
+    body: MetricsParams,
+    response: AllGraphs,
+  },
+  readGraph: {
+    method: 'POST',
+    path: `${endpointPath}/metrics/{graph}`,
+    access: 'read',
+    summary: 'One graph, or the few that belong together',
+    params: GraphOfEndpoint,
+    body: MetricsParams,
+    response: OneGraph,
+  },
+  readOpenMetrics: {
+    method: 'GET',
+    path: `${endpointPath}/open-metrics`,
+    access: 'read',
+    summary: 'The endpoint’s page for Prometheus',
+    params: EndpointPath,
+    response: 'text/plain',
+  },
+  readTimeline: {
+    method: 'GET',
+    path: `${endpointPath}/timeline`,
+    access: 'read',
+    summary: 'Lives of replicas and what happened, in a range of time (Berth addition)',
+    params: EndpointPath,
+    query: TimelineQuery,
+    response: Timeline,
+  },
+  planUpdate: {
+    method: 'POST',
+    path: `${endpointPath}/plan`,
+    access: 'read',
+    summary: 'What an update would change and restart; changes nothing (Berth addition)',
+    params: EndpointPath,
+    body: EndpointUpdate,
+    response: UpdatePlan,
+  },
+  planRollback: {
+    method: 'POST',
+    path: `${endpointPath}/plan-rollback`,
+    access: 'read',
+    summary: 'What going back to a revision would change and restart; changes nothing (Berth addition)',
+    params: EndpointPath,
+    body: RollbackBody,
+    response: UpdatePlan,
+  },
+  rollbackEndpoint: {
+    method: 'POST',
+    path: `${endpointPath}/rollback`,
+    access: 'write',
+    summary: 'Make the configuration of an earlier revision the newest one (Berth addition)',
+    params: EndpointPath,
+    body: RollbackBody,
+    response: EndpointWithStatus,
+  },
+  watchNamespace: {
+    method: 'GET',
+    path: '/v2/live/{namespace}',
+    access: 'read',
+    summary: 'News of a namespace as it comes: endpoints that changed, and events (Berth addition)',
+    params: NamespacePath,
+    query: LiveQuery,
+    response: 'text/event-stream',
+  },
+  readSystemMetrics: {
+    method: 'GET',
+    path: '/v2/system/metrics',
+    access: 'read',
+    summary: 'The control process’s page for Prometheus; the gateway’s is /metrics (Berth addition)',
+    response: 'text/plain',
   },
   listVendors: {
     method: 'GET',

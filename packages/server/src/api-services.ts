@@ -1,7 +1,7 @@
 /** What the api asks for, put together from the services that have it. */
 import os from 'node:os'
 import type { ApiServices, Caller, EndpointName } from './api/services.ts'
-import { endpointLogs } from './control/endpoint-logs.ts'
+import { changeByRollback, changeByUpdate, planOf } from './control/endpoint-change.ts'
 import {
   findEndpoint,
   listEndpoints,
@@ -16,6 +16,7 @@ import {
   deleteEndpoint,
   pauseEndpoint,
   resumeEndpoint,
+  rollbackEndpoint,
   scaleEndpointToZero,
   updateEndpoint,
 } from './control/endpoints.ts'
@@ -24,6 +25,7 @@ import type { ControlRooms } from './control/rooms.ts'
 import type { EndpointRecord } from './domain/endpoint.ts'
 import type { EndpointId } from './domain/replica.ts'
 import type { Access } from './governance/access.ts'
+import { insightService } from './insight-services.ts'
 import type { LinkHub } from './link/messages.ts'
 import type { Changes } from './platform/changes.ts'
 import type { Reconciler } from './reconcile/reconciler.ts'
@@ -50,6 +52,7 @@ export function apiServices(parts: ServiceParts): ApiServices {
     authenticate: (token) => access.authenticate(token),
     namespaceExists: async (name) => (await control.store.namespaces.get(name)) !== undefined,
     endpoints: endpointService(parts),
+    insight: insightService(parts),
     tokens: {
       list: async ({ user }) => ({ items: (await control.store.tokens.list(user)).map(tokenView) }),
       create: async ({ name, role, expiresAt, limits }, { user }) => {
@@ -98,13 +101,16 @@ function endpointService({ control, changes, reconciler }: ServiceParts): ApiSer
       const endpoint = await find(name)
       return listReplicas(control, endpoint, reconciler.replicasOf(endpoint.id))
     },
-    logs: async (name, query, signal) => {
-      const rooms = {
-        ...control,
-        changes: (endpoint: EndpointRecord, until: AbortSignal) => changes.of(endpoint.id, until),
-      }
-      return endpointLogs(rooms, await find(name), query, signal)
+    planUpdate: async (name, body) => {
+      const endpoint = await find(name)
+      return planOf(control, endpoint, await changeByUpdate(control, endpoint, body))
     },
+    planRollback: async (name, revision) => {
+      const endpoint = await find(name)
+      return planOf(control, endpoint, await changeByRollback(control, endpoint, revision))
+    },
+    rollback: async (name, revision, caller) =>
+      view(await rollbackEndpoint(control, await find(name), revision, caller.actor)),
     revisions: async (name, limit) => listRevisions(control, await find(name), limit),
     events: (name, limit) => listEvents(control, name, limit),
   }

@@ -10,12 +10,14 @@ import path from 'node:path'
 import type { Endpoint, EndpointUpdate, EndpointWithStatus, Image } from '@berth/contract'
 import { createModelStore } from '../src/artifacts/create-model-store.ts'
 import { Autoscaler } from '../src/autoscale/autoscaler.ts'
+import { changeByRollback, changeByUpdate, planOf } from '../src/control/endpoint-change.ts'
 import { viewEndpoint } from '../src/control/endpoint-queries.ts'
 import {
   createEndpoint,
   deleteEndpoint,
   pauseEndpoint,
   resumeEndpoint,
+  rollbackEndpoint,
   scaleEndpointToZero,
   updateEndpoint,
 } from '../src/control/endpoints.ts'
@@ -133,6 +135,20 @@ export class World {
 
   async update(change: EndpointUpdate, name = 'chat'): Promise<void> {
     await updateEndpoint(this.control, await this.#find(name), change, ME)
+  }
+
+  async rollback(revision: number, name = 'chat'): Promise<void> {
+    await rollbackEndpoint(this.control, await this.#find(name), revision, ME)
+  }
+
+  async planUpdate(change: EndpointUpdate, name = 'chat') {
+    const endpoint = await this.#find(name)
+    return planOf(this.control, endpoint, await changeByUpdate(this.control, endpoint, change))
+  }
+
+  async planRollback(revision: number, name = 'chat') {
+    const endpoint = await this.#find(name)
+    return planOf(this.control, endpoint, await changeByRollback(this.control, endpoint, revision))
   }
 
   async act(verb: keyof typeof ACTS, name = 'chat'): Promise<void> {

@@ -49,28 +49,12 @@ function withHistoryFlags(command: Command): Command {
 function revisionTable(revisions: readonly Revision[]): string {
   return table(
     ['REVISION', 'RUNS', 'CREATED', 'BY', 'CHANGES'],
-    revisions.map((revision, index) => {
-      const before = revisions[index - 1]
-      const changes = before ? changedPaths(before.spec, revision.spec).join(', ') : ''
-      return [
-        String(revision.number),
-        String(revision.runs),
-        revision.createdAt,
-        revision.createdBy.name,
-        changes || (revision.number === 1 ? 'created' : ''),
-      ]
-    }),
+    revisions.map((revision) => [
+      String(revision.number),
+      String(revision.runs),
+      revision.createdAt,
+      revision.createdBy.name,
+      revision.changes?.map(({ path }) => path).join(', ') ?? 'created',
+    ]),
   )
 }
-
-/** Dotted paths of what differs between two specs. */
-export function changedPaths(before: unknown, after: unknown, path = ''): string[] {
-  if (!isObject(before) || !isObject(after)) {
-    return JSON.stringify(before) === JSON.stringify(after) ? [] : [path]
-  }
-  const keys = new Set([...Object.keys(before), ...Object.keys(after)])
-  return [...keys].flatMap((key) => changedPaths(before[key], after[key], path ? `${path}.${key}` : key))
-}
-
-const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value)

@@ -64,6 +64,7 @@ const guide = {
 } as const
 
 describe('the route table', () => {
+  const range = { start: '2026-08-01T10:00:00Z', stop: '2026-08-01T11:00:00Z' }
   const calls: [RouteName, NonNullable<InjectOptions['method']>, string, object?][] = [
     ['createEndpoint', 'POST', '/v2/endpoint/ada', { ...guide, name: 'other' }],
     ['listEndpoints', 'GET', '/v2/endpoint/ada?tags=a&limit=10'],
@@ -76,6 +77,18 @@ describe('the route table', () => {
     ['listReplicas', 'GET', '/v2/endpoint/ada/guide/replica'],
     ['listRevisions', 'GET', '/v2/endpoint/ada/guide/revisions'],
     ['listEvents', 'GET', '/v2/endpoint/ada/guide/events?limit=5'],
+    [
+      'readLogLines',
+      'GET',
+      '/v3/endpoint/ada/guide/logs?level=warn&since=2026-08-01T10:00:00%2B02:00&limit=5',
+    ],
+    ['readMetrics', 'GET', '/v2/endpoint/ada/guide/metrics?names=requests,latency&step=60&replica=each'],
+    ['readGraphs', 'POST', '/v2/endpoint/ada/guide/metrics', range],
+    ['readGraph', 'POST', '/v2/endpoint/ada/guide/metrics/hardware-cpu', range],
+    ['readTimeline', 'GET', '/v2/endpoint/ada/guide/timeline?kinds=replica,scale.changed&limit=5'],
+    ['planUpdate', 'POST', '/v2/endpoint/ada/guide/plan', { tags: ['blue'] }],
+    ['planRollback', 'POST', '/v2/endpoint/ada/guide/plan-rollback', { revision: 1 }],
+    ['rollbackEndpoint', 'POST', '/v2/endpoint/ada/guide/rollback', { revision: 1 }],
     ['listVendors', 'GET', '/v2/provider'],
     ['listVendorsForNamespace', 'GET', '/v2/provider/ada'],
     ['listQuotas', 'GET', '/v2/provider/quotas/ada'],
@@ -87,7 +100,10 @@ describe('the route table', () => {
   ]
 
   test('has a test for every route', () => {
-    const streams = ['watchEndpoint', 'readLogs', 'watchLogs']
+    const streams = [
+      ...['watchEndpoint', 'watchNamespace', 'readLogs', 'watchLogs', 'watchLogLines'],
+      ...['readOpenMetrics', 'readSystemMetrics'],
+    ]
     expect([...calls.map(([name]) => name), ...streams].toSorted()).toEqual(Object.keys(routes).toSorted())
   })
 
@@ -460,7 +476,7 @@ describe('answers that go on', () => {
     expect(response.headers['content-type']).toBe('text/plain; charset=utf-8')
     expect(response.headers['x-request-id']).toBeDefined()
     expect(response.body).toBe('first line\nsecond line\n')
-    expect(services.logQueries).toEqual([{ replica: 'a', tail: 5, follow: false }])
+    expect(services.logQueries).toEqual([{ replica: 'a', tail: 5 }])
   })
 
   test('log lines are cut to the length that was asked for', async () => {
@@ -477,6 +493,26 @@ describe('answers that go on', () => {
     expect(response.headers['content-type']).toBe('text/event-stream; charset=utf-8')
     expect(response.body).toBe('data: one\n\ndata: two\ndata: three\n\n')
     expect(services.logQueries).toEqual([{ follow: true }])
+  })
+
+  test('events have a number, and a client that lost its stream goes on after the last one', async () => {
+    const lines = await call('GET', '/v3/endpoint/ada/guide/logs/sse?tail=3')
+    expect(lines.body).toMatch(/^id: 2-a\ndata: \{"id":"2-a",.*"line":"as it <comes>",.*\}\n\n$/)
+    const first = await call('GET', '/v2/live/ada')
+    expect(first.body).toContain('id: none-1\n')
+    const again = await app.inject({
+      url: '/v2/live/ada',
+      headers: { ...bearer(ADA_WRITES), 'last-event-id': '7' },
+    })
+    expect(again.body).toBe('id: 7-1\ndata: {"type":"ready","id":"7-1","missed":false}\n\n')
+  })
+
+  test('pages for Prometheus are text, and show what the caller may see', async () => {
+    const endpoint = await call('GET', '/v2/endpoint/ada/guide/open-metrics')
+    expect(endpoint.headers['content-type']).toBe('text/plain; charset=utf-8')
+    expect(endpoint.body).toBe('http_requests_total{endpoint="guide"} 1\n')
+    expect((await call('GET', '/v2/system/metrics')).body).toContain('user="ada"')
+    expect((await call('GET', '/v2/live/bob')).statusCode).toBe(403)
   })
 
   test('a stream about nothing is refused as every other call is', async () => {

@@ -15,6 +15,7 @@ import type { Log } from '../platform/log.ts'
 import { endpointHandlers } from './endpoints.ts'
 import { isOurFault, toErrorResponse } from './error-response.ts'
 import { hardwareHandlers } from './hardware.ts'
+import { insightHandlers } from './insight.ts'
 import { MAX_BODY_BYTES, parseJsonBody } from './json-body.ts'
 import { bindRoutes } from './route-binding.ts'
 import type { ApiServices } from './services.ts'
@@ -63,6 +64,7 @@ export function createApi(services: ApiServices, options: ApiOptions): FastifyIn
     app,
     {
       ...endpointHandlers(services.endpoints),
+      ...insightHandlers(services),
       ...hardwareHandlers(services),
       ...tokenHandlers(services.tokens),
       ...systemHandlers(services),

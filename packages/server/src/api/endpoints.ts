@@ -15,8 +15,9 @@ type EndpointRoutes =
   | 'scaleEndpointToZero'
   | 'watchEndpoint'
   | 'listReplicas'
-  | 'readLogs'
-  | 'watchLogs'
+  | 'planUpdate'
+  | 'planRollback'
+  | 'rollbackEndpoint'
   | 'listRevisions'
   | 'listEvents'
 
@@ -35,37 +36,14 @@ export function endpointHandlers(endpoints: EndpointService): Pick<Handlers, End
     scaleEndpointToZero: ({ params, caller }) => endpoints.scaleToZero(params, caller),
     watchEndpoint: async ({ params, signal }) => asJson(await begun(endpoints.watch(params, signal))),
     listReplicas: ({ params }) => endpoints.replicas(params),
-    readLogs: async ({ params, query, signal }) => {
-      const { line_max_length: maxLength, follow = false, ...wanted } = query
-      return shortened(await endpoints.logs(params, { ...present(wanted), follow }, signal), maxLength)
-    },
-    watchLogs: async ({ params, query, signal }) => {
-      const { line_max_length: maxLength, follow = true, ...wanted } = query
-      return shortened(await endpoints.logs(params, { ...present(wanted), follow }, signal), maxLength)
-    },
+    planUpdate: ({ params, body }) => endpoints.planUpdate(params, body),
+    planRollback: ({ params, body }) => endpoints.planRollback(params, body.revision),
+    rollbackEndpoint: ({ params, body, caller }) => endpoints.rollback(params, body.revision, caller),
     listRevisions: ({ params, query }) => endpoints.revisions(params, query.limit),
     listEvents: ({ params, query }) => endpoints.events(params, query.limit),
   }
 }
 
-/** Without the keys that were not given. */
-function present({
-  replica,
-  tail,
-}: {
-  readonly replica?: string | undefined
-  readonly tail?: number | undefined
-}) {
-  return { ...(replica !== undefined && { replica }), ...(tail !== undefined && { tail }) }
-}
-
 async function* asJson(values: AsyncIterable<unknown>): AsyncIterable<string> {
   for await (const value of values) yield JSON.stringify(value)
-}
-
-function shortened(lines: AsyncIterable<string>, maxLength: number | undefined): AsyncIterable<string> {
-  if (maxLength === undefined) return lines
-  return (async function* () {
-    for await (const line of lines) yield line.slice(0, maxLength)
-  })()
 }

@@ -4,9 +4,24 @@
  * Two users: `ada`, also a member of `acme`, and `bob`. Endpoints run the moment they are created.
  */
 import { EventEmitter, on } from 'node:events'
-import { type Endpoint, type EndpointWithStatus, Model, variantOf } from '@berth/contract'
+import {
+  type AllGraphs,
+  type Endpoint,
+  type EndpointWithStatus,
+  type MetricsAnswer,
+  Model,
+  type UpdatePlan,
+  variantOf,
+} from '@berth/contract'
 import { PlatformError } from '../domain/errors.ts'
-import type { ApiServices, Caller, EndpointName, EndpointService, TokenService } from './services.ts'
+import type {
+  ApiServices,
+  Caller,
+  EndpointName,
+  EndpointService,
+  InsightService,
+  TokenService,
+} from './services.ts'
 
 const NOW = '2026-08-01T10:00:00.000Z'
 
@@ -143,19 +158,63 @@ export class InMemoryServices implements ApiServices {
       const status = { stage: 'running' as const, live: true }
       return { items: [{ id: 'abcdefgh-ijklm', status, revision: 1, startedAt: NOW }] }
     },
-    logs: async (name, query, signal) => {
-      this.#find(name)
-      this.logQueries.push(query)
-      return this.logLines(signal)
-    },
+    planUpdate: async (name, body) => plan(this.#find(name), body.tags ?? []),
+    planRollback: async (name) => plan(this.#find(name), []),
+    rollback: async (name) => this.#save(this.#find(name)),
     revisions: async (name) => {
       const { status } = this.#find(name)
-      return { items: [{ number: 1, createdAt: NOW, createdBy: status.createdBy, runs: 1, spec: {} }] }
+      return {
+        items: [
+          {
+            number: 1,
+            createdAt: NOW,
+            createdBy: status.createdBy,
+            runs: 1,
+            restarts: true,
+            changes: null,
+            spec: {},
+          },
+        ],
+      }
     },
     events: async (name, limit) => {
       const event = { at: NOW, actor: 'ada', kind: 'created', endpoint: this.#find(name).name }
       return { items: [{ ...event, sequence: limit, message: 'was created', details: {} }] }
     },
+  }
+
+  readonly insight: InsightService = {
+    logs: async (name, query, signal) => {
+      this.#find(name)
+      this.logQueries.push(query)
+      return this.logLines(signal)
+    },
+    logLines: async (name) => {
+      this.#find(name)
+      return [logLine('1-a', 'first line')]
+    },
+    followLogLines: async (name, query) => {
+      this.#find(name)
+      this.logQueries.push(query)
+      return (async function* () {
+        yield logLine('2-a', 'as it <comes>')
+      })()
+    },
+    metrics: async (name) => ({ ...emptyMetrics(), replicaIds: [this.#find(name).name] }),
+    graphs: async (name) => ({ ...emptyGraphs(), replicaIds: [this.#find(name).name] }),
+    openMetrics: async (name) => `http_requests_total{endpoint="${this.#find(name).name}"} 1`,
+    timeline: async (name) => ({
+      start: NOW,
+      stop: NOW,
+      replicas: [{ id: this.#find(name).name, revision: 1, spans: [], gone: null }],
+      events: [],
+      nextCursor: null,
+    }),
+    live: (_namespace, after) =>
+      (async function* () {
+        yield { type: 'ready', id: `${after ?? 'none'}-1`, missed: after === undefined } as const
+      })(),
+    systemMetrics: async ({ user }) => `berth_control_for{user="${user}"} 1`,
   }
 
   async *#watch(name: EndpointName, signal: AbortSignal): AsyncIterable<EndpointWithStatus> {
@@ -179,6 +238,65 @@ export class InMemoryServices implements ApiServices {
     },
   }
 }
+
+const logLine = (id: string, line: string) => ({
+  id,
+  timestamp: NOW,
+  line,
+  stream: 'stdout' as const,
+  replica_id: 'abcdefgh-ijklm',
+  level: null,
+})
+
+const emptyMetrics = (): MetricsAnswer => ({
+  start: NOW,
+  stop: NOW,
+  stepSeconds: 10,
+  replicaIds: [],
+  times: [],
+  series: [],
+  summary: {
+    requests: {},
+    latency: null,
+    timeToFirstToken: null,
+    interToken: null,
+    inputTokens: 0,
+    outputTokens: 0,
+    cachedTokens: 0,
+  },
+  limits: { maxReplica: 1, cpus: 1, memoryBytes: 1, gpus: 0, gpuMemoryBytes: 0 },
+  markers: [],
+})
+
+function emptyGraphs(): AllGraphs {
+  const none = { series: [] }
+  return {
+    start: NOW,
+    stop: NOW,
+    timeWindowSeconds: 60,
+    replicaIds: [],
+    hardwareCpu: none,
+    hardwareMem: none,
+    hardwareGpu: none,
+    hardwareGpuMem: none,
+    pendingRequest: none,
+    replicasRunning: none,
+    replicasStatus: none,
+    responseElapsed: none,
+    responseStatusCode: none,
+    responseStatusCodeGrouped: none,
+    inference: { timeToFirstToken: none, interTokenLatency: none },
+  }
+}
+
+const plan = ({ status, tags }: EndpointWithStatus, wanted: readonly string[]): UpdatePlan => ({
+  changes: [{ path: 'tags', from: tags, to: wanted }],
+  revision: status.generation + 1,
+  restarts: false,
+  replicas: 0,
+  reason: 'Nothing restarts.',
+  pricePerHour: { from: 0, to: 0 },
+})
 
 const tokenView = (name: string, user: string) => ({
   id: 'first',

@@ -17,16 +17,22 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { PlatformError } from '../domain/errors.ts'
 import { admitToNamespace, admitToRole, authenticated } from './admission.ts'
 import type { ApiServices, Caller } from './services.ts'
-import type { StreamKind, TextStreams } from './text-stream.ts'
+import type { StreamKind, StreamPiece, TextStreams } from './text-stream.ts'
 
 type Call<Name extends RouteName> = RouteInput<Name> & {
   readonly caller: Routes[Name]['access'] extends 'public' ? undefined : Caller
   /** Only for answers that go on: aborts when the client leaves. */
   readonly signal: Routes[Name]['response'] extends StreamKind ? AbortSignal : undefined
+  /** The last event that a client had before its stream broke, as browsers say it. */
+  readonly lastEventId: string | undefined
 }
 
+type Answer<Name extends RouteName> = Routes[Name]['response'] extends StreamKind
+  ? AsyncIterable<StreamPiece>
+  : RouteOutput<Name>
+
 /** One function for each row of the table. */
-export type Handlers = { readonly [Name in RouteName]: (call: Call<Name>) => Promise<RouteOutput<Name>> }
+export type Handlers = { readonly [Name in RouteName]: (call: Call<Name>) => Promise<Answer<Name>> }
 
 /** What is known of a request before its body is read. */
 type Admitted = { readonly caller: Caller | undefined; readonly params: unknown }
@@ -54,7 +60,7 @@ export function bindRoutes(
         const { caller, params } = admissions.get(request)!
         const query = validated(route.query, request.query, 'query')
         const body = validated(route.body, request.body, 'body')
-        const call = { params, query, body, caller }
+        const call = { params, query, body, caller, lastEventId: lastEventIdOf(request) }
         if (streamKind) {
           return streamed(reply, streamKind, streams, (signal) => handle({ ...call, signal }))
         }
@@ -101,6 +107,11 @@ function nothing(value: unknown, root: string): undefined {
   })
 }
 
+function lastEventIdOf({ headers }: FastifyRequest): string | undefined {
+  const given = headers['last-event-id']
+  return typeof given === 'string' && /^[\w.:-]{1,100}$/.test(given) ? given : undefined
+}
+
 /** The service answers first, so that its refusal is still an ordinary error response. */
 async function streamed(
   reply: FastifyReply,
@@ -110,7 +121,7 @@ async function streamed(
 ): Promise<FastifyReply> {
   const stream = streams.open(reply.raw)
   try {
-    const pieces = (await answer(stream.signal)) as AsyncIterable<string>
+    const pieces = (await answer(stream.signal)) as AsyncIterable<StreamPiece>
     reply.hijack()
     void stream.send(pieces, kind, { 'x-request-id': reply.request.id, 'x-content-type-options': 'nosniff' })
     return reply

@@ -3,15 +3,24 @@
  */
 import type {
   Actor,
+  AllGraphs,
   Endpoint,
   EndpointList,
   EndpointUpdate,
   EndpointWithStatus,
+  FollowLogLinesQuery,
+  LogLine,
+  LogLinesQuery,
+  LogsQuery,
+  MetricsAnswer,
+  News,
   QuotaList,
   RouteInput,
   RouteOutput,
   SystemStatus,
+  Timeline,
   TokenRole,
+  UpdatePlan,
   VendorList,
 } from '@berth/contract'
 
@@ -41,13 +50,30 @@ export interface EndpointService {
   /** The endpoint now, and again after each change, until `signal` aborts or it is deleted. */
   watch(name: EndpointName, signal: AbortSignal): AsyncIterable<EndpointWithStatus>
   replicas(name: EndpointName): Promise<RouteOutput<'listReplicas'>>
-  logs(
-    name: EndpointName,
-    query: { readonly replica?: string; readonly tail?: number; readonly follow: boolean },
-    signal: AbortSignal,
-  ): Promise<AsyncIterable<string>>
+  planUpdate(name: EndpointName, body: EndpointUpdate): Promise<UpdatePlan>
+  planRollback(name: EndpointName, revision: number): Promise<UpdatePlan>
+  rollback(name: EndpointName, revision: number, caller: Caller): Promise<EndpointWithStatus>
   revisions(name: EndpointName, limit: number): Promise<RouteOutput<'listRevisions'>>
   events(name: EndpointName, limit: number): Promise<RouteOutput<'listEvents'>>
+}
+
+export interface InsightService {
+  /** Lines as text; with `follow` until `signal` aborts or the endpoint is deleted. */
+  logs(name: EndpointName, query: LogsQuery, signal: AbortSignal): Promise<AsyncIterable<string>>
+  logLines(name: EndpointName, query: LogLinesQuery): Promise<LogLine[]>
+  followLogLines(
+    name: EndpointName,
+    query: FollowLogLinesQuery,
+    signal: AbortSignal,
+  ): Promise<AsyncIterable<LogLine>>
+  metrics(name: EndpointName, query: RouteInput<'readMetrics'>['query']): Promise<MetricsAnswer>
+  graphs(name: EndpointName, range: RouteInput<'readGraphs'>['body']): Promise<AllGraphs>
+  openMetrics(name: EndpointName): Promise<string>
+  timeline(name: EndpointName, query: RouteInput<'readTimeline'>['query']): Promise<Timeline>
+  /** @param after the id of the last news that the listener had. */
+  live(namespace: string, after: string | undefined, signal: AbortSignal): AsyncIterable<News>
+  /** Of endpoints in the caller's namespaces, and of the process. */
+  systemMetrics(caller: Caller): Promise<string>
 }
 
 export interface TokenService {
@@ -61,6 +87,7 @@ export interface ApiServices {
   authenticate(token: string): Promise<Caller | undefined>
   namespaceExists(name: string): Promise<boolean>
   readonly endpoints: EndpointService
+  readonly insight: InsightService
   readonly tokens: TokenService
   /** With what the namespace uses of it; without a namespace, with placeholder zeros. */
   vendors(namespace: string | undefined): Promise<VendorList>

@@ -16,6 +16,9 @@ export const KEEP_ALIVE_MS = 15_000
 
 export type StreamKind = 'text/plain' | 'text/event-stream'
 
+/** A line or the payload of an event; with an `id`, an event after which a client can go on later. */
+export type StreamPiece = string | { readonly id: string; readonly data: string }
+
 /** Every answer of this kind that is open now. */
 export class TextStreams {
   readonly #clock: Clock
@@ -45,7 +48,7 @@ export class TextStreams {
         leave()
       },
       /** Settles when the response is over, and never rejects: nobody is left to be told but the log. */
-      send: async (pieces: AsyncIterable<string>, kind: StreamKind, headers: OutgoingHttpHeaders) => {
+      send: async (pieces: AsyncIterable<StreamPiece>, kind: StreamKind, headers: OutgoingHttpHeaders) => {
         try {
           await this.#write(pieces, kind, headers, response, leaving.signal)
         } catch (error) {
@@ -63,7 +66,7 @@ export class TextStreams {
   }
 
   async #write(
-    pieces: AsyncIterable<string>,
+    pieces: AsyncIterable<StreamPiece>,
     kind: StreamKind,
     headers: OutgoingHttpHeaders,
     response: ServerResponse,
@@ -101,11 +104,11 @@ const QUIET = Symbol('nothing for a while')
 
 /** The pieces, with a `QUIET` in between whenever an event stream says nothing for too long. */
 async function* withPauses(
-  pieces: AsyncIterable<string>,
+  pieces: AsyncIterable<StreamPiece>,
   kind: StreamKind,
   clock: Clock,
   signal: AbortSignal,
-): AsyncIterable<string | typeof QUIET> {
+): AsyncIterable<StreamPiece | typeof QUIET> {
   const quietMs = kind === 'text/event-stream' ? KEEP_ALIVE_MS : undefined
   const source = pieces[Symbol.asyncIterator]()
   let next = source.next()
@@ -151,12 +154,20 @@ async function firstOf<Result>(
   }
 }
 
-const lineOf = (text: string) => (text.endsWith('\n') ? text : `${text}\n`)
+const lineOf = (piece: StreamPiece) => {
+  const text = textOf(piece)
+  return text.endsWith('\n') ? text : `${text}\n`
+}
+
+const textOf = (piece: StreamPiece) => (typeof piece === 'string' ? piece : piece.data)
 
 /** One event; a payload of several lines becomes several `data:` lines, as the format wants it. */
-function eventOf(payload: string): string {
-  const lines = payload.replace(/\r?\n$/, '').split(/\r\n|\n|\r/)
-  return `${lines.map((line) => `data: ${line}\n`).join('')}\n`
+function eventOf(piece: StreamPiece): string {
+  const lines = textOf(piece)
+    .replace(/\r?\n$/, '')
+    .split(/\r\n|\n|\r/)
+  const id = typeof piece === 'string' ? '' : `id: ${piece.id}\n`
+  return `${id}${lines.map((line) => `data: ${line}\n`).join('')}\n`
 }
 
 /** The same pieces, once the first is there: what fails at once still becomes an error response. */

@@ -4,6 +4,7 @@ import { variantOf } from '@berth/contract'
 import type { EndpointRecord } from '../domain/endpoint.ts'
 import { PlatformError } from '../domain/errors.ts'
 import type { Replica } from '../domain/replica.ts'
+import { specChanges } from '../domain/spec-changes.ts'
 import { endpointView, timestamp } from './endpoint-view.ts'
 import type { ControlRooms } from './rooms.ts'
 
@@ -59,15 +60,20 @@ export async function listRevisions(
   endpoint: EndpointRecord,
   limit: number,
 ): Promise<RouteOutput<'listRevisions'>> {
-  const revisions = await rooms.store.revisions.list(endpoint.id, limit)
+  const revisions = await rooms.store.revisions.list(endpoint.id, limit + 1)
   return {
-    items: revisions.map(({ number, createdAt, createdBy, runs, spec }) => ({
-      number,
-      createdAt: timestamp(createdAt),
-      createdBy,
-      runs,
-      spec: spec as unknown as Record<string, unknown>,
-    })),
+    items: revisions.slice(0, limit).map(({ number, createdAt, createdBy, runs, spec }, index) => {
+      const before = revisions[index + 1]
+      return {
+        number,
+        createdAt: timestamp(createdAt),
+        createdBy,
+        runs,
+        restarts: runs === number,
+        changes: before ? specChanges(before.spec, spec) : null,
+        spec: spec as unknown as Record<string, unknown>,
+      }
+    }),
   }
 }
 

@@ -5,24 +5,13 @@
  * to the autoscaler, what is observed to nobody's opinion.
  */
 import type { Actor, Endpoint, EndpointUpdate } from '@berth/contract'
-import {
-  launchPart,
-  mergeUpdate,
-  refuseReservedEnvironment,
-  refuseUnavailable,
-} from '../domain/accept-endpoint.ts'
-import { type EndpointRecord, type EndpointSpec, endpointKey, type Revision } from '../domain/endpoint.ts'
+import { refuseReservedEnvironment, refuseUnavailable } from '../domain/accept-endpoint.ts'
+import { type EndpointRecord, endpointKey, type Revision } from '../domain/endpoint.ts'
 import { PlatformError } from '../domain/errors.ts'
 import { newEndpointId } from '../platform/ids.ts'
 import type { Store } from '../store/store.ts'
-import {
-  refuseSettings,
-  type Secrets,
-  specOf,
-  tokenIn,
-  withResolved,
-  withSecretNames,
-} from './endpoint-spec.ts'
+import { changeByRollback, changeByUpdate, type EndpointChange } from './endpoint-change.ts'
+import { refuseSettings, type Secrets, specOf, tokenIn, withResolved } from './endpoint-spec.ts'
 import { type ResolvedModel, resolveInstance, resolveModel } from './resolve-model.ts'
 import type { ControlRooms } from './rooms.ts'
 
@@ -77,36 +66,50 @@ export async function updateEndpoint(
   update: EndpointUpdate,
   actor: Actor,
 ): Promise<EndpointRecord> {
-  refuseUnavailable(update)
-  const secrets = update.model?.secrets ?? {}
-  refuseReservedEnvironment(Object.keys(update.model?.env ?? {}), 'model.env')
-  refuseReservedEnvironment(Object.keys(secrets), 'model.secrets')
+  const change = await changeByUpdate(rooms, endpoint, update)
+  const fields = Object.keys(update).join(', ')
+  return accept(rooms, endpoint, change, actor, {
+    kind: 'endpoint.updated',
+    message: (number) => `Changed ${fields}; now revision ${number}.`,
+  })
+}
 
-  const latest = await latestRevision(rooms.store, endpoint)
-  const merged = withSecretNames(mergeUpdate(endpoint.spec, update), secrets)
-  const instance = await resolveInstance(rooms, merged)
-  const resolved = asksForModel(update)
-    ? await resolveAgain(rooms, endpoint, merged, update, instance.gpus)
-    : latest
-  if (resolved.engine !== latest.engine) throw engineChanged(latest.engine, resolved.engine)
+/** Makes the configuration of an earlier revision the newest one. */
+export async function rollbackEndpoint(
+  rooms: ControlRooms,
+  endpoint: EndpointRecord,
+  revision: number,
+  actor: Actor,
+): Promise<EndpointRecord> {
+  const change = await changeByRollback(rooms, endpoint, revision)
+  return accept(rooms, endpoint, change, actor, {
+    kind: 'endpoint.rolled-back',
+    message: (number) => `Back to revision ${revision}; now revision ${number}.`,
+    details: { to: revision },
+  })
+}
 
-  refuseSettings(rooms, resolved.engine, merged, secrets)
-  const spec = withResolved(merged, resolved, instance.id)
-  const secretsChange = Object.keys(secrets).length > 0
-  if (!secretsChange && JSON.stringify(spec) === JSON.stringify(endpoint.spec)) return endpoint
-
-  const now = rooms.clock.now()
+async function accept(
+  rooms: ControlRooms,
+  endpoint: EndpointRecord,
+  { spec, resolved, secrets, latest, restarts, isNone }: EndpointChange,
+  actor: Actor,
+  event: {
+    readonly kind: string
+    readonly message: (revision: number) => string
+    readonly details?: Readonly<Record<string, unknown>>
+  },
+): Promise<EndpointRecord> {
+  if (isNone) return endpoint
   const generation = endpoint.generation + 1
-  const restarts = secretsChange || launchPart(spec, resolved) !== launchPart(endpoint.spec, latest)
-  const changed: EndpointRecord = { ...endpoint, spec, generation, updatedAt: now, updatedBy: actor }
+  const updatedAt = rooms.clock.now()
+  const changed: EndpointRecord = { ...endpoint, spec, generation, updatedAt, updatedBy: actor }
   const saved = await rooms.store.transaction(async (store) => {
     const written = await store.endpoints.save(changed, endpoint.version)
     await store.revisions.append(revisionOf(changed, resolved, restarts ? generation : latest.runs))
     await writeSecrets(store, changed, secrets)
-    const fields = Object.keys(update).join(', ')
-    await record(store, changed, 'endpoint.updated', `Changed ${fields}; now revision ${generation}.`, {
-      restarts,
-    })
+    const details = { ...event.details, restarts, revision: generation }
+    await record(store, changed, event.kind, event.message(generation), details)
     return written
   })
   rooms.hint(endpoint.id)
@@ -192,38 +195,6 @@ export async function scaleEndpointToZero(
   return endpoint
 }
 
-const asksForModel = ({ model }: EndpointUpdate): boolean =>
-  model?.repository !== undefined || model?.revision !== undefined || model?.image !== undefined
-
-async function resolveAgain(
-  rooms: ControlRooms,
-  endpoint: EndpointRecord,
-  merged: EndpointSpec,
-  update: EndpointUpdate,
-  gpus: number,
-): Promise<ResolvedModel> {
-  const { secrets = {}, repository, revision } = update.model ?? {}
-  const stored = await rooms.store.secrets.reveal(endpoint.id)
-  const token = tokenIn({ ...stored, ...secrets }, merged.model.env)
-  // Another repository without a revision means its newest one, not the commit of the repository before.
-  const moved = repository !== undefined && repository !== endpoint.spec.model.repository
-  return resolveModel(rooms, {
-    ...merged.model,
-    revision: revision ?? (moved ? null : merged.model.revision),
-    token,
-    gpus,
-  })
-}
-
-async function latestRevision(store: Store, endpoint: EndpointRecord): Promise<Revision> {
-  const latest = await store.revisions.get(endpoint.id, endpoint.generation)
-  if (latest) return latest
-  throw new PlatformError(
-    'internal',
-    `Endpoint ${endpointKey(endpoint)} has lost revision ${endpoint.generation}.`,
-  )
-}
-
 function revisionOf(
   endpoint: EndpointRecord,
   { engine, artifact, image }: ResolvedModel,
@@ -258,11 +229,4 @@ const nameTaken = (namespace: string, name: string) =>
     {
       field: 'name',
     },
-  )
-
-const engineChanged = (before: string, after: string) =>
-  new PlatformError(
-    'invalid',
-    `The engine of an endpoint cannot change, and this would change ${before} to ${after}. Create a new endpoint.`,
-    { field: 'model.image' },
   )
