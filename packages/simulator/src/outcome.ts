@@ -1,11 +1,16 @@
 /** What a run came to: promises kept, waits, cost, unrest. */
 import type { LatencySlo } from '@berth/server/domain/scale/scale-spec'
 import type { Policy } from './policy.ts'
-import { interTokenMsOf, isFirstTokenKept, isInterTokenKept } from './requests.ts'
+import { interTokenMsOf, isFirstTokenKept, isInterTokenKept, type Requests } from './requests.ts'
 import type { Timeline } from './timeline.ts'
 import type { Played } from './world.ts'
 
-export type Spread = { readonly p50: number; readonly p95: number; readonly p99: number }
+export type Spread = {
+  readonly mean: number
+  readonly p50: number
+  readonly p95: number
+  readonly p99: number
+}
 
 export type Outcome = {
   readonly policy: string
@@ -16,6 +21,8 @@ export type Outcome = {
   readonly firstTokenKept: number
   readonly interTokenKept: number
   readonly unfinished: number
+  /** Of the prompt tokens, how many a prefix cache held. */
+  readonly cachedShare: number
   readonly firstTokenMs: Spread
   readonly interTokenMs: Spread
   readonly replicaHours: number
@@ -64,6 +71,7 @@ export function outcomeOf(
     firstTokenKept: share(kept.first),
     interTokenKept: share(kept.inter),
     unfinished,
+    cachedShare: cachedShareOf(requests),
     firstTokenMs: spreadOf(firstTokenMs),
     interTokenMs: spreadOf(interTokenMs),
     replicaHours: timeline.replicaHours,
@@ -82,5 +90,11 @@ export function outcomeOf(
 export function spreadOf(values: readonly number[]): Spread {
   const sorted = Float64Array.from(values).sort()
   const at = (share: number) => sorted[Math.floor(share * (sorted.length - 1))] ?? 0
-  return { p50: at(0.5), p95: at(0.95), p99: at(0.99) }
+  const mean = sorted.reduce((sum, value) => sum + value, 0) / Math.max(1, sorted.length)
+  return { mean, p50: at(0.5), p95: at(0.95), p99: at(0.99) }
+}
+
+function cachedShareOf({ trace, cachedTokens }: Requests): number {
+  const sum = (values: Float64Array) => values.reduce((total, value) => total + value, 0)
+  return sum(cachedTokens) / Math.max(1, sum(trace.input))
 }

@@ -1,3 +1,6 @@
+/** Prompt tokens in one block of a trace. */
+export const BLOCK_TOKENS = 512
+
 /** The blocks of prompts that a replica still holds: the least recently used one leaves first. */
 export class PrefixCache {
   readonly #capacity: number

@@ -2,6 +2,7 @@
 import type { Contest } from './contest.ts'
 import type { Outcome } from './outcome.ts'
 import { frontier, geometricMean } from './pareto.ts'
+import type { RoutingContest } from './routing-contest.ts'
 
 const COLUMNS: readonly (readonly [string, (outcome: Outcome) => string])[] = [
   ['rule', ({ policy }) => policy],
@@ -62,6 +63,36 @@ export function summaryInText(contests: readonly Contest[]): string {
     table([header, ...rows]),
     `geometric mean of ÷ best tuned: ${mean}; a decision: ${decision.toFixed(0)} µs at the 99th percentile`,
   ].join('\n')
+}
+
+/** One trace on a fixed number of replicas, by the way that each request's replica was chosen. */
+export function routingInText({ trace, profile, replicas, rows }: RoutingContest): string {
+  const cells = rows.map(({ name, outcome }) => [
+    name,
+    percent(outcome.attainment),
+    outcome.firstTokenMs.mean.toFixed(0),
+    outcome.firstTokenMs.p50.toFixed(0),
+    outcome.firstTokenMs.p95.toFixed(0),
+    outcome.firstTokenMs.p99.toFixed(0),
+    outcome.interTokenMs.p95.toFixed(0),
+    percent(outcome.cachedShare),
+  ])
+  const header = [
+    'choice',
+    'kept %',
+    'first token ms mean',
+    'p50',
+    'p95',
+    'p99',
+    'inter-token ms p95',
+    'cached %',
+  ]
+  const best = Math.max(...rows.flatMap(({ isOurs, outcome }) => (isOurs ? [] : outcome.attainment)))
+  const ours = rows.find(({ isOurs }) => isOurs)
+  const behind = ours
+    ? `  ours and the best other: ${signed(100 * (ours.outcome.attainment - best))} points`
+    : ''
+  return [`${trace} on ${replicas} ${profile} replicas`, table([header, ...cells]), behind, ''].join('\n')
 }
 
 function table(rows: readonly (readonly string[])[]): string {

@@ -8,6 +8,8 @@ export class Requests {
   readonly finishedAt: Float64Array
   /** Prompt tokens still to be worked through, those in a prefix cache left out. */
   readonly toPrefill: Float64Array
+  /** Prompt tokens that a prefix cache held. */
+  readonly cachedTokens: Float64Array
   /** Arrived while no replica was ready. */
   readonly metNone: Uint8Array
 
@@ -17,6 +19,7 @@ export class Requests {
     this.firstTokenAt = new Float64Array(length).fill(Number.NaN)
     this.finishedAt = new Float64Array(length).fill(Number.NaN)
     this.toPrefill = Float64Array.from(trace.input)
+    this.cachedTokens = new Float64Array(length)
     this.metNone = new Uint8Array(length)
   }
 }

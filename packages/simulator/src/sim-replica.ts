@@ -5,29 +5,23 @@
  * length follows the profile. Requests join at the beginning of a step, when there is room for them. A stretch of steps
  * in which nothing joins or leaves is one jump. Nothing is pre-empted: a request joins when its whole context will fit.
  */
-import type { ReplicaLoad } from '@berth/server/domain/choose-replica'
 import type { ReplicaId } from '@berth/server/domain/replica'
-import { PrefixCache } from './prefix-cache.ts'
+import { BLOCK_TOKENS, PrefixCache } from './prefix-cache.ts'
 import type { ReplicaProfile } from './profiles.ts'
 import type { Requests } from './requests.ts'
 
 export type Watcher = {
-  readonly firstToken: (request: number) => void
-  readonly ended: (request: number) => void
+  readonly firstToken: (request: number, at: number) => void
+  readonly ended: (request: number, at: number) => void
 }
 
-const BLOCK_TOKENS = 512
-
-export class SimReplica implements ReplicaLoad {
+export class SimReplica {
   readonly id: ReplicaId
   readonly number: number
   readonly profile: ReplicaProfile
   state: 'ready' | 'draining' = 'ready'
   isStarting = true
-  /** What the gateway sees. */
   inFlight = 0
-  /** It has no room: the gateway keeps further requests, where a new replica can take them. */
-  resting = false
   /** Invalidates events that were planned before something changed. */
   plan = 0
 
@@ -66,27 +60,40 @@ export class SimReplica implements ReplicaLoad {
     return this.#unprefilled
   }
 
+  /** Requests that are on it and not in its batch. */
+  get queued(): number {
+    return this.#waiting.length
+  }
+
+  /** Tokens of the batch, those of answers to come included. */
+  get reservedTokens(): number {
+    return this.#reserved
+  }
+
   get isIdle(): boolean {
     return this.inFlight === 0
   }
 
   give(request: number, now: number): void {
-    const { trace, toPrefill } = this.#requests
+    const { trace, toPrefill, cachedTokens } = this.#requests
     const blocks = trace.blocks?.[request]
-    if (blocks) {
-      const held = this.#cache.use(blocks) * BLOCK_TOKENS
-      toPrefill[request] = Math.max(1, trace.input[request]! - held)
-    }
+    const held = blocks ? this.#cache.use(blocks) * BLOCK_TOKENS : 0
+    toPrefill[request] = Math.max(1, trace.input[request]! - held)
+    cachedTokens[request] = trace.input[request]! - toPrefill[request]!
     this.#unprefilled += toPrefill[request]!
     this.#waiting.push(request)
     this.#enqueuedAt.push(now)
     this.inFlight++
-    this.#updateRoom()
   }
 
   /** Requests on it that have no first token yet: what another replica can take over. */
   unanswered(): number[] {
     return [...this.#prefilling, ...this.#waiting]
+  }
+
+  /** Requests whose answers have begun: what is lost with it. */
+  answering(): number[] {
+    return this.#ends.map(({ request }) => request)
   }
 
   /** Works until `to`, whole steps only. `watcher` learns what it did. */
@@ -103,7 +110,6 @@ export class SimReplica implements ReplicaLoad {
         this.#prefilling.length > 0 ? this.#mixedStep(to, watcher) : this.#decode(to, watcher)
       if (!isStepDone) break
     }
-    this.#updateRoom()
   }
 
   /** When a request gets its first token or ends, at the earliest. */
@@ -168,7 +174,7 @@ export class SimReplica implements ReplicaLoad {
       if (toPrefill[request]! > 1e-9) return
       this.#prefilling.shift()
       firstTokenAt[request] = this.#clock
-      watcher.firstToken(request)
+      watcher.firstToken(request, this.#clock)
       this.generatedTokens++
       this.#context += trace.input[request]! + 1
       if (trace.output[request]! <= 1) this.#end(request, watcher)
@@ -233,18 +239,7 @@ export class SimReplica implements ReplicaLoad {
     this.#context = Math.max(0, this.#context - size)
     this.#reserved -= size
     this.inFlight--
-    watcher.ended(request)
-  }
-
-  #updateRoom(): void {
-    const { maxSequences, prefillTokensPerStep } = this.profile
-    const isFull = this.inFlight >= maxSequences || this.#unprefilled >= 2 * prefillTokensPerStep
-    this.resting = this.inFlight > 0 && (isFull || this.#isBlocked())
-  }
-
-  /** Somebody already waits inside for a place in the batch. */
-  #isBlocked(): boolean {
-    return this.#waiting.length > 0 && this.#reserved > 0.9 * this.profile.contextTokens
+    watcher.ended(request, this.#clock)
   }
 
   #push(step: number, request: number): void {

@@ -3,22 +3,27 @@
  *
  *     simulate -- [--all DIRECTORY] [--trace FILE]… [--synthetic] [--hours N] [--profile small|large]
  *                 [--attainment 0.95] [--max 60] [--seed 1] [--json FILE] [--html FILE]
+ *     simulate -- --routing [--replicas N] …
  */
 import { closeSync, openSync, readdirSync, readSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { type Contest, contest, type Match } from './contest.ts'
 import { EVERYDAY } from './fleet.ts'
+import type { Outcome } from './outcome.ts'
 import { PROFILES, type ReplicaProfile } from './profiles.ts'
 import { contestsInHtml } from './report-html.ts'
-import { contestInText, summaryInText } from './report-text.ts'
+import { contestInText, routingInText, summaryInText } from './report-text.ts'
+import { type RoutingContest, routingContest } from './routing-contest.ts'
 import { scenarios } from './synthetic.ts'
 import { beginningOf, isTrace, readTrace, type Trace } from './trace.ts'
 
 const USAGE = `simulate [--all DIRECTORY] [--trace FILE]… [--synthetic] [--hours N] [--profile small|large]
          [--attainment 0.95] [--max 60] [--seed 1] [--json FILE] [--html FILE]
+simulate --routing [--replicas N] …
 
-Without --all and --trace it plays the made-up loads.`
+Without --all and --trace it plays the made-up loads. With --routing it compares the ways of choosing a replica, on
+a fixed number of them.`
 
 /** Prompts or answers so long on average are served by the larger replicas. */
 const LARGE_TOKENS = 3_000
@@ -32,6 +37,8 @@ const options = {
   attainment: { type: 'string', default: '0.95' },
   max: { type: 'string', default: '60' },
   seed: { type: 'string', default: '1' },
+  routing: { type: 'boolean' },
+  replicas: { type: 'string' },
   json: { type: 'string' },
   html: { type: 'string' },
   help: { type: 'boolean', short: 'h' },
@@ -61,6 +68,12 @@ function main(): void {
       matches.push(() => ({ trace: beginningOf(trace, hours), profile, slo, hardship, max, seed }))
     }
   }
+  if (values.routing) {
+    const replicas =
+      values.replicas === undefined ? undefined : numberIn('replicas', values.replicas, 1, 10_000)
+    compareRouting(matches, replicas, values.json)
+    return
+  }
   const contests: Contest[] = []
   for (const match of matches) {
     contests.push(contest(match()))
@@ -69,6 +82,26 @@ function main(): void {
   process.stdout.write(`${summaryInText(contests)}\n`)
   if (values.json) writeFileSync(values.json, `${JSON.stringify(contests.map(withoutTimelines), null, 2)}\n`)
   if (values.html) writeFileSync(values.html, contestsInHtml(contests))
+}
+
+function compareRouting(
+  matches: readonly (() => Match)[],
+  replicas: number | undefined,
+  json: string | undefined,
+) {
+  const contests: RoutingContest[] = []
+  for (const match of matches) {
+    contests.push(routingContest(match(), replicas))
+    process.stdout.write(`${routingInText(contests.at(-1)!)}\n`)
+  }
+  if (json === undefined) return
+  const plain = contests.map(({ rows, ...rest }) => {
+    return {
+      ...rest,
+      rows: rows.map(({ outcome, ...row }) => ({ ...row, outcome: withoutTimeline(outcome) })),
+    }
+  })
+  writeFileSync(json, `${JSON.stringify(plain, null, 2)}\n`)
 }
 
 /** The traces of a folder, by their first lines: other tables may lie beside them. */
@@ -109,9 +142,10 @@ function numberIn(name: string, text: string, low: number, high: number): number
 }
 
 const withoutTimelines = ({ ours, outcomes, ...rest }: Contest) => {
-  const plain = ({ timeline: _, ...outcome }: Contest['ours']) => outcome
-  return { ...rest, ours: plain(ours), outcomes: outcomes.map(plain) }
+  return { ...rest, ours: withoutTimeline(ours), outcomes: outcomes.map(withoutTimeline) }
 }
+
+const withoutTimeline = ({ timeline: _, ...outcome }: Outcome) => outcome
 
 try {
   main()

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { fixed, hpa, knative, kubeai, ray } from './baselines/baselines.ts'
+import { OTHER_ROUTERS } from './baselines/routers.ts'
 import { contest, type Match, run, sloPolicy } from './contest.ts'
 import { EventQueue } from './event-queue.ts'
 import { EVERYDAY } from './fleet.ts'
@@ -11,8 +12,9 @@ import { costAt, frontier } from './pareto.ts'
 import { PrefixCache } from './prefix-cache.ts'
 import { PROFILES } from './profiles.ts'
 import { contestsInHtml } from './report-html.ts'
-import { contestInText, summaryInText } from './report-text.ts'
+import { contestInText, routingInText, summaryInText } from './report-text.ts'
 import { Requests } from './requests.ts'
+import { routingContest } from './routing-contest.ts'
 import { SimReplica } from './sim-replica.ts'
 import { poisson, scenarios } from './synthetic.ts'
 import { beginningOf, readTrace, traceOf } from './trace.ts'
@@ -156,6 +158,53 @@ describe('a contest', () => {
     expect(costAt(0.94, points)).toBeCloseTo(150)
     expect(costAt(0.5, points)).toBe(100)
     expect(costAt(0.99, points)).toBeNull()
+  })
+})
+
+describe('a contest of routing', () => {
+  /** Seven conversations that each go on and on, in turn. */
+  const conversations = traceOf(
+    'conversations',
+    Array.from({ length: 210 }, (_, i) => {
+      const turn = Math.floor(i / 7)
+      const blocks = Array.from({ length: 2 + turn }, (_, depth) => 1_000 * (i % 7) + depth)
+      return { at: 500 * i, input: 512 * blocks.length, output: 20, blocks }
+    }),
+  )
+
+  test('the gateway keeps a conversation where it has been read, and turns do not', () => {
+    const { rows, replicas } = routingContest(matchOf(conversations), 4)
+    const cachedBy = (choice: string) => rows.find(({ name }) => name === choice)!.outcome.cachedShare
+    expect(replicas).toBe(4)
+    expect(cachedBy('berth')).toBeGreaterThan(0.9)
+    expect(cachedBy('round-robin')).toBeLessThan(0.8)
+  })
+
+  test('every way of choosing answers every request, and the report names each', () => {
+    const played = routingContest(matchOf(beginningOf(halfHour, 0.05)))
+    const text = routingInText(played)
+    for (const { name, outcome } of played.rows) {
+      expect(outcome.unfinished, name).toBe(0)
+      expect(text).toContain(name)
+    }
+    expect(played.rows).toHaveLength(8)
+    expect(text).not.toContain('NaN')
+  })
+
+  test('a request goes to the replica with the least to read times the most room, as LMetric has it', () => {
+    const rows = [0, 1, 2].map((at) => ({ at, input: at === 0 ? 8_000 : 1_000, output: 50 }))
+    const trace = traceOf('three', rows)
+    const requests = new Requests(trace)
+    const replicas = [0, 1].map((number) => new SimReplica(number, profile, requests))
+    const lmetric = OTHER_ROUTERS.find(({ name }) => name === 'lmetric')!.routerFor(trace)
+    lmetric.list(replicas, 0)
+    const chosen = rows.map((_, request) => {
+      const replica = lmetric.choose(request, request)!
+      replica.give(request, request)
+      return replica.number
+    })
+    // The second avoids the long prompt; the third rather shares with the second than waits behind it.
+    expect(chosen).toEqual([0, 1, 1])
   })
 })
 

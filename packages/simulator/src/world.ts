@@ -2,15 +2,17 @@
  * One endpoint in virtual time: a trace arrives at a gateway that holds what no replica has room for, the platform's own
  * choice of a replica, replicas that batch, and a policy that is asked for the count.
  */
-import { chooseReplica } from '@berth/server/domain/choose-replica'
+import { DEFAULT_ROUTING, type RoutingRules } from '@berth/server/domain/routing/choose-replica'
 import type { ScaleSample } from '@berth/server/domain/scale/scale-sample'
 import type { LatencySlo } from '@berth/server/domain/scale/scale-spec'
+import { BerthRouter } from './berth-router.ts'
 import { EventQueue } from './event-queue.ts'
 import { EVERYDAY, Fleet, type Hardship, type StartEvent } from './fleet.ts'
 import type { Policy } from './policy.ts'
 import type { ReplicaProfile } from './profiles.ts'
 import { Random } from './random.ts'
 import { isFirstTokenKept, isInterTokenKept, Requests } from './requests.ts'
+import type { Router } from './router.ts'
 import type { SimReplica, Watcher } from './sim-replica.ts'
 import { Timeline } from './timeline.ts'
 import type { Trace } from './trace.ts'
@@ -24,6 +26,8 @@ export type WorldSettings = {
   /** Ready at the beginning. */
   readonly beginWith: number
   readonly hardship?: Hardship
+  /** Makes what chooses replicas; the gateway's own choice when left out. */
+  readonly routerFor?: (trace: Trace, profile: ReplicaProfile) => Router
   readonly seed?: number
 }
 
@@ -49,6 +53,7 @@ class World {
   readonly #settings: WorldSettings
   readonly #requests: Requests
   readonly #fleet: Fleet
+  readonly #router: Router
   readonly #events = new EventQueue()
   readonly #starts: StartEvent[] = []
   readonly #replicas = new Map<number, SimReplica>()
@@ -56,11 +61,13 @@ class World {
   readonly #decisionUs: number[] = []
   #answered = { firstTokens: 0, lateFirstTokens: 0, answers: 0, slowAnswers: 0 }
   readonly #watcher: Watcher = {
-    firstToken: (request) => {
+    firstToken: (request, at) => {
+      this.#router.begun(request, at)
       this.#answered.firstTokens++
       if (!isFirstTokenKept(this.#requests, request, this.#settings.slo)) this.#answered.lateFirstTokens++
     },
-    ended: (request) => {
+    ended: (request, at) => {
+      this.#router.ended(request, false, at)
       this.#answered.answers++
       if (!isInterTokenKept(this.#requests, request, this.#settings.slo)) this.#answered.slowAnswers++
     },
@@ -69,7 +76,6 @@ class World {
   #line: number[] = []
   #served = 0
   #waitingTokens = 0
-  #turn = 0
   #count: number
   #arrived = 0
   #nextDecisionAt = 0
@@ -82,10 +88,12 @@ class World {
     const random = new Random(settings.seed ?? 1)
     const hardship = settings.hardship ?? EVERYDAY
     this.#fleet = new Fleet(settings.profile, this.#requests, random, hardship)
+    this.#router = (settings.routerFor ?? gatewayRouter)(settings.trace, settings.profile)
     this.#timeline = new Timeline(settings.slo, settings.profile)
     this.#count = settings.beginWith
     this.#fleet.begin(settings.beginWith)
     for (const replica of this.#fleet.serving) this.#replicas.set(replica.number, replica)
+    this.#router.list(this.#fleet.serving, 0)
   }
 
   play(): Played {
@@ -126,9 +134,10 @@ class World {
 
   #handOut(now: number): void {
     while (this.#served < this.#line.length) {
-      const replica = chooseReplica(this.#fleet.serving, this.#turn++)
+      const request = this.#line[this.#served]!
+      const replica = this.#router.choose(request, now)
       if (!replica) break
-      const request = this.#line[this.#served++]!
+      this.#served++
       this.#waitingTokens -= this.#requests.trace.input[request]!
       this.#advance(replica, now)
       replica.give(request, now)
@@ -156,6 +165,7 @@ class World {
   #started(start: StartEvent, now: number): void {
     if (this.#fleet.started(start)) {
       this.#replicas.set(start.replica.number, start.replica)
+      this.#router.list(this.#fleet.serving, now)
       this.#handOut(now)
     } else this.#scale(now)
   }
@@ -165,6 +175,8 @@ class World {
     if (!replica) return
     this.#forget(replica)
     const lost = replica.unanswered()
+    for (const request of [...lost, ...replica.answering()]) this.#router.ended(request, true, now)
+    this.#router.list(this.#fleet.serving, now)
     // What had not begun to answer goes to another replica; the rest is lost.
     this.#line = [...lost, ...this.#line.slice(this.#served)]
     this.#served = 0
@@ -174,11 +186,14 @@ class World {
   }
 
   #scale(now: number): void {
+    const { serving } = this.#fleet
+    const served = serving.length
     for (const start of this.#fleet.scaleTo(this.#count, now)) {
       this.#starts.push(start)
       this.#events.add(start.at, -this.#starts.length)
     }
     for (const replica of this.#replicas.values()) this.#forgetIfGone(replica)
+    if (serving.length !== served) this.#router.list(serving, now)
   }
 
   #advance(replica: SimReplica, now: number): void {
@@ -280,4 +295,11 @@ class World {
     const at = (share: number) => sorted[Math.floor(share * (sorted.length - 1))] ?? 0
     return { p50: at(0.5), p99: at(0.99) }
   }
+}
+
+/** Requests wait in the gateway, where a new replica can take them, and not for a place in a batch. */
+const gatewayRouter = (trace: Trace, profile: ReplicaProfile) => new BerthRouter(trace, gatewayRules(profile))
+
+export function gatewayRules({ maxSequences }: ReplicaProfile): RoutingRules {
+  return { ...DEFAULT_ROUTING, room: maxSequences }
 }

@@ -12,11 +12,11 @@ export function fixed(count: number): Policy {
   return { name: `static ${count}`, family: 'static', everyMs: 60_000, decide: () => count }
 }
 
-/** Knative's KPA: stable window 60 s, panic window 6 s, every 2 s. */
+/** Knative's KPA: stable window 60 s, panic window 6 s, every 2 s. It begins in panic, having seen nothing yet. */
 export function knative(target: number): Policy {
   const stable = new SlidingMean(60_000)
   const panic = new SlidingMean(6_000)
-  let panicUntil = -1
+  let panicUntil = 60_000
   let panicCount = 0
   let count = 1
   return {
