@@ -24,6 +24,14 @@ const scaling = (changes: object) => ({
   ...pythonCreate,
   compute: { ...pythonCreate.compute, scaling: { ...pythonCreate.compute.scaling, ...changes } },
 })
+const objective = { firstTokenMs: 2_000, interTokenMs: 100, attainment: 0.95 }
+const officeHours = {
+  days: ['Mon', 'Fri'],
+  fromHour: 8,
+  toHour: 18,
+  minReplica: 2,
+  timeZone: 'Europe/Paris',
+}
 const model = (changes: object) => ({ ...pythonCreate, model: { ...pythonCreate.model, ...changes } })
 
 describe('an endpoint that is asked for', () => {
@@ -31,6 +39,13 @@ describe('an endpoint that is asked for', () => {
     ['the least that the Python client sends', pythonCreate],
     ['a measure without a threshold', scaling({ measure: { hardwareUsage: null } })],
     ['a measure with one', scaling({ measure: { pendingRequests: 1.5 } })],
+    ['a latency objective', scaling({ measure: { slo: { firstTokenMs: 2_000, interTokenMs: 100 } } })],
+    ['a schedule', scaling({ schedules: [officeHours] })],
+    ['a schedule past midnight', scaling({ schedules: [{ ...officeHours, fromHour: 22, toHour: 6 }] })],
+    ['no schedule any more', scaling({ schedules: [] })],
+    ['a cost ceiling', scaling({ maxCostPerHour: 12.5 })],
+    ['no cost ceiling', scaling({ maxCostPerHour: null })],
+    ['steps of one replica', scaling({ strict: true })],
     ['the older names of a measure', scaling({ metric: 'hardwareUsage', threshold: 80 })],
     ['a fraction of an idle minute', scaling({ scaleToZeroTimeout: 0.05 })],
     ['no idle time at all', scaling({ scaleToZeroTimeout: undefined })],
@@ -57,6 +72,16 @@ describe('an endpoint that is asked for', () => {
     ['a measure of two things', scaling({ measure: { hardwareUsage: 80, pendingRequests: 1 } })],
     ['a measure of nothing', scaling({ measure: {} })],
     ['a negative threshold', scaling({ measure: { hardwareUsage: -1 } })],
+    ['more than all of the hardware', scaling({ measure: { hardwareUsage: 101 } })],
+    ['an objective for every request', scaling({ measure: { slo: { ...objective, attainment: 1 } } })],
+    ['an objective for no request', scaling({ measure: { slo: { ...objective, attainment: 0 } } })],
+    ['an objective of no time', scaling({ measure: { slo: { ...objective, firstTokenMs: 0 } } })],
+    ['half an objective', scaling({ measure: { slo: { firstTokenMs: 2_000 } } })],
+    ['an unknown time zone', scaling({ schedules: [{ ...officeHours, timeZone: 'Europe/Atlantis' }] })],
+    ['an unknown day', scaling({ schedules: [{ ...officeHours, days: ['Monday'] }] })],
+    ['a schedule for no day', scaling({ schedules: [{ ...officeHours, days: [] }] })],
+    ['an hour that no day has', scaling({ schedules: [{ ...officeHours, toHour: 25 }] })],
+    ['a ceiling below every cost', scaling({ maxCostPerHour: 0 })],
     ['an empty repository', model({ repository: '' })],
     ['a variable with a bad name', model({ env: { 'A-B': 'x' } })],
     ['a variable that is not text', model({ env: { A: 1 } })],

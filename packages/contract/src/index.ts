@@ -1,5 +1,6 @@
 export * from './client.ts'
 export * from './compute.ts'
+export * from './decision.ts'
 export * from './endpoint.ts'
 export * from './errors.ts'
 export * from './hardware.ts'

@@ -5,6 +5,7 @@
  * what the caller's token must allow; membership in the path's namespace is checked for every route that has one.
  */
 import { z } from 'zod'
+import { DecisionList, DecisionsQuery } from './decision.ts'
 import {
   Endpoint,
   EndpointList,
@@ -271,6 +272,16 @@ export const routes = {
     access: 'read',
     summary: 'The control process’s page for Prometheus; the gateway’s is /metrics (Berth addition)',
     response: 'text/plain',
+  },
+  listDecisions: {
+    method: 'GET',
+    path: `${endpointPath}/decisions`,
+    access: 'read',
+    summary:
+      'Why it has as many replicas as it has: what the autoscaler decided, newest first (Berth addition)',
+    params: EndpointPath,
+    query: DecisionsQuery,
+    response: DecisionList,
   },
   listVendors: {
     method: 'GET',

@@ -21,7 +21,11 @@ export const Progress = z
     bytesDone: z.number().optional(),
     bytesTotal: z.number().optional(),
     bytesPerSecond: z.number().optional(),
-    etaMs: z.number().optional(),
+    etaMs: z.number().optional().meta({ description: 'From now until it is expected to be ready.' }),
+    etaRangeMs: z
+      .tuple([z.number(), z.number()])
+      .optional()
+      .meta({ description: 'Four of five starts of this endpoint were ready between these two, from now.' }),
   })
   .meta({ description: 'Berth addition: how far a start has come.' })
 export type Progress = z.infer<typeof Progress>

@@ -2,6 +2,7 @@
 import os from 'node:os'
 import type { ApiServices, Caller, EndpointName } from './api/services.ts'
 import { changeByRollback, changeByUpdate, planOf } from './control/endpoint-change.ts'
+import { listDecisions } from './control/endpoint-decisions.ts'
 import {
   findEndpoint,
   listEndpoints,
@@ -113,6 +114,7 @@ function endpointService({ control, changes, reconciler }: ServiceParts): ApiSer
       view(await rollbackEndpoint(control, await find(name), revision, caller.actor)),
     revisions: async (name, limit) => listRevisions(control, await find(name), limit),
     events: (name, limit) => listEvents(control, name, limit),
+    decisions: async (name, query) => listDecisions(control, await find(name), query, undefined),
   }
 }
 

@@ -89,6 +89,7 @@ describe('the route table', () => {
     ['planUpdate', 'POST', '/v2/endpoint/ada/guide/plan', { tags: ['blue'] }],
     ['planRollback', 'POST', '/v2/endpoint/ada/guide/plan-rollback', { revision: 1 }],
     ['rollbackEndpoint', 'POST', '/v2/endpoint/ada/guide/rollback', { revision: 1 }],
+    ['listDecisions', 'GET', '/v2/endpoint/ada/guide/decisions?limit=5&at=2026-08-01T10:00:00Z'],
     ['listVendors', 'GET', '/v2/provider'],
     ['listVendorsForNamespace', 'GET', '/v2/provider/ada'],
     ['listQuotas', 'GET', '/v2/provider/quotas/ada'],

@@ -20,6 +20,7 @@ type EndpointRoutes =
   | 'rollbackEndpoint'
   | 'listRevisions'
   | 'listEvents'
+  | 'listDecisions'
 
 export function endpointHandlers(endpoints: EndpointService): Pick<Handlers, EndpointRoutes> {
   return {
@@ -41,6 +42,7 @@ export function endpointHandlers(endpoints: EndpointService): Pick<Handlers, End
     rollbackEndpoint: ({ params, body, caller }) => endpoints.rollback(params, body.revision, caller),
     listRevisions: ({ params, query }) => endpoints.revisions(params, query.limit),
     listEvents: ({ params, query }) => endpoints.events(params, query.limit),
+    listDecisions: ({ params, query }) => endpoints.decisions(params, query),
   }
 }
 

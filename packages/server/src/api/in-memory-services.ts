@@ -177,6 +177,15 @@ export class InMemoryServices implements ApiServices {
         ],
       }
     },
+    decisions: async (name) => {
+      const { readyReplica: to } = this.#find(name).status
+      const why = { term: 'minimum', sentence: '1 replica: the minimum.', inputs: {}, alternative: null }
+      const plain = { holdsUntil: null, infeasible: false, terms: null, until: null }
+      return {
+        items: [{ sequence: 1, kind: 'change', at: NOW, from: 0, to, ...why, ...plain }],
+        present: null,
+      }
+    },
     events: async (name, limit) => {
       const event = { at: NOW, actor: 'ada', kind: 'created', endpoint: this.#find(name).name }
       return { items: [{ ...event, sequence: limit, message: 'was created', details: {} }] }

@@ -55,6 +55,10 @@ export interface EndpointService {
   rollback(name: EndpointName, revision: number, caller: Caller): Promise<EndpointWithStatus>
   revisions(name: EndpointName, limit: number): Promise<RouteOutput<'listRevisions'>>
   events(name: EndpointName, limit: number): Promise<RouteOutput<'listEvents'>>
+  decisions(
+    name: EndpointName,
+    query: RouteInput<'listDecisions'>['query'],
+  ): Promise<RouteOutput<'listDecisions'>>
 }
 
 export interface InsightService {

@@ -8,6 +8,7 @@ import {
   launchPart,
   mergeUpdate,
   refuseReservedEnvironment,
+  refuseUnaffordable,
   refuseUnavailable,
 } from '../domain/accept-endpoint.ts'
 import { type EndpointRecord, type EndpointSpec, endpointKey, type Revision } from '../domain/endpoint.ts'
@@ -45,6 +46,7 @@ export async function changeByUpdate(
   const latest = await latestRevision(rooms.store, endpoint)
   const merged = withSecretNames(mergeUpdate(endpoint.spec, update), secrets)
   const instance = await resolveInstance(rooms, merged)
+  refuseUnaffordable(merged.compute.scaling, instance)
   const resolved = asksForModel(update)
     ? await resolveAgain(rooms, endpoint, merged, update, instance.gpus)
     : latest
@@ -68,6 +70,7 @@ export async function changeByRollback(
   const { secretNames } = endpoint.spec.model
   const draft: EndpointSpec = { ...earlier.spec, model: { ...earlier.spec.model, secretNames } }
   const instance = await resolveInstance(rooms, draft)
+  refuseUnaffordable(draft.compute.scaling, instance)
   refuseSettings(rooms, earlier.engine, draft, {})
   const spec = { ...draft, compute: { ...draft.compute, id: instance.id } }
   return judged(endpoint, latest, spec, earlier, instance, {})

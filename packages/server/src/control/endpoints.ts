@@ -5,7 +5,11 @@
  * to the autoscaler, what is observed to nobody's opinion.
  */
 import type { Actor, Endpoint, EndpointUpdate } from '@berth/contract'
-import { refuseReservedEnvironment, refuseUnavailable } from '../domain/accept-endpoint.ts'
+import {
+  refuseReservedEnvironment,
+  refuseUnaffordable,
+  refuseUnavailable,
+} from '../domain/accept-endpoint.ts'
 import { type EndpointRecord, endpointKey, type Revision } from '../domain/endpoint.ts'
 import { PlatformError } from '../domain/errors.ts'
 import { newEndpointId } from '../platform/ids.ts'
@@ -30,6 +34,7 @@ export async function createEndpoint(
 
   const draft = specOf(request)
   const instance = await resolveInstance(rooms, draft)
+  refuseUnaffordable(draft.compute.scaling, instance)
   const resolved = await resolveModel(rooms, {
     ...draft.model,
     token: tokenIn(secrets, draft.model.env),

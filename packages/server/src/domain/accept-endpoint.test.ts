@@ -4,6 +4,7 @@ import {
   launchPart,
   mergeUpdate,
   refuseReservedEnvironment,
+  refuseUnaffordable,
   refuseUnavailable,
 } from './accept-endpoint.ts'
 import type { EndpointSpec } from './endpoint.ts'
@@ -139,4 +140,46 @@ test('what clients send when they want nothing special is not refused', () => {
 test('an environment may not choose another program', () => {
   expect(() => refuseReservedEnvironment(['MODE', 'LD_PRELOAD'], 'model.env')).toThrow('model.env.LD_PRELOAD')
   refuseReservedEnvironment(['MODE', 'HF_TOKEN'], 'model.env')
+})
+
+describe('scaling', () => {
+  const scaling = { minReplica: 0, maxReplica: 2, scaleToZeroTimeout: null }
+  const hours = { days: ['Mon' as const], fromHour: 8, toHour: 18, timeZone: 'Europe/Paris' }
+
+  test('is kept as it was asked for, without what says nothing', () => {
+    const asked = { schedules: [{ ...hours, minReplica: 2 }], maxCostPerHour: 3, strict: true }
+    expect(acceptScaling({ ...scaling, ...asked })).toEqual({ ...scaling, ...asked })
+    expect(acceptScaling({ ...scaling, schedules: [], maxCostPerHour: null, strict: false })).toEqual(scaling)
+  })
+
+  test('with a schedule above the maximum is refused by its place', () => {
+    const schedules = [
+      { ...hours, minReplica: 1 },
+      { ...hours, minReplica: 3 },
+    ]
+    expect(() => acceptScaling({ ...scaling, schedules })).toThrow('schedules.1.minReplica is 3')
+  })
+
+  test('by more than all of the hardware is refused in its older words too', () => {
+    expect(() => acceptScaling({ ...scaling, metric: 'hardwareUsage', threshold: 150 })).toThrow(
+      'at most 100',
+    )
+  })
+
+  test.for([
+    { maxCostPerHour: 1, minReplica: 0, price: 2, isRefused: true },
+    { maxCostPerHour: 3, minReplica: 2, price: 2, isRefused: true },
+    { maxCostPerHour: 4, minReplica: 2, price: 2, isRefused: false },
+    { maxCostPerHour: 1, minReplica: 5, price: 0, isRefused: false },
+  ])('with a ceiling of $maxCostPerHour, $minReplica at $price: refused $isRefused', (row) => {
+    const asked = {
+      ...scaling,
+      minReplica: row.minReplica,
+      maxReplica: 9,
+      maxCostPerHour: row.maxCostPerHour,
+    }
+    const refusal = () => refuseUnaffordable(asked, { id: 'local-default-gpu-x1', pricePerHour: row.price })
+    if (row.isRefused) expect(refusal).toThrow('raise the ceiling')
+    else expect(refusal).not.toThrow()
+  })
 })

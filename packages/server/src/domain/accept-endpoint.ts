@@ -6,6 +6,7 @@ import type { Endpoint, EndpointUpdate, Image, Scaling, ScalingMeasure } from '@
 import type { Artifact } from './artifact.ts'
 import type { EndpointSpec } from './endpoint.ts'
 import { PlatformError } from './errors.ts'
+import type { InstanceType } from './instance-type.ts'
 
 const refuse = (field: string, message: string) => new PlatformError('invalid', message, { field })
 
@@ -30,11 +31,18 @@ export function refuseUnavailable(request: Endpoint | EndpointUpdate): void {
 
 /** The scaling block with its older words replaced. @throws PlatformError `invalid` when the bounds contradict. */
 export function acceptScaling({ metric, threshold, ...scaling }: Scaling): Scaling {
-  const { minReplica, maxReplica } = scaling
+  const { minReplica, maxReplica, schedules = [], maxCostPerHour = null, strict = false } = scaling
   if (minReplica > maxReplica) {
     throw refuse(
       'compute.scaling.minReplica',
       `compute.scaling.minReplica is ${minReplica} and maxReplica is ${maxReplica}: the minimum cannot exceed the maximum.`,
+    )
+  }
+  const tooWarm = schedules.findIndex((schedule) => schedule.minReplica > maxReplica)
+  if (tooWarm !== -1) {
+    throw refuse(
+      `compute.scaling.schedules.${tooWarm}.minReplica`,
+      `compute.scaling.schedules.${tooWarm}.minReplica is ${schedules[tooWarm]!.minReplica} and maxReplica is ${maxReplica}: a schedule cannot keep more warm than the maximum.`,
     )
   }
   const measure = scaling.measure ?? olderMeasure(metric, threshold)
@@ -43,11 +51,36 @@ export function acceptScaling({ metric, threshold, ...scaling }: Scaling): Scali
     maxReplica,
     scaleToZeroTimeout: scaling.scaleToZeroTimeout ?? null,
     ...(measure && { measure }),
+    ...(schedules.length > 0 && { schedules }),
+    ...(maxCostPerHour !== null && { maxCostPerHour }),
+    ...(strict && { strict }),
   }
 }
 
+/** @throws PlatformError `invalid` for a ceiling that the smallest count is above, whatever the hardware's price. */
+export function refuseUnaffordable(
+  { minReplica, maxCostPerHour }: Scaling,
+  { id, pricePerHour }: Pick<InstanceType, 'id' | 'pricePerHour'>,
+): void {
+  const least = Math.max(1, minReplica)
+  if (maxCostPerHour === undefined || maxCostPerHour === null || least * pricePerHour <= maxCostPerHour)
+    return
+  throw refuse(
+    'compute.scaling.maxCostPerHour',
+    `compute.scaling.maxCostPerHour is ${maxCostPerHour}, and ${least} of ${id} cost ${least * pricePerHour} an hour: raise the ceiling, lower the minimum or choose smaller hardware.`,
+  )
+}
+
 function olderMeasure(metric: Scaling['metric'], threshold: number | undefined): ScalingMeasure | undefined {
-  if (metric === 'hardwareUsage') return { hardwareUsage: threshold ?? null }
+  if (metric === 'hardwareUsage') {
+    if (threshold !== undefined && threshold > 100) {
+      throw refuse(
+        'compute.scaling.threshold',
+        `compute.scaling.threshold is ${threshold}: hardware usage is a percentage, at most 100.`,
+      )
+    }
+    return { hardwareUsage: threshold ?? null }
+  }
   if (metric === 'pendingRequests') return { pendingRequests: threshold ?? null }
   return undefined
 }

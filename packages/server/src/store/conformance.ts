@@ -9,6 +9,8 @@ import { describe, expect, onTestFinished, test } from 'vitest'
 import type { EndpointRecord, Revision, ScaleTarget } from '../domain/endpoint.ts'
 import type { StatusRecord } from '../domain/endpoint-status.ts'
 import type { EndpointId } from '../domain/replica.ts'
+import { DECISIONS_KEPT, type NewDecision } from '../domain/scale/decision-record.ts'
+import { firstScaleState } from '../domain/scale/step.ts'
 import type { EventRecord, Store, TokenRecord } from './store.ts'
 
 export type StoreUnderTest = {
@@ -160,6 +162,7 @@ export function describeStore(name: string, setUp: () => Promise<StoreUnderTest>
           await store.revisions.append(aRevision(id, 1))
           await store.scaleTargets.set(aTarget(id))
           await store.statuses.set(aStatus(id))
+          await store.scaleDecisions.append(aDecision(id))
           await store.secrets.set(id, 'HF_TOKEN', 'hf_abc')
         }
         await store.events.append(anEvent({ endpoint: 'team/gone' }))
@@ -171,12 +174,14 @@ export function describeStore(name: string, setUp: () => Promise<StoreUnderTest>
           revisions: 0,
           target: undefined,
           status: undefined,
+          decisions: 0,
           secrets: {},
         })
         expect(await leftOf(store, B)).toEqual({
           revisions: 1,
           target: aTarget(B),
           status: aStatus(B),
+          decisions: 1,
           secrets: { HF_TOKEN: 'hf_abc' },
         })
         expect(await store.events.list({ limit: 10 })).toHaveLength(1)
@@ -209,6 +214,49 @@ export function describeStore(name: string, setUp: () => Promise<StoreUnderTest>
       })
     })
 
+    describe('scale decisions', () => {
+      promise('come back as they were written, newest first', async ({ endpoints, scaleDecisions }) => {
+        await endpoints.create(anEndpoint(A))
+        for (const at of [10, 20, 30]) await scaleDecisions.append(aDecision(A, { at }))
+        await scaleDecisions.append(aDecision(A, { at: 30, until: 40, kind: 'summary', judged: null }))
+        const all = await scaleDecisions.list(A, { limit: 10 })
+        expect(all.map(({ sequence: _, ...decision }) => decision)).toEqual([
+          aDecision(A, { at: 30, until: 40, kind: 'summary', judged: null }),
+          ...[30, 20, 10].map((at) => aDecision(A, { at })),
+        ])
+        expect(all.map(({ sequence }) => sequence)).toEqual(
+          [0, 1, 2, 3].map((back) => (all[0]?.sequence ?? Number.NaN) - back),
+        )
+        expect(await scaleDecisions.list(B, { limit: 10 })).toEqual([])
+      })
+
+      promise('are found by when they were known', async ({ endpoints, scaleDecisions }) => {
+        await endpoints.create(anEndpoint(A))
+        for (const at of [10, 20]) await scaleDecisions.append(aDecision(A, { at }))
+        await scaleDecisions.append(aDecision(A, { at: 20, until: 40, kind: 'summary' }))
+        const times = async (filter: { knownAt?: number; since?: number }) =>
+          (await scaleDecisions.list(A, { limit: 10, ...filter })).map(({ at, until }) => until ?? at)
+        expect(await times({ knownAt: 39 })).toEqual([20, 10])
+        expect(await times({ knownAt: 40, since: 11 })).toEqual([40, 20])
+        expect(await times({ knownAt: 9 })).toEqual([])
+      })
+
+      promise('are kept up to their limit, each endpoint its own', async (store) => {
+        await store.endpoints.create(anEndpoint(A))
+        await store.endpoints.create(anEndpoint(B, { name: 'other' }))
+        await store.scaleDecisions.append(aDecision(B, { at: 1 }))
+        await store.transaction(async ({ scaleDecisions }) => {
+          for (let at = 1; at <= DECISIONS_KEPT + 2; at++) {
+            await scaleDecisions.append(aDecision(A, { at, judged: null }))
+          }
+        })
+        const kept = await store.scaleDecisions.list(A, { limit: 2 * DECISIONS_KEPT })
+        expect(kept).toHaveLength(DECISIONS_KEPT)
+        expect(kept.at(-1)).toMatchObject({ at: 3 })
+        expect(await store.scaleDecisions.list(B, { limit: 10 })).toHaveLength(1)
+      })
+    })
+
     describe('reports', () => {
       promise('replace the one before', async ({ endpoints, scaleTargets, statuses }) => {
         await endpoints.create(anEndpoint(A))
@@ -228,6 +276,8 @@ export function describeStore(name: string, setUp: () => Promise<StoreUnderTest>
         await store.endpoints.delete(A)
         await store.statuses.set(aStatus(A))
         await store.scaleTargets.set(aTarget(A))
+        await store.scaleDecisions.append(aDecision(A))
+        expect(await store.scaleDecisions.list(A, { limit: 1 })).toEqual([])
         expect(await store.statuses.list()).toEqual([])
         expect(await store.scaleTargets.get(A)).toBeUndefined()
         expect(await store.endpoints.list()).toEqual([])
@@ -452,6 +502,7 @@ export function describeStore(name: string, setUp: () => Promise<StoreUnderTest>
         revisions: 1,
         target: aTarget(A),
         status: aStatus(A),
+        decisions: 0,
         secrets: { HF_TOKEN: 'hf_abc' },
       })
       expect(await again.tokens.list()).toEqual([token])
@@ -478,6 +529,7 @@ async function leftOf(store: Store, id: EndpointId) {
     revisions: (await store.revisions.list(id, 10)).length,
     target: await store.scaleTargets.get(id),
     status: await store.statuses.get(id),
+    decisions: (await store.scaleDecisions.list(id, { limit: 10 })).length,
     secrets: await store.secrets.reveal(id),
   }
 }
@@ -544,6 +596,45 @@ const aTarget = (endpointId: EndpointId): ScaleTarget => ({
   count: 1,
   reason: 'a request arrived',
   at: 1_800_000_000_000,
+})
+
+const aDecision = (endpointId: EndpointId, changes: Partial<NewDecision> = {}): NewDecision => ({
+  endpointId,
+  kind: 'change',
+  at: 1_800_000_000_000,
+  until: null,
+  from: 1,
+  to: 3,
+  term: 'pendingHigh',
+  sentence: '3 replicas: 4 requests are pending per replica, above 1.5.',
+  inputs: { perReplica: 4, threshold: 1.5 },
+  alternative: { desired: 4, term: 'pendingHigh' },
+  holdsUntil: 1_800_000_120_000,
+  infeasible: false,
+  terms: null,
+  judged: {
+    before: firstScaleState(1, 1_799_999_998_000),
+    sample: {
+      arrivals: 4,
+      pending: 4,
+      waiting: 0,
+      inFlight: 4,
+      hardwareUsage: null,
+      ready: 1,
+      starting: 0,
+      tokens: null,
+    },
+    spec: {
+      min: 0,
+      max: 4,
+      measure: { kind: 'pendingRequests', perReplica: 1.5, oneAtATime: false },
+      idleTimeoutMs: null,
+      warmHours: [],
+      cost: null,
+    },
+    now: 1_800_000_000_000,
+  },
+  ...changes,
 })
 
 const aStatus = (endpointId: EndpointId): StatusRecord => ({

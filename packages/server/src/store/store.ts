@@ -9,6 +9,7 @@ import type { Actor, TokenRole, UsageLimits } from '@berth/contract'
 import type { EndpointRecord, Revision, ScaleTarget } from '../domain/endpoint.ts'
 import type { StatusRecord } from '../domain/endpoint-status.ts'
 import type { EndpointId } from '../domain/replica.ts'
+import type { DecisionRecord, NewDecision } from '../domain/scale/decision-record.ts'
 
 export interface Store {
   readonly kind: 'sqlite' | 'postgres'
@@ -17,6 +18,7 @@ export interface Store {
   readonly revisions: RevisionRepository
   readonly scaleTargets: ScaleTargetRepository
   readonly statuses: StatusRepository
+  readonly scaleDecisions: ScaleDecisionRepository
   readonly tokens: TokenRepository
   readonly secrets: SecretRepository
   readonly events: EventRepository
@@ -47,7 +49,7 @@ export interface EndpointRepository {
   find(namespace: string, name: string): Promise<EndpointRecord | undefined>
   /** The latest change first; of every namespace when none is given. */
   list(namespace?: string): Promise<readonly EndpointRecord[]>
-  /** Removes the endpoint with its revisions, target, status and secrets; gone already is success. Events stay. */
+  /** Removes the endpoint with its revisions, target, decisions, status and secrets; gone already is success. Events stay. */
   delete(id: EndpointId): Promise<void>
 }
 
@@ -67,6 +69,19 @@ export interface StatusRepository {
   set(status: StatusRecord): Promise<void>
   get(endpointId: EndpointId): Promise<StatusRecord | undefined>
   list(): Promise<readonly StatusRecord[]>
+}
+
+export interface ScaleDecisionRepository {
+  /** Only the newest `DECISIONS_KEPT` of an endpoint are kept. One about an endpoint that is gone is dropped. */
+  append(decision: NewDecision): Promise<void>
+  /**
+   * Newest first.
+   * @param filter `knownAt` leaves out what was decided later, `since` what was decided earlier.
+   */
+  list(
+    endpointId: EndpointId,
+    filter: { readonly knownAt?: number; readonly since?: number; readonly limit: number },
+  ): Promise<readonly DecisionRecord[]>
 }
 
 /** A token as it is kept: its hash and its first characters, never its text. */

@@ -236,14 +236,14 @@ export function secretRepository(db: Db, dialect: Dialect, box: SecretBox): Secr
  * The endpoint as something to insert from, so that nothing is written for one that is gone. On PostgreSQL it is also
  * held until the transaction ends, or a delete between the look and the write would make the write fail.
  */
-function living(db: Db, dialect: Dialect, id: EndpointId) {
+export function living(db: Db, dialect: Dialect, id: EndpointId) {
   return db
     .selectFrom('endpoints')
     .where('id', '=', id)
     .$if(dialect === 'postgres', (query) => query.forKeyShare())
 }
 
-const text = (value: string) => sql<string>`cast(${value} as text)`
+export const text = (value: string) => sql<string>`cast(${value} as text)`
 
 const changing = (endpoint: EndpointRecord) => ({
   version: endpoint.version,

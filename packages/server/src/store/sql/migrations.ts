@@ -4,7 +4,7 @@
  * A step that has been released is never changed, only followed by another. All missing steps run in one transaction
  * under a lock, so that two programs that start at once do not both run them and a crash leaves no half of one.
  */
-import { type Kysely, type SchemaModule, sql } from 'kysely'
+import { type CreateTableBuilder, type Kysely, type SchemaModule, sql } from 'kysely'
 import { PlatformError } from '../../domain/errors.ts'
 import type { Dialect, Tables } from './tables.ts'
 
@@ -13,7 +13,7 @@ export type Migration = (schema: SchemaModule, dialect: Dialect) => Promise<void
 /** Any number that nobody else takes as an advisory lock in the same database: "berth" in ASCII. */
 const MIGRATION_LOCK = 0x62_65_72_74_68
 
-export const migrations: readonly Migration[] = [firstTables]
+export const migrations: readonly Migration[] = [firstTables, scaleDecisions]
 
 /** @throws PlatformError `invalid` with reason `newer_schema` if a newer Berth has migrated this database. */
 export async function migrate(
@@ -91,16 +91,31 @@ async function firstTables(schema: SchemaModule, dialect: Dialect): Promise<void
     .addColumn('created_at', 'bigint', (column) => column.notNull())
     .addColumn('record', 'text', (column) => column.notNull())
     .execute()
-  const events = schema.createTable('events')
-  await (dialect === 'sqlite'
-    ? // AUTOINCREMENT: a number is never given twice, whatever is removed some day.
-      events.addColumn('sequence', 'integer', (column) => column.primaryKey().autoIncrement())
-    : events.addColumn('sequence', 'bigint', (column) => column.primaryKey().generatedAlwaysAsIdentity())
-  )
+  await numbered(schema.createTable('events'), dialect)
     .addColumn('endpoint', 'text')
     .addColumn('record', 'text', (column) => column.notNull())
     .execute()
   await schema.createIndex('events_endpoint').on('events').columns(['endpoint', 'sequence']).execute()
+}
+
+async function scaleDecisions(schema: SchemaModule, dialect: Dialect): Promise<void> {
+  await numbered(ofEndpoint(schema, 'scale_decisions'), dialect)
+    .addColumn('decided_at', 'bigint', (column) => column.notNull())
+    .addColumn('record', 'text', (column) => column.notNull())
+    .addColumn('judged', 'text', (column) => column.notNull())
+    .execute()
+  await schema
+    .createIndex('scale_decisions_endpoint')
+    .on('scale_decisions')
+    .columns(['endpoint_id', 'sequence'])
+    .execute()
+}
+
+/** A growing number for each row. AUTOINCREMENT: one is never given twice, whatever is removed some day. */
+function numbered<Table extends string>(table: CreateTableBuilder<Table>, dialect: Dialect) {
+  return dialect === 'sqlite'
+    ? table.addColumn('sequence', 'integer', (column) => column.primaryKey().autoIncrement())
+    : table.addColumn('sequence', 'bigint', (column) => column.primaryKey().generatedAlwaysAsIdentity())
 }
 
 /** A table whose rows go when their endpoint goes. */

@@ -8,6 +8,7 @@ import type { Kysely, KyselyPlugin } from 'kysely'
 import { PlatformError } from '../../domain/errors.ts'
 import { SecretBox } from '../secret-box.ts'
 import type { Store } from '../store.ts'
+import { scaleDecisionRepository } from './decision-repository.ts'
 import {
   endpointRepository,
   revisionRepository,
@@ -101,6 +102,7 @@ function repositories(db: Kysely<Tables>, dialect: Dialect, box: SecretBox) {
     revisions: revisionRepository(db, dialect),
     scaleTargets: scaleTargetRepository(db, dialect),
     statuses: statusRepository(db, dialect),
+    scaleDecisions: scaleDecisionRepository(db, dialect),
     tokens: tokenRepository(db),
     secrets: secretRepository(db, dialect, box),
     events: eventRepository(db),

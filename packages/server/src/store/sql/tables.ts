@@ -24,6 +24,15 @@ export type Tables = {
   }
   revisions: { endpoint_id: string; number: number; record: string }
   scale_targets: { endpoint_id: string; record: string }
+  scale_decisions: {
+    sequence: Generated<number>
+    endpoint_id: string
+    /** When it was decided. */
+    decided_at: number
+    record: string
+    /** What the judgement was given: JSON, deflated, in base64; empty for none. */
+    judged: string
+  }
   statuses: { endpoint_id: string; record: string }
   secrets: { endpoint_id: string; name: string; sealed: string }
   tokens: { id: string; hash: string; owner: string; created_at: number; record: string }
