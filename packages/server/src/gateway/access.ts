@@ -1,8 +1,8 @@
 /** Who asks, and whether they may call an endpoint. Tokens are compared by hash and never kept. */
 import { hash } from 'node:crypto'
-import type { IncomingHttpHeaders } from 'node:http'
 import { PlatformError } from '../domain/errors.ts'
 import type { RoutedEndpoint, TokenGrant } from '../link/messages.ts'
+import type { HeaderFields } from './http1/field-lines.ts'
 
 /** What came with the request: no token, one we know, or one we do not (any more). */
 export type Caller =
@@ -11,7 +11,7 @@ export type Caller =
   | { readonly kind: 'rejected'; readonly reason: string }
 
 export function callerOf(
-  headers: IncomingHttpHeaders,
+  headers: HeaderFields,
   grantOf: (hash: string) => TokenGrant | undefined,
   now: number,
 ): Caller {
@@ -32,8 +32,8 @@ export function callerOf(
 }
 
 /** Empty for a header that holds no bearer token. Anthropic's clients say `x-api-key` instead. */
-function tokenIn({ authorization, 'x-api-key': apiKey }: IncomingHttpHeaders): string | undefined {
-  if (authorization === undefined) return typeof apiKey === 'string' ? apiKey : undefined
+function tokenIn({ authorization, 'x-api-key': apiKey }: HeaderFields): string | undefined {
+  if (authorization === undefined) return apiKey
   return /^bearer +([^ ]+) *$/i.exec(authorization)?.[1] ?? ''
 }
 

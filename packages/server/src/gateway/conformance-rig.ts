@@ -70,7 +70,7 @@ export class Rig {
       connectLink: (options) => connectLink({ ...options, connect: { path: this.#linkSocket } }, systemClock),
       clock: systemClock,
       log,
-      limits: { demandEveryMs: 5, lingerMs: 50, ...limits },
+      limits: { demandEveryMs: 5, lingerMs: 50, deadlineTickMs: 5, ...limits },
       ...(domain === undefined ? {} : { domain }),
     })
     this.#cleanUps.push(() => this.gateway.close(0))

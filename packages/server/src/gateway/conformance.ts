@@ -1,7 +1,4 @@
-/**
- * What every gateway front must do, as tests: run by `gateway.test.ts` for the one on `node:http`, and by any
- * other that comes later.
- */
+/** What every gateway must do, as tests: run with each of its fronts. */
 import { describeAddresses } from './conformance-addresses.ts'
 import { describeHardship } from './conformance-hardship.ts'
 import { describeHolding } from './conformance-holding.ts'

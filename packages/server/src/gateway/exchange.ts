@@ -4,9 +4,9 @@
  * An error becomes a response while none has begun, an event in a stream that has, and a broken connection when
  * neither would be understood.
  */
-import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Clock } from '../platform/clock.ts'
 import { toErrorResponse } from './error-response.ts'
+import type { ClientRequest, ClientResponse, ResponseWatcher } from './front/front.ts'
 import { isEventStream } from './headers.ts'
 import type { GatewayLimits } from './limits.ts'
 import { type KeptBytes, RequestBody } from './request-body.ts'
@@ -20,40 +20,49 @@ export class ClientLeft extends Error {
 
 type ExchangeOptions = {
   readonly id: string
-  readonly expectsContinue: boolean
   readonly budget: KeptBytes
   readonly clock: Clock
   readonly limits: GatewayLimits
+  /** Told when the answer was sent, or the client left. */
+  readonly over: (exchange: Exchange) => void
 }
 
-export class Exchange {
-  readonly request: IncomingMessage
-  readonly response: ServerResponse
+const NOTHING: Readonly<Record<string, string>> = {}
+
+export class Exchange implements ResponseWatcher {
+  readonly request: ClientRequest
+  readonly response: ClientResponse
   readonly id: string
   readonly body: RequestBody
-  readonly #clock: Clock
-  readonly #limits: GatewayLimits
-  readonly #left = new AbortController()
+  readonly #options: ExchangeOptions
   #stream = false
-  #also: Readonly<Record<string, string>> = {}
+  #also = NOTHING
+  #hasLeft = false
+  /** Made when somebody asks for it, which most requests never have a reason to. */
+  #left: AbortController | undefined
+  #onLeave = () => {}
+  #onDrain = () => {}
 
-  constructor(request: IncomingMessage, response: ServerResponse, options: ExchangeOptions) {
+  constructor(request: ClientRequest, response: ClientResponse, options: ExchangeOptions) {
     this.request = request
     this.response = response
     this.id = options.id
-    this.#clock = options.clock
-    this.#limits = options.limits
-    this.body = new RequestBody(request, response, options.budget, options.expectsContinue)
-    request.on('error', () => {})
-    response.on('error', () => {})
-    response.on('close', () => {
-      this.body.free()
-      if (!response.writableFinished) this.#left.abort(new ClientLeft())
-    })
+    this.#options = options
+    this.body = new RequestBody(request, options.budget)
+    response.watch(this)
+  }
+
+  /** The client went before it had its answer. */
+  get hasLeft(): boolean {
+    return this.#hasLeft
   }
 
   /** Aborts when the client goes before it has its answer. */
   get signal(): AbortSignal {
+    if (!this.#left) {
+      this.#left = new AbortController()
+      if (this.#hasLeft) this.#left.abort(new ClientLeft())
+    }
     return this.#left.signal
   }
 
@@ -69,18 +78,44 @@ export class Exchange {
 
   /** @param headers as name, in lower case, and value. */
   sayAlso(headers: Readonly<Record<string, string>>): void {
-    this.#also = { ...this.#also, ...headers }
+    this.#also = this.#also === NOTHING ? headers : { ...this.#also, ...headers }
+  }
+
+  /** Whoever answers listens to the client; one at a time. */
+  listen(onLeave: () => void, onDrain: () => void): void {
+    this.#onLeave = onLeave
+    this.#onDrain = onDrain
+  }
+
+  drained(): void {
+    this.#onDrain()
+  }
+
+  closed(wasSent: boolean): void {
+    this.body.free()
+    if (!wasSent) {
+      this.#hasLeft = true
+      this.#left?.abort(new ClientLeft())
+      this.#onLeave()
+    }
+    this.#options.over(this)
   }
 
   beginStream(status: number, headers: readonly string[]): void {
     this.#stream = true
-    this.response.writeHead(status, [...headers, ...Object.entries(this.#also).flat()])
-    this.response.flushHeaders()
+    this.response.begin(status, '', [...headers, ...Object.entries(this.#also).flat()])
+    this.response.flush()
   }
 
   begin(status: number, reason: string, headers: readonly string[], contentType: string | undefined): void {
     this.#stream = status === 200 && isEventStream(contentType)
-    this.response.writeHead(status, reason, [...headers])
+    this.response.begin(status, reason, headers)
+  }
+
+  /** Says something in a stream that has begun. */
+  say(text: string): void {
+    this.response.write(Buffer.from(text))
+    this.response.flush()
   }
 
   sendJson(status: number, body: unknown, headers: Readonly<Record<string, string>> = {}): void {
@@ -93,31 +128,34 @@ export class Exchange {
     text: string,
     headers: Readonly<Record<string, string>> = {},
   ): void {
-    this.response.writeHead(status, {
+    const { response, request, body } = this
+    const bytes = Buffer.from(text)
+    const ours = {
       'content-type': contentType,
-      'content-length': Buffer.byteLength(text),
+      'content-length': String(bytes.length),
       'x-request-id': this.id,
       ...this.#also,
       ...headers,
-      // A client that was not invited to send its body sends something else next.
-      ...(this.body.awaitsInvitation ? { connection: 'close' } : {}),
-    })
-    this.response.end(this.request.method === 'HEAD' ? undefined : text)
+    }
+    // A client that was not invited to send its body sends something else next.
+    if (body.awaitsInvitation) response.closeAfter()
+    response.begin(status, '', Object.entries(ours).flat())
+    response.end(request.method === 'HEAD' ? undefined : bytes)
     void this.closeAfterUnreadBody()
   }
 
   fail(error: unknown): void {
     const { response } = this
-    if (response.writableEnded || response.destroyed) return
+    if (response.isOver) return
     const { status, headers, body } = toErrorResponse(error, this.id)
-    if (!response.headersSent) this.sendJson(status, body, headers)
+    if (response.statusCode === 0) this.sendJson(status, body, headers)
     else if (this.#stream) this.endWithEvent(body)
     else response.destroy()
   }
 
   /** The blank line first ends whatever event was cut off. */
   endWithEvent(data: unknown): void {
-    this.response.end(`\n\ndata: ${JSON.stringify(data)}\n\n`)
+    this.response.end(Buffer.from(`\n\ndata: ${JSON.stringify(data)}\n\n`))
     void this.closeAfterUnreadBody()
   }
 
@@ -127,9 +165,8 @@ export class Exchange {
    */
   async closeAfterUnreadBody(): Promise<void> {
     if (this.body.complete) return
-    this.body.detach()
-    this.request.resume()
-    await this.#clock.sleep(this.#limits.lingerMs)
-    if (!this.request.complete) this.request.destroy()
+    this.body.discard()
+    await this.#options.clock.sleep(this.#options.limits.lingerMs)
+    if (!this.request.isComplete) this.request.destroy()
   }
 }

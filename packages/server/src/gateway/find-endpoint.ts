@@ -83,7 +83,7 @@ export async function modelOf(
   const { body, request } = exchange
   const contentType = request.headers['content-type'] ?? ''
   const isForm = contentType.startsWith('multipart/form-data')
-  const limitBytes = isForm ? rooms.limits.replayBytes : rooms.limits.modelScanBytes
+  const limitBytes = isForm ? rooms.limits.bodyStartBytes : rooms.limits.modelScanBytes
   const scan = new BodyScan()
   let scanned = 0
   const found = () => {

@@ -4,9 +4,7 @@
  * It decides from memory alone: what the control process said last over the link. It keeps no record, reads no
  * database and starts nothing; to have a replica started it says `wake` and holds the request meanwhile.
  */
-import http, { type IncomingMessage, type ServerResponse } from 'node:http'
-import type { AddressInfo, Socket } from 'node:net'
-import type { Duplex } from 'node:stream'
+import { type AddressInfo, createServer, type Server } from 'node:net'
 import { messageOf, PlatformError } from '../domain/errors.ts'
 import type { EndpointId, ReplicaId } from '../domain/replica.ts'
 import type { DownMessage, LinkClient, LinkClientOptions } from '../link/messages.ts'
@@ -15,11 +13,14 @@ import { newRequestId } from '../platform/ids.ts'
 import type { Log } from '../platform/log.ts'
 import { type Caller, callerOf } from './access.ts'
 import { Admission } from './admission.ts'
+import { Deadlines } from './deadlines.ts'
 import { Demand } from './demand.ts'
 import { toErrorResponse } from './error-response.ts'
 import { ClientLeft, Exchange } from './exchange.ts'
 import { endpointAtHost, endpointNamed, endpointOfModel, modelList, modelOf } from './find-endpoint.ts'
-import { headerRefusal, requestIdIn } from './headers.ts'
+import type { ClientRequest, ClientResponse, Front, FrontRooms } from './front/front.ts'
+import { NodeFront } from './front/node-front.ts'
+import { requestIdIn } from './headers.ts'
 import { HoldLine } from './hold-line.ts'
 import { GATEWAY_LIMITS, type GatewayLimits } from './limits.ts'
 import * as refusals from './refusals.ts'
@@ -30,6 +31,7 @@ import { RoutingTable } from './routing-table.ts'
 import { serveControl } from './serve-control.ts'
 import type { EndpointRooms } from './serve-endpoint.ts'
 import { Traffic } from './traffic.ts'
+import { Upstream } from './upstream/upstream.ts'
 import { UsageAsk } from './usage-ask.ts'
 import { UsageSpool } from './usage-spool.ts'
 import { Visits } from './visits.ts'
@@ -46,6 +48,7 @@ export type GatewayOptions = {
   readonly clock: Clock
   readonly log: Log
   readonly limits?: Partial<GatewayLimits>
+  readonly openFront?: (rooms: FrontRooms) => Front
 }
 
 export interface Gateway {
@@ -84,8 +87,10 @@ class RunningGateway implements Gateway {
   readonly #traffic = new Traffic()
   readonly #usageAsk = new UsageAsk()
   readonly #visits: Visits
-  readonly #agent: http.Agent
-  readonly #server: http.Server
+  readonly #deadlines: Deadlines
+  readonly #upstream: Upstream
+  readonly #front: Front
+  readonly #server: Server
   readonly #rooms: EndpointRooms
   readonly #stopped = new AbortController()
   readonly #open = new Set<Exchange>()
@@ -120,17 +125,14 @@ class RunningGateway implements Gateway {
     })
     this.#demand = new Demand(this.#leases, this.#line)
     this.#spool = new UsageSpool(limits, (batch) => this.#link?.send(batch))
-    this.#agent = new http.Agent({
-      keepAlive: true,
-      scheduling: 'lifo',
-      maxFreeSockets: limits.idleReplicaConnections,
-    })
+    this.#deadlines = new Deadlines(limits.deadlineTickMs)
+    this.#upstream = new Upstream({ deadlines: this.#deadlines, limits })
     this.#rooms = {
       clock,
       limits,
       leases: this.#leases,
       line: this.#line,
-      agent: this.#agent,
+      upstream: this.#upstream,
       usageAsk: this.#usageAsk,
       find: (id) => this.#table.get(id),
       suspect: (id, replicaId, reason) => this.#suspect(id, replicaId, reason),
@@ -146,7 +148,16 @@ class RunningGateway implements Gateway {
       spool: this.#spool,
       find: this.#rooms.find,
     })
-    this.#server = this.#createServer()
+    this.#front = (options.openFront ?? openNodeFront)({
+      limits,
+      deadlines: this.#deadlines,
+      now: () => clock.now(),
+      answer: (request, response) => void this.#answer(request, response),
+      refusal: (fault) => asRefusal(fault),
+    })
+    // A client that has sent FIN still reads, so it is the front that decides when it is over.
+    this.#server = createServer({ noDelay: true, allowHalfOpen: true }, (socket) => this.#front.take(socket))
+    this.#server.maxConnections = limits.connections
   }
 
   get port(): number {
@@ -184,6 +195,7 @@ class RunningGateway implements Gateway {
       onDisconnect: () => this.#log.warn('lost the control process; serving from memory'),
     })
     void this.#keepReporting()
+    void this.#deadlines.run(this.#clock, this.#stopped.signal)
   }
 
   async close(drainMs: number): Promise<void> {
@@ -192,14 +204,14 @@ class RunningGateway implements Gateway {
     this.#log.info('gateway stops', { drainMs, busy: this.busy })
     const emptied = new Promise<void>((resolve) => this.#server.close(() => resolve()))
     this.#line.refuseEverybody(refusals.isShuttingDown(this.#limits.retryAfterMs))
-    this.#server.closeIdleConnections()
+    this.#front.drain()
     await Promise.race([emptied, this.#clock.sleep(drainMs, this.#stopped.signal)])
-    this.#server.closeAllConnections()
+    this.#front.breakOff()
     await emptied
     const outOfTime = this.#clock.sleep(this.#limits.lastUsageMs, this.#stopped.signal)
     await Promise.race([this.#reportLast(), outOfTime])
     this.#stopped.abort()
-    this.#agent.destroy()
+    this.#upstream.close()
     await this.#link?.close()
     this.#sayClosed()
   }
@@ -272,44 +284,15 @@ class RunningGateway implements Gateway {
     if (endpoints.length > 0) this.#link.send({ kind: 'demand', endpoints })
   }
 
-  #createServer(): http.Server {
-    const { limits } = this.#rooms
-    const server = http.createServer({
-      maxHeaderSize: limits.headerBytes,
-      headersTimeout: limits.headersTimeoutMs,
-      requestTimeout: limits.requestTimeoutMs,
-      keepAliveTimeout: limits.keepAliveMs,
-      noDelay: true,
-      // Refused by us, in our words.
-      requireHostHeader: false,
-    })
-    server.maxConnections = limits.connections
-    server.on('request', (request, response) => void this.#answer(request, response, false))
-    server.on('checkContinue', (request, response) => void this.#answer(request, response, true))
-    server.on('checkExpectation', (request, response) => {
-      const exchange = this.#exchange(request, response, false)
-      exchange.fail(new PlatformError('invalid', 'The only expectation that can be met is "100-continue".'))
-    })
-    server.on('clientError', refuseMalformed)
-    return server
-  }
-
-  #exchange(request: IncomingMessage, response: ServerResponse, expectsContinue: boolean): Exchange {
+  async #answer(request: ClientRequest, response: ClientResponse): Promise<void> {
     const exchange = new Exchange(request, response, {
       id: requestIdIn(request.headers) ?? newRequestId(),
-      expectsContinue,
       budget: this.#kept,
       clock: this.#clock,
       limits: this.#limits,
+      over: (it) => void this.#open.delete(it),
     })
     this.#open.add(exchange)
-    response.on('close', () => this.#open.delete(exchange))
-    return exchange
-  }
-
-  async #answer(request: IncomingMessage, response: ServerResponse, expectsContinue: boolean): Promise<void> {
-    const exchange = this.#exchange(request, response, expectsContinue)
-    if (this.#isClosing) response.shouldKeepAlive = false
     try {
       await this.#route(exchange)
     } catch (error) {
@@ -326,10 +309,8 @@ class RunningGateway implements Gateway {
 
   async #route(exchange: Exchange): Promise<void> {
     const { request } = exchange
-    const { method = 'GET', url = '/', headers } = request
-    const refusal = headerRefusal(request)
-    if (refusal) throw new PlatformError('invalid', refusal)
-    const target = requestTarget(method, url, headers.host ?? '', this.#options.domain)
+    const { method, url, headers } = request
+    const target = requestTarget(method, url, headers['host'] ?? '', this.#options.domain)
 
     switch (target.kind) {
       case 'livez':
@@ -406,25 +387,11 @@ class RunningGateway implements Gateway {
   }
 }
 
-/** What cannot be read as HTTP never becomes a request, so it is answered on the bare connection. */
-function refuseMalformed(error: NodeJS.ErrnoException, socket: Duplex): void {
-  if (!socket.writable || error.code === 'ECONNRESET' || (socket as Socket).bytesWritten > 0) {
-    socket.destroy()
-    return
-  }
+const openNodeFront = (rooms: FrontRooms): Front => new NodeFront(rooms)
+
+/** What a client is told that sent no request: in the same shape as every other error. */
+function asRefusal(fault: string): { readonly requestId: string; readonly text: string } {
   const requestId = newRequestId()
-  const [status, message] =
-    error.code === 'HPE_HEADER_OVERFLOW'
-      ? [
-          '431 Request Header Fields Too Large',
-          `The headers are larger than ${GATEWAY_LIMITS.headerBytes} bytes.`,
-        ]
-      : error.code === 'ERR_HTTP_REQUEST_TIMEOUT'
-        ? ['408 Request Timeout', 'The request did not arrive in time.']
-        : ['400 Bad Request', `This is not a valid HTTP/1.1 request: ${error.message}.`]
-  const text = JSON.stringify(toErrorResponse(new PlatformError('invalid', message), requestId).body)
-  socket.end(
-    `HTTP/1.1 ${status}\r\ncontent-type: application/json; charset=utf-8\r\ncontent-length: ${Buffer.byteLength(text)}\r\n` +
-      `x-request-id: ${requestId}\r\nconnection: close\r\n\r\n${text}`,
-  )
+  const error = new PlatformError('invalid', `This is not a request that can be served: ${fault}.`)
+  return { requestId, text: JSON.stringify(toErrorResponse(error, requestId).body) }
 }

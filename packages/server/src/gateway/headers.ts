@@ -1,5 +1,6 @@
 /** What becomes of headers on their way through. Pure. */
-import type { IncomingMessage } from 'node:http'
+import type { BodyKind } from './front/front.ts'
+import { type HeaderFields, listed, lowerCaseOf } from './http1/field-lines.ts'
 
 /** Meant for one connection only; never passed on. */
 const HOP_BY_HOP = new Set([
@@ -32,29 +33,8 @@ const OURS_TO_REPLICA = new Set([
 
 const OURS_TO_READ_REPLICA = new Set([...OURS_TO_REPLICA, 'accept-encoding'])
 
-type Framed = Pick<IncomingMessage, 'rawHeaders' | 'headers' | 'method'>
-
-/** Why a request is too ambiguous to be passed on; undefined when it is not. */
-export function headerRefusal({ rawHeaders, headers }: Framed): string | undefined {
-  let hosts = 0
-  let authorizations = 0
-  for (let i = 0; i < rawHeaders.length; i += 2) {
-    const { length } = rawHeaders[i]!
-    if (length === 4 && rawHeaders[i]!.toLowerCase() === 'host') hosts++
-    else if (length === 13 && rawHeaders[i]!.toLowerCase() === 'authorization') authorizations++
-  }
-  if (hosts === 0) return 'The request has no Host header.'
-  if (hosts > 1) return 'The request has more than one Host header.'
-  if (authorizations > 1) return 'The request has more than one Authorization header.'
-  const coding = headers['transfer-encoding']
-  if (coding !== undefined && coding.toLowerCase() !== 'chunked') {
-    return `The transfer encoding "${coding}" is not supported; only "chunked" is.`
-  }
-  if (coding !== undefined && headers['content-length'] !== undefined) {
-    return 'The request has both a Content-Length and a Transfer-Encoding.'
-  }
-  return undefined
-}
+type Fields = { readonly rawHeaders: readonly string[]; readonly headers: HeaderFields }
+type Framed = Fields & { readonly method: string; readonly body: BodyKind; readonly wantsUpgrade: boolean }
 
 export function toReplica(
   request: Framed,
@@ -66,6 +46,7 @@ export function toReplica(
   isRead: boolean,
 ): string[] {
   const headers = ['host', host, 'x-request-id', requestId, ...framing(request, knownBytes)]
+  if (request.wantsUpgrade) headers.push('connection', 'Upgrade', 'upgrade', 'websocket')
   if (apiKey !== null) headers.push('authorization', `Bearer ${apiKey}`)
   return passOn(request, isRead ? OURS_TO_READ_REPLICA : OURS_TO_REPLICA, headers)
 }
@@ -76,7 +57,7 @@ export function toControl(request: Framed, client: string, requestId: string): s
 }
 
 /** What the client gets of the replica's headers. @param without names, in lower case, beside ours. */
-export function toClient(response: Framed, ours: readonly string[], without: readonly string[]): string[] {
+export function toClient(response: Fields, ours: readonly string[], without: readonly string[]): string[] {
   const except = without.length === 0 ? OURS_TO_CLIENT : new Set([...OURS_TO_CLIENT, ...without])
   return passOn(response, except, [...ours])
 }
@@ -84,20 +65,22 @@ export function toClient(response: Framed, ours: readonly string[], without: rea
 const OURS_TO_CLIENT = new Set(['x-request-id', 'x-berth-replica'])
 
 /** How the end of the body is told: by its length where that is known, in chunks where it is not. */
-function framing({ headers, method }: Framed, knownBytes: number | undefined): string[] {
+function framing({ body, headers, method }: Framed, knownBytes: number | undefined): string[] {
   if (knownBytes !== undefined && knownBytes > 0) return ['content-length', String(knownBytes)]
-  if (headers['transfer-encoding'] !== undefined && knownBytes === undefined)
-    return ['transfer-encoding', 'chunked']
-  const length = headers['content-length']
-  if (length !== undefined) return ['content-length', length]
-  return method === 'POST' || method === 'PUT' || method === 'PATCH' ? ['content-length', '0'] : []
+  if (body.kind === 'chunked' && knownBytes === undefined) return ['transfer-encoding', 'chunked']
+  if (body.kind === 'length') return ['content-length', String(body.bytes)]
+  const saysNone = headers['content-length'] !== undefined || MEANS_A_BODY.has(method)
+  return saysNone ? ['content-length', '0'] : []
 }
 
-function passOn(message: Framed, except: ReadonlySet<string>, into: string[]): string[] {
-  const nominated = message.headers.connection === undefined ? undefined : namesIn(message.headers.connection)
+const MEANS_A_BODY = new Set(['POST', 'PUT', 'PATCH'])
+
+function passOn(message: Fields, except: ReadonlySet<string>, into: string[]): string[] {
+  const { connection } = message.headers
+  const nominated = connection === undefined ? undefined : namesIn(connection)
   const { rawHeaders } = message
   for (let i = 0; i < rawHeaders.length; i += 2) {
-    const name = rawHeaders[i]!.toLowerCase()
+    const name = lowerCaseOf(rawHeaders[i]!) ?? ''
     if (HOP_BY_HOP.has(name) || except.has(name) || nominated?.has(name)) continue
     into.push(rawHeaders[i]!, rawHeaders[i + 1]!)
   }
@@ -106,16 +89,18 @@ function passOn(message: Framed, except: ReadonlySet<string>, into: string[]): s
 
 /** A connection option may name any header; one that frames the body is not given up for it. */
 function namesIn(connection: string): ReadonlySet<string> {
-  const names = new Set(connection.split(',').map((name) => name.trim().toLowerCase()))
+  const names = new Set(listed(connection))
   names.delete('content-length')
   names.delete('content-type')
   return names
 }
 
 /** @returns the caller's own request id if it can be repeated safely. */
-export function requestIdIn(headers: IncomingMessage['headers']): string | undefined {
+export function requestIdIn(headers: HeaderFields): string | undefined {
   const id = headers['x-request-id']
-  return typeof id === 'string' && /^[\w.:-]{1,128}$/.test(id) ? id : undefined
+  if (id === undefined || !/^[\w.:-]{1,128}$/.test(id)) return undefined
+  // It outlives the request in records, and as a slice it would keep the whole head with it.
+  return Buffer.from(id, 'latin1').toString('latin1')
 }
 
 export const isEventStream = (contentType: string | undefined) =>

@@ -25,7 +25,7 @@ export async function keepCompany(
       exchange.id,
     ])
     while (!waitIsOver.aborted) {
-      exchange.response.write(`: waiting for ${comment(endpoint())}\n\n`)
+      exchange.say(`: waiting for ${comment(endpoint())}\n\n`)
       await clock.sleep(limits.commentEveryMs, waitIsOver)
     }
   } catch (error) {

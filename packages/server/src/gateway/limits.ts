@@ -2,15 +2,26 @@
 
 export const GATEWAY_LIMITS = {
   /** Client connections; more are closed at once. */
-  connections: 8_192,
+  connections: 16_384,
   /** Request line and headers together. */
   headerBytes: 32 * 1024,
   headersTimeoutMs: 30_000,
   /** A whole request, body included; generous because uploads and held requests take long. */
   requestTimeoutMs: 2 * 3_600_000,
   keepAliveMs: 65_000,
+  /** Time is looked at so often where thousands of connections have deadlines. */
+  deadlineTickMs: 500,
+  /** A body that is waited for must bring so much in each span of so long. */
+  slowestBodyBytes: 16 * 1024,
+  slowestBodyMs: 60_000,
+  /** A client that takes nothing of its answer for so long is given up. */
+  clientStallMs: 5 * 60_000,
+  /** Bytes of further requests, kept while one is answered; then the connection is not read. */
+  pipelinedBytes: 64 * 1024,
+  /** So much of a body is read before it is placed and sent on; the rest streams. */
+  bodyStartBytes: 64 * 1024,
   /** A body up to here is kept until the response begins, so that it can be sent again. */
-  replayBytes: 64 * 1024,
+  replayBytes: 1024 * 1024,
   /** How far into a JSON body `model` is looked for; clients may put it after long messages. */
   modelScanBytes: 8 * 1024 * 1024,
   /** All kept bodies of the process together. */
@@ -41,6 +52,7 @@ export const GATEWAY_LIMITS = {
   /** A replica that refused a connection gets nothing for this long. */
   restMs: 500,
   idleReplicaConnections: 256,
+  idleReplicaConnectionMs: 55_000,
   /** An error of a replica that is passed on inside an open stream. */
   replicaErrorBytes: 64 * 1024,
 

@@ -7,10 +7,10 @@
  * the choice of a replica tells nobody what others have asked. The keys serve to route and never to return content.
  */
 import { randomBytes } from 'node:crypto'
-import type { IncomingMessage } from 'node:http'
 import type { XXHashAPI } from 'xxhash-wasm'
 import type { Prompt, RoutingRequest } from '../domain/routing/prompt.ts'
 import { findPrompt } from './find-prompt.ts'
+import type { ClientRequest } from './front/front.ts'
 import type { RequestBody } from './request-body.ts'
 
 /** Of a longer prompt only so much is hashed: who has read all of that is taken to have read the rest. */
@@ -48,7 +48,7 @@ export function loadHash(): Promise<void> {
 }
 
 type Arriving = {
-  readonly request: Pick<IncomingMessage, 'headers'>
+  readonly request: Pick<ClientRequest, 'headers'>
   readonly body: Pick<RequestBody, 'kept' | 'keptBytes' | 'complete'>
 }
 
@@ -68,7 +68,7 @@ export class PromptPrefix implements RoutingRequest {
 
   session(): number | undefined {
     const id = this.#exchange.request.headers['x-session-id']
-    if (typeof id !== 'string' || !xxhash) return undefined
+    if (id === undefined || !xxhash) return undefined
     return keyOf(xxhash.h64(id, this.#callerSeed(xxhash)))
   }
 

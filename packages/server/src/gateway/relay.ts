@@ -2,16 +2,16 @@
  * One attempt to have a request answered by somebody else: sends it, streams the answer back as it comes, and
  * says how it ended. Whether to try again, and where, is for the caller.
  */
-import http, { type IncomingMessage } from 'node:http'
-import { messageOf } from '../domain/errors.ts'
-import type { Clock } from '../platform/clock.ts'
 import type { Exchange } from './exchange.ts'
 import { isEventStream, toClient } from './headers.ts'
 import type { GatewayLimits } from './limits.ts'
+import type { BodySink } from './request-body.ts'
+import type { AnswerHead } from './upstream/response-reader.ts'
+import type { Address, AnswerTaker, Attempt, AttemptFailure, Upstream } from './upstream/upstream.ts'
 
 /** Looks on while an answer passes, and may keep a part of it back. */
 export interface Onlooker {
-  began(answer: IncomingMessage): void
+  began(answer: AnswerHead): void
   /** What passes is as long as the answer said. */
   readonly keepsLength: boolean
   /** @returns what the client gets of it. */
@@ -21,12 +21,13 @@ export interface Onlooker {
 }
 
 export type Relay = {
-  readonly to: { readonly host: string; readonly port: number } | { readonly socketPath: string }
+  readonly upstream: Upstream
+  readonly to: Address
   readonly path: string
   /** As name, value, name, value. */
   readonly headers: readonly string[]
-  /** False for a connection of its own. */
-  readonly agent: http.Agent | false
+  /** Over a connection that nobody has used before. */
+  readonly fresh: boolean
   /** Added to the answer, as name, value. */
   readonly answerHeaders: readonly string[]
   /** The answer must not act as a page of this gateway's own origin. */
@@ -36,8 +37,7 @@ export type Relay = {
   readonly onlooker?: Onlooker
   /** Told when the answer begins. */
   readonly onBegin?: (status: number) => void
-  readonly clock: Clock
-  readonly limits: GatewayLimits
+  readonly limits: Pick<GatewayLimits, 'bodyStartBytes' | 'replicaErrorBytes'>
 }
 
 export type RelayEnd =
@@ -56,167 +56,231 @@ export type RelayEnd =
   | { readonly kind: 'too-large' }
 
 const SANDBOX = ['content-security-policy', 'sandbox allow-downloads allow-forms allow-popups allow-scripts']
+const ANSWERED: RelayEnd = { kind: 'answered' }
+const CLIENT_LEFT: RelayEnd = { kind: 'client-left' }
+const CONTINUE = 100
+const SWITCHING_PROTOCOLS = 101
 
-/** @throws TypeError if the request cannot be written as HTTP. */
 export function relay(exchange: Exchange, it: Relay): Promise<RelayEnd> {
-  const { body, signal } = exchange
-  const upstream = http.request({
-    ...it.to,
-    method: exchange.request.method,
-    path: it.path,
-    headers: it.headers,
-    setHost: false,
-    agent: it.agent,
-    timeout: it.limits.replicaSilenceMs,
-  })
-  return new Promise((resolve) => {
-    const connected = new AbortController()
-    let wasSilent = false
-    let begun = false
-
-    const end = (how: RelayEnd) => {
-      connected.abort()
-      signal.removeEventListener('abort', clientLeft)
-      body.detach()
-      resolve(body.isTooLarge && how.kind !== 'answered' ? { kind: 'too-large' } : how)
-    }
-    const clientLeft = () => {
-      upstream.destroy()
-      end({ kind: 'client-left' })
-    }
-    if (signal.aborted) return clientLeft()
-    signal.addEventListener('abort', clientLeft)
-
-    upstream.on('timeout', () => {
-      wasSilent = true
-      upstream.destroy()
-    })
-    upstream.on('socket', (socket) => {
-      if (!socket.connecting) return connected.abort()
-      socket.once('connect', () => connected.abort())
-      it.clock.sleep(it.limits.connectTimeoutMs, connected.signal).then(
-        () => upstream.destroy(new Error(`no connection within ${it.limits.connectTimeoutMs} ms`)),
-        () => {},
-      )
-    })
-    upstream.on('error', (error) => {
-      if (begun) return
-      if (wasSilent) end({ kind: 'silent' })
-      else if (!connected.signal.aborted) end({ kind: 'unreachable', reason: error.message })
-      else end({ kind: 'broke', reason: error.message, reused: upstream.reusedSocket })
-    })
-    upstream.on('response', (answer) => {
-      begun = true
-      if (it.body && isBadRequest(answer)) {
-        answer.on('error', () => {})
-        upstream.destroy()
-        end({ kind: 'not-understood' })
-        return
-      }
-      it.onBegin?.(answer.statusCode ?? 502)
-      it.onlooker?.began(answer)
-      body.free()
-      passBack(exchange, answer, it)
-        .catch((error): RelayEnd => ({ kind: 'broke-off', reason: messageOf(error) }))
-        .then((how) => {
-          if (how.kind !== 'answered') upstream.destroy()
-          end(how)
-          if (how.kind === 'answered') void exchange.closeAfterUnreadBody()
-        })
-    })
-    if (it.body) upstream.end(it.body())
-    else body.sendTo(upstream, it.limits.replayBytes)
-  })
+  if (exchange.hasLeft) return Promise.resolve(CLIENT_LEFT)
+  return new Promise((resolve) => new RunningRelay(exchange, it, resolve).start())
 }
 
-async function passBack(exchange: Exchange, answer: IncomingMessage, it: Relay): Promise<RelayEnd> {
-  const contentType = answer.headers['content-type']
-  if (exchange.isStream && !(answer.statusCode === 200 && isEventStream(contentType))) {
-    return endStreamWith(exchange, answer, it)
+class RunningRelay implements AnswerTaker, BodySink {
+  readonly #exchange: Exchange
+  readonly #it: Relay
+  readonly #resolve: (how: RelayEnd) => void
+  #attempt!: Attempt
+  #hasBegun = false
+  #isTunnel = false
+  /** An answer that becomes one event of a stream that has begun. */
+  #asEvent: EventBody | undefined
+
+  constructor(exchange: Exchange, it: Relay, resolve: (how: RelayEnd) => void) {
+    this.#exchange = exchange
+    this.#it = it
+    this.#resolve = resolve
   }
-  if (!exchange.isStream) {
+
+  start(): void {
+    const { request, body } = this.#exchange
+    const { upstream, to, path, headers, fresh, limits } = this.#it
+    this.#exchange.listen(
+      () => this.#clientLeft(),
+      () => this.#attempt.resume(),
+    )
+    this.#attempt = upstream.send(
+      {
+        to,
+        method: request.method,
+        head: headOf(request.method, path, headers),
+        isChunked: body.announcedBytes === undefined && headers.includes('transfer-encoding'),
+        mayUpgrade: request.wantsUpgrade,
+        fresh,
+      },
+      this,
+    )
+    if (this.#it.body) this.#attempt.end(this.#it.body())
+    else {
+      body.sendTo(this, limits.bodyStartBytes)
+      if (!body.complete) this.#attempt.flush()
+    }
+  }
+
+  write(chunk: Buffer): boolean {
+    return this.#attempt.write(chunk)
+  }
+
+  end(chunk?: Buffer): void {
+    this.#attempt.end(chunk)
+  }
+
+  /** The body will not be complete. */
+  destroy(): void {
+    this.#attempt.destroy()
+    this.#finish({ kind: 'broke', reason: 'the request was given up', reused: false })
+  }
+
+  informed({ status, reason, rawHeaders, headers }: AnswerHead): void {
+    // Whoever waits for a 100 got it from the gateway.
+    if (status === CONTINUE || this.#exchange.response.statusCode !== 0) return
+    this.#exchange.response.inform(status, reason, toClient({ rawHeaders, headers }, [], []))
+  }
+
+  began(head: AnswerHead): void {
+    const { exchange, it } = { exchange: this.#exchange, it: this.#it }
+    if (it.body && isBadRequest(head)) {
+      this.#attempt.destroy()
+      this.#finish({ kind: 'not-understood' })
+      return
+    }
+    this.#hasBegun = true
+    it.onBegin?.(head.status)
+    it.onlooker?.began(head)
+    exchange.body.free()
+    if (head.status === SWITCHING_PROTOCOLS) this.#openTunnel(head)
+    else if (!exchange.isStream) this.#beginAnswer(head)
+    else if (!(head.status === 200 && isEventStream(head.headers['content-type']))) {
+      this.#asEvent = new EventBody(head.status, it.limits.replicaErrorBytes)
+    }
+  }
+
+  passed(chunk: Buffer): void {
+    const { onlooker } = this.#it
+    if (this.#isTunnel) {
+      this.#exchange.response.write(chunk)
+      return
+    }
+    const passing = onlooker ? onlooker.passed(chunk) : chunk
+    if (this.#asEvent) {
+      this.#asEvent.add(chunk)
+      if (this.#asEvent.isFull) {
+        this.#attempt.destroy()
+        this.ended([])
+      }
+    } else if (passing.length > 0) this.#exchange.response.write(passing)
+  }
+
+  paused(): void {
+    if (this.#hasBegun && !this.#asEvent && !this.#exchange.response.flush()) this.#attempt.pause()
+  }
+
+  ended(trailers: readonly string[]): void {
+    const { response, id } = this.#exchange
+    const rest = this.#it.onlooker?.rest()
+    // Before the client's connection says that all is over, since nobody has left then.
+    this.#exchange.listen(NOTHING_TO_DO, NOTHING_TO_DO)
+    if (this.#asEvent) this.#exchange.endWithEvent(this.#asEvent.data(id))
+    else response.end(rest, trailers)
+    this.#finish(ANSWERED)
+    void this.#exchange.closeAfterUnreadBody()
+  }
+
+  drained(): void {
+    if (this.#isTunnel) this.#exchange.request.resume()
+    else this.#exchange.body.sinkDrained()
+  }
+
+  failed(how: AttemptFailure): void {
+    if (this.#hasBegun) {
+      const reason = how.kind === 'silent' ? 'it fell silent' : how.reason
+      if (this.#isTunnel) this.#exchange.response.destroy()
+      this.#finish({ kind: 'broke-off', reason })
+    } else if (how.kind === 'broke') this.#finish({ ...how, reused: this.#attempt.reused })
+    else this.#finish(how)
+  }
+
+  #clientLeft(): void {
+    this.#attempt.destroy()
+    this.#finish(CLIENT_LEFT)
+  }
+
+  #finish(how: RelayEnd): void {
+    const { body } = this.#exchange
+    this.#exchange.listen(NOTHING_TO_DO, NOTHING_TO_DO)
+    body.detach()
+    this.#resolve(body.isTooLarge && how.kind !== 'answered' ? { kind: 'too-large' } : how)
+  }
+
+  #beginAnswer(head: AnswerHead): void {
+    const { exchange, it } = { exchange: this.#exchange, it: this.#it }
+    const contentType = head.headers['content-type']
     const ours = ['x-request-id', exchange.id, ...it.answerHeaders]
     if (it.sandboxed && !isData(contentType)) ours.push(...SANDBOX)
-    ours.push(...Object.entries(exchange.also).flat())
     const without = Object.keys(exchange.also)
+    for (const name of without) ours.push(name, exchange.also[name]!)
     if (it.onlooker?.keepsLength === false) without.push('content-length')
-    const headers = toClient(answer, ours, without)
-    exchange.begin(answer.statusCode ?? 502, answer.statusMessage ?? '', headers, contentType)
-    // A stream's first event may be a long time coming, and its reader wants to know that it was accepted.
-    if (exchange.isStream) exchange.response.flushHeaders()
+    exchange.begin(head.status, head.reason, toClient(head, ours, without), contentType)
   }
-  return pump(exchange, answer, it.onlooker)
+
+  #openTunnel(head: AnswerHead): void {
+    const { request, response, id } = this.#exchange
+    this.#isTunnel = true
+    response.upgrade(head.reason, toClient(head, ['x-request-id', id, ...this.#it.answerHeaders], []))
+    request.read({
+      arrived: (chunk) => {
+        if (!this.#attempt.write(chunk)) request.pause()
+      },
+      ended: () => this.#attempt.endTunnel(),
+      broke: NOTHING_TO_DO,
+    })
+  }
+}
+
+const NOTHING_TO_DO = () => {}
+
+/** Names and values come from the control process, or from parsers that refuse what could end a line early. */
+function headOf(method: string, path: string, headers: readonly string[]): string {
+  let head = `${method} ${path} HTTP/1.1\r\n`
+  for (let i = 0; i < headers.length; i += 2) head += `${headers[i]}: ${headers[i + 1]}\r\n`
+  return `${head}\r\n`
 }
 
 /** 422 is how many Python servers say it. */
-const isBadRequest = ({ statusCode }: IncomingMessage) => statusCode === 400 || statusCode === 422
+const isBadRequest = ({ status }: AnswerHead) => status === 400 || status === 422
 
 const isData = (contentType: string | undefined) =>
   contentType !== undefined && /^(application\/json|text\/event-stream|text\/plain)\b/i.test(contentType)
 
-/** Bytes as they come, no faster than the client takes them. */
-function pump(
-  exchange: Exchange,
-  answer: IncomingMessage,
-  onlooker: Onlooker | undefined,
-): Promise<RelayEnd> {
-  const { response } = exchange
-  const resume = () => void answer.resume()
-  return new Promise((resolve) => {
-    answer.on('data', (chunk: Buffer) => {
-      const passing = onlooker ? onlooker.passed(chunk) : chunk
-      if (passing.length > 0 && !response.write(passing)) answer.pause()
-    })
-    response.on('drain', resume)
-    answer.on('end', () => {
-      response.off('drain', resume)
-      response.end(onlooker?.rest())
-      resolve({ kind: 'answered' })
-    })
-    answer.on('error', () => {})
-    answer.on('close', () => {
-      if (!answer.complete) resolve({ kind: 'broke-off', reason: 'the connection to it broke' })
-    })
-  })
-}
-
 /** The caller already reads events, so an answer that is no stream of events becomes one event. */
-async function endStreamWith(
-  exchange: Exchange,
-  answer: IncomingMessage,
-  { onlooker, limits }: Pick<Relay, 'onlooker' | 'limits'>,
-): Promise<RelayEnd> {
-  const chunks: Buffer[] = []
-  let bytes = 0
-  try {
-    for await (const chunk of answer) {
-      bytes += chunk.length
-      if (bytes > limits.replicaErrorBytes) break
-      chunks.push(chunk)
-      onlooker?.passed(chunk)
-    }
-    onlooker?.rest()
-  } catch {
-    return { kind: 'broke-off', reason: 'the connection to it broke' }
+class EventBody {
+  readonly #status: number
+  readonly #limitBytes: number
+  readonly #chunks: Buffer[] = []
+  #bytes = 0
+
+  constructor(status: number, limitBytes: number) {
+    this.#status = status
+    this.#limitBytes = limitBytes
   }
-  const text = Buffer.concat(chunks).toString('utf8')
-  const ok = answer.statusCode !== undefined && answer.statusCode < 400
-  exchange.endWithEvent(asEventData(text, answer.statusCode ?? 502, ok, exchange.id))
-  return { kind: 'answered' }
+
+  get isFull(): boolean {
+    return this.#bytes > this.#limitBytes
+  }
+
+  add(chunk: Buffer): void {
+    this.#bytes += chunk.length
+    if (!this.isFull) this.#chunks.push(chunk)
+  }
+
+  data(requestId: string): unknown {
+    const text = Buffer.concat(this.#chunks).toString('utf8')
+    const parsed = jsonIn(text)
+    const isOk = this.#status < 400
+    if (typeof parsed === 'object' && parsed !== null && (isOk || 'error' in parsed)) return parsed
+    return {
+      error: `The replica answered ${this.#status}: ${text.slice(0, 1_000)}`,
+      code: 'bad_gateway',
+      retryable: true,
+      requestId,
+    }
+  }
 }
 
-function asEventData(text: string, status: number, ok: boolean, requestId: string): unknown {
-  let parsed: unknown
+function jsonIn(text: string): unknown {
   try {
-    parsed = JSON.parse(text)
+    return JSON.parse(text)
   } catch {
-    parsed = undefined
-  }
-  if (typeof parsed === 'object' && parsed !== null && (ok || 'error' in parsed)) return parsed
-  return {
-    error: `The replica answered ${status}: ${text.slice(0, 1_000)}`,
-    code: 'bad_gateway',
-    retryable: true,
-    requestId,
+    return undefined
   }
 }

@@ -2,8 +2,7 @@
  * A request's body on its way to a replica: kept while it is small, so that it can be sent again, and otherwise
  * passed on as it comes, no faster than the replica takes it.
  */
-import type { IncomingMessage, ServerResponse } from 'node:http'
-import type { Writable } from 'node:stream'
+import type { BodyReader, ClientRequest } from './front/front.ts'
 
 /** Counts what all requests keep together. */
 export class KeptBytes {
@@ -29,38 +28,51 @@ export class KeptBytes {
   }
 }
 
-export class RequestBody {
-  readonly #request: IncomingMessage
+/** Where a body goes. */
+export interface BodySink {
+  /** @returns false when it is to wait until `sinkDrained`. */
+  write(chunk: Buffer): boolean
+  end(chunk?: Buffer): void
+  /** The body will not come to its end. */
+  destroy(): void
+}
+
+export class RequestBody implements BodyReader {
+  readonly #request: ClientRequest
   readonly #budget: KeptBytes
   /** Told when more arrived, ended or broke. */
   #changed = () => {}
-  /** Sends the 100 that a client waits for before it sends its body. */
-  #invite: (() => void) | undefined
+  #awaitsInvitation: boolean
   #kept: Buffer[] = []
   #keptBytes = 0
   #keepUpTo = 0
+  /** Taken from the budget for what is still to come. */
+  #reservedBytes = 0
   #streamed = false
   #overBudget = false
   #started = false
-  #complete = false
+  #complete: boolean
+  #isBroken = false
+  #isDiscarded = false
   #arrivedBytes = 0
   #limitBytes = Number.POSITIVE_INFINITY
   #isTooLarge = false
   /** NaN when the length was not announced. */
   #bytesToCome: number
-  #sink: Writable | undefined
+  #sink: BodySink | undefined
 
-  constructor(
-    request: IncomingMessage,
-    response: ServerResponse,
-    budget: KeptBytes,
-    expectsContinue: boolean,
-  ) {
+  constructor(request: ClientRequest, budget: KeptBytes) {
     this.#request = request
     this.#budget = budget
-    this.#invite = expectsContinue ? () => response.writeContinue() : undefined
+    this.#awaitsInvitation = request.expectsContinue
     this.#complete = !hasBody(request)
-    this.#bytesToCome = Number(request.headers['content-length'])
+    this.#bytesToCome = this.announcedBytes ?? Number.NaN
+  }
+
+  /** Undefined when the length was not announced. */
+  get announcedBytes(): number | undefined {
+    const { body } = this.#request
+    return body.kind === 'length' ? body.bytes : undefined
   }
 
   /** All of it has arrived. */
@@ -70,7 +82,7 @@ export class RequestBody {
 
   /** Its client waits for a 100 before it sends anything. */
   get awaitsInvitation(): boolean {
-    return this.#invite !== undefined && !this.#complete
+    return this.#awaitsInvitation && !this.#complete
   }
 
   /** Nothing of it is lost, so another replica can get all of it. */
@@ -102,7 +114,7 @@ export class RequestBody {
   /** Takes no more than this. */
   limitTo(bytes: number): void {
     this.#limitBytes = bytes
-    this.#isTooLarge = this.#arrivedBytes > bytes || Number(this.#request.headers['content-length']) > bytes
+    this.#isTooLarge = this.#arrivedBytes > bytes || (this.announcedBytes ?? 0) > bytes
   }
 
   /** Memory for keeping it ran out. */
@@ -111,41 +123,67 @@ export class RequestBody {
   }
 
   /**
+   * Makes sure that it can be kept to its end while it is passed on, so that it can be sent again.
+   * @returns false when it is too large, of unknown length, in part gone, or there is no memory for it.
+   */
+  reserve(limitBytes: number): boolean {
+    const bytes = this.announcedBytes
+    if (this.#complete) return !this.#streamed
+    if (bytes === undefined || bytes > limitBytes || this.#streamed) return false
+    const missing = bytes - this.#keptBytes - this.#reservedBytes
+    if (!this.#budget.take(missing)) return false
+    this.#reservedBytes += missing
+    return true
+  }
+
+  /**
    * Reads until the body is complete, `limitBytes` are kept or `enough` says so; then reads no further.
    * @throws what broke the request.
    */
   async readStart(limitBytes: number, enough: () => boolean = () => false): Promise<void> {
     this.#keepUpTo = Math.max(this.#keepUpTo, limitBytes)
-    const request = this.#request
     while (!this.#complete && !this.#overBudget && this.#keptBytes < limitBytes && !enough()) {
-      if (request.errored ?? request.destroyed) throw request.errored ?? new Error('the client left')
+      if (this.#isBroken || this.#request.isBroken) throw new Error('the client left')
       const change = new Promise<void>((resolve) => {
         this.#changed = resolve
       })
+      const before = this.#arrivedBytes
       this.#read()
-      await change
+      if (!this.#complete && this.#arrivedBytes === before) await change
     }
     this.#changed = () => {}
-    if (!this.#complete) request.pause()
+    if (!this.#complete) this.#request.pause()
+  }
+
+  /** Reads what is here already, without waiting for more. @returns whether that is all of it. */
+  readWhatIsHere(): boolean {
+    if (!this.#complete && !this.#awaitsInvitation) {
+      this.#read()
+      if (!this.#complete) this.#request.pause()
+    }
+    return this.#complete
   }
 
   /** Sends what is kept, then the rest as it comes, and ends `sink`. Another call starts from the beginning. */
-  sendTo(sink: Writable, keepUpTo: number): void {
+  sendTo(sink: BodySink, keepUpTo: number): void {
     this.#keepUpTo = Math.max(this.#keepUpTo, keepUpTo)
     if (this.#complete && this.#kept.length <= 1) {
       sink.end(this.#kept[0])
       return
     }
-    for (const chunk of this.#kept) sink.write(chunk)
+    let hasRoom = true
+    for (const chunk of this.#kept) hasRoom = sink.write(chunk)
     if (this.#complete) {
       sink.end()
       return
     }
     this.#sink = sink
-    sink.on('drain', () => {
-      if (this.#sink === sink) this.#request.resume()
-    })
-    if (!sink.writableNeedDrain) this.#read()
+    if (hasRoom) this.#read()
+  }
+
+  /** What it is sent to takes more. */
+  sinkDrained(): void {
+    if (this.#sink) this.#read()
   }
 
   /** Stops sending; what arrives meanwhile waits in the connection. */
@@ -154,29 +192,28 @@ export class RequestBody {
     if (!this.#complete) this.#request.pause()
   }
 
-  /** Forgets what is kept: nobody will ask for it again. */
-  free(): void {
-    this.#streamed ||= this.#kept.length > 0
-    this.#budget.giveBack(this.#keptBytes)
-    this.#kept = []
-    this.#keptBytes = 0
-    this.#keepUpTo = 0
-  }
-
-  #read(): void {
-    this.#invite?.()
-    this.#invite = undefined
-    if (!this.#started) {
-      this.#started = true
-      this.#request.on('data', (chunk: Buffer) => this.#arrived(chunk))
-      this.#request.on('end', () => this.#ended())
-      for (const event of ['error', 'close']) this.#request.on(event, () => this.#changed())
-    }
+  /** Reads the rest and throws it away. */
+  discard(): void {
+    this.#sink = undefined
+    this.free()
+    this.#isDiscarded = true
+    this.#start()
     this.#request.resume()
   }
 
-  #arrived(chunk: Buffer): void {
+  /** Forgets what is kept: nobody will ask for it again. */
+  free(): void {
+    this.#streamed ||= this.#kept.length > 0
+    this.#budget.giveBack(this.#keptBytes + this.#reservedBytes)
+    this.#kept = []
+    this.#keptBytes = 0
+    this.#reservedBytes = 0
+    this.#keepUpTo = 0
+  }
+
+  arrived(chunk: Buffer): void {
     this.#arrivedBytes += chunk.length
+    if (this.#isDiscarded) return
     if (this.#arrivedBytes > this.#limitBytes) {
       this.#refuse()
       return
@@ -192,10 +229,37 @@ export class RequestBody {
     this.#changed()
   }
 
+  ended(): void {
+    this.#complete = true
+    this.#sink?.end()
+    this.#sink = undefined
+    this.#changed()
+  }
+
+  broke(): void {
+    this.#isBroken = true
+    this.#changed()
+  }
+
+  #read(): void {
+    if (this.#awaitsInvitation) {
+      this.#awaitsInvitation = false
+      this.#request.invite()
+    }
+    if (this.#started) this.#request.resume()
+    else this.#start()
+  }
+
+  #start(): void {
+    if (this.#started) return
+    this.#started = true
+    this.#request.read(this)
+  }
+
   #refuse(): void {
     this.#isTooLarge = true
     this.free()
-    this.#sink?.destroy(new Error('the body is too large'))
+    this.#sink?.destroy()
     this.#sink = undefined
     this.#changed()
   }
@@ -203,6 +267,12 @@ export class RequestBody {
   /** Once more has arrived than may be kept, a body on its way to a replica is not kept at all. */
   #keep(chunk: Buffer): void {
     if (this.#streamed) return
+    if (this.#reservedBytes >= chunk.length) {
+      this.#reservedBytes -= chunk.length
+      this.#keptBytes += chunk.length
+      this.#kept.push(chunk)
+      return
+    }
     const fits = this.#sink === undefined || this.#keptBytes + chunk.length <= this.#keepUpTo
     if (fits && this.#budget.take(chunk.length)) {
       this.#kept.push(chunk)
@@ -213,18 +283,7 @@ export class RequestBody {
     this.free()
     this.#streamed = true
   }
-
-  #ended(): void {
-    this.#complete = true
-    this.#sink?.end()
-    this.#sink = undefined
-    this.#changed()
-  }
 }
 
-export function hasBody({ headers }: IncomingMessage): boolean {
-  return (
-    headers['transfer-encoding'] !== undefined ||
-    (headers['content-length'] !== undefined && headers['content-length'] !== '0')
-  )
-}
+export const hasBody = ({ body }: Pick<ClientRequest, 'body'>): boolean =>
+  body.kind === 'chunked' || (body.kind === 'length' && body.bytes > 0)

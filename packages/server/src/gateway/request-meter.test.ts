@@ -1,4 +1,3 @@
-import type { IncomingMessage } from 'node:http'
 import { expect, test } from 'vitest'
 import type { ReplicaId } from '../domain/replica.ts'
 import { FakeClock } from '../testing/fake-clock.ts'
@@ -10,8 +9,7 @@ const text = (content: string) => `data: {"choices":[{"delta":{"content":"${cont
 const usage = (output: number) =>
   `data: {"choices":[],"usage":{"prompt_tokens":9,"completion_tokens":${output}}}\n\n`
 
-const answer = (headers: Readonly<Record<string, string>>, statusCode = 200) =>
-  ({ statusCode, headers }) as unknown as IncomingMessage
+const answer = (headers: Readonly<Record<string, string>>, status = 200) => ({ status, headers })
 
 async function meterAt(takesUsageOut = false) {
   const clock = new FakeClock(1_000_000)

@@ -5,15 +5,16 @@
  * It looks at what passes and never waits for it. Only a stream that was asked for its usage on behalf of a client
  * that did not want to see it is changed: the event that says it is taken out.
  */
-import type { IncomingHttpHeaders, IncomingMessage } from 'node:http'
 import type { ReplicaId } from '../domain/replica.ts'
 import type { Clock } from '../platform/clock.ts'
 import { EventUsage } from './event-usage.ts'
 import { isEventStream } from './headers.ts'
+import type { HeaderFields } from './http1/field-lines.ts'
 import { JsonUsage } from './json-usage.ts'
 import type { Onlooker } from './relay.ts'
 import { laterOf, type TokenUsage, usageInHeaders } from './token-usage.ts'
 import type { EndpointTraffic } from './traffic.ts'
+import type { AnswerHead } from './upstream/response-reader.ts'
 import { UsageEventFilter } from './usage-event-filter.ts'
 
 /** Of English text, about; used only where an engine says nothing. */
@@ -74,8 +75,8 @@ export class RequestMeter implements Onlooker {
     this.#takesUsageOut = takesUsageOut
   }
 
-  began({ headers, statusCode = 0 }: IncomingMessage): void {
-    if (statusCode >= 300 || isEncoded(headers)) return
+  began({ headers, status }: Pick<AnswerHead, 'status' | 'headers'>): void {
+    if (status >= 300 || isEncoded(headers)) return
     this.#usage = usageInHeaders(headers)
     const contentType = headers['content-type']
     if (isEventStream(contentType)) {
@@ -143,7 +144,7 @@ export class RequestMeter implements Onlooker {
   }
 }
 
-const isEncoded = (headers: IncomingHttpHeaders) =>
+const isEncoded = (headers: HeaderFields) =>
   headers['content-encoding'] !== undefined && headers['content-encoding'] !== 'identity'
 
 const isJson = (contentType: string | undefined) =>

@@ -1,13 +1,13 @@
 /** Everything that is not for an endpoint goes to the control process, on its Unix socket. */
 import { PlatformError } from '../domain/errors.ts'
-import type { Clock } from '../platform/clock.ts'
 import type { Exchange } from './exchange.ts'
 import { toControl } from './headers.ts'
 import type { GatewayLimits } from './limits.ts'
 import { relay } from './relay.ts'
+import type { Upstream } from './upstream/upstream.ts'
 
 type ControlRooms = {
-  readonly clock: Clock
+  readonly upstream: Upstream
   readonly limits: GatewayLimits
   readonly controlSocket: string
 }
@@ -15,18 +15,18 @@ type ControlRooms = {
 /** @throws PlatformError `unavailable` while it is down. */
 export async function serveControl(
   exchange: Exchange,
-  { clock, limits, controlSocket }: ControlRooms,
+  { upstream, limits, controlSocket }: ControlRooms,
 ): Promise<void> {
   const { request } = exchange
   const end = await relay(exchange, {
+    upstream,
     to: { socketPath: controlSocket },
-    path: request.url ?? '/',
-    headers: toControl(request, request.socket.remoteAddress ?? 'unknown', exchange.id),
+    path: request.url,
+    headers: toControl(request, request.remoteAddress, exchange.id),
     // Changes are not to be sent twice, so no connection is used that may be about to close.
-    agent: false,
+    fresh: true,
     answerHeaders: [],
     sandboxed: false,
-    clock,
     limits,
   })
   switch (end.kind) {

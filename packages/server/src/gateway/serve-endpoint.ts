@@ -5,7 +5,6 @@
  * claim is given back first and another is made: as long as the caller is willing to wait where nothing was
  * sent, a few times only where a replica broke under the request.
  */
-import type http from 'node:http'
 import { PlatformError } from '../domain/errors.ts'
 import type { EndpointId, ReplicaId } from '../domain/replica.ts'
 import type { ClaimEnd } from '../domain/routing/endpoint-routing.ts'
@@ -23,6 +22,7 @@ import { type RelayEnd, relay } from './relay.ts'
 import type { Lease, ReplicaLeases } from './replica-leases.ts'
 import { hasBody } from './request-body.ts'
 import type { RequestMeter } from './request-meter.ts'
+import type { Upstream } from './upstream/upstream.ts'
 import { ASKING_BYTES, asking, type UsageAsk } from './usage-ask.ts'
 
 export type EndpointRooms = {
@@ -30,7 +30,7 @@ export type EndpointRooms = {
   readonly limits: GatewayLimits
   readonly leases: ReplicaLeases
   readonly line: HoldLine
-  readonly agent: http.Agent
+  readonly upstream: Upstream
   readonly usageAsk: UsageAsk
   readonly find: (id: EndpointId) => RoutedEndpoint | undefined
   /** The replica refused a connection or broke one. */
@@ -58,7 +58,7 @@ export async function serveEndpoint(visit: Visit, rooms: EndpointRooms): Promise
   const holdUntil = arrivedAt + holdMs
   if (exchange.body.isTooLarge) throw refusals.bodyTooLarge(exchange.body.limitBytes)
   // Who announced a length sends it at once; who sends in chunks may be waiting for the answer in between.
-  if (exchange.request.headers['content-length'] !== undefined) await readStart(exchange, rooms)
+  if (exchange.body.announcedBytes !== undefined) await readStart(exchange, rooms)
   const prefix = new PromptPrefix(exchange)
   let wasNotUnderstood = false
 
@@ -186,32 +186,27 @@ async function send(
   const { body, request } = exchange
   const asks = mayAsk && rooms.usageAsk.canAsk(visit.endpoint.id, path, body, rooms.clock.now())
   meter.sent(replica.id, asks)
-  try {
-    return await relay(exchange, {
-      to: { host, port },
-      path,
-      headers: toReplica(
-        request,
-        host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`,
-        replica.apiKey,
-        exchange.id,
-        body.complete ? body.keptBytes + (asks ? ASKING_BYTES : 0) : undefined,
-        asks,
-      ),
-      body: asks ? () => asking(body) : undefined,
-      onlooker: meter,
-      // What cannot be sent twice, or just broke, does not go over a connection that may be about to close.
-      agent: body.complete && !again ? rooms.agent : false,
-      answerHeaders: ['x-berth-replica', replica.id, 'server-timing', `hold;dur=${heldMs}`],
-      sandboxed: sharesOrigin,
-      onBegin: begun,
-      clock: rooms.clock,
-      limits: rooms.limits,
-    })
-  } catch (cause) {
-    if (!(cause instanceof TypeError)) throw cause
-    throw new PlatformError('invalid', `The request cannot be passed on: ${cause.message}.`, { cause })
-  }
+  return relay(exchange, {
+    upstream: rooms.upstream,
+    to: { host, port },
+    path,
+    headers: toReplica(
+      request,
+      host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`,
+      replica.apiKey,
+      exchange.id,
+      body.complete ? body.keptBytes + (asks ? ASKING_BYTES : 0) : undefined,
+      asks,
+    ),
+    body: asks ? () => asking(body) : undefined,
+    onlooker: meter,
+    // What cannot be sent twice, or just broke, does not go over a connection that may be about to close.
+    fresh: again || request.wantsUpgrade || !body.reserve(rooms.limits.replayBytes),
+    answerHeaders: ['x-berth-replica', replica.id, 'server-timing', `hold;dur=${heldMs}`],
+    sandboxed: sharesOrigin,
+    onBegin: begun,
+    limits: rooms.limits,
+  })
 }
 
 /**
@@ -221,11 +216,21 @@ async function send(
 export async function readStart(
   exchange: Exchange,
   { clock, limits }: Pick<EndpointRooms, 'clock' | 'limits'>,
-  limitBytes = limits.replayBytes,
+  limitBytes = limits.bodyStartBytes,
   enough?: () => boolean,
 ): Promise<void> {
   const { body } = exchange
   if (body.complete || !hasBody(exchange.request)) return
+  if (!body.readWhatIsHere()) await readMore(exchange, { clock, limits }, limitBytes, enough)
+  if (body.overBudget) throw refusals.memoryIsFull(limits.retryAfterMs)
+}
+
+async function readMore(
+  { body }: Exchange,
+  { clock, limits }: Pick<EndpointRooms, 'clock' | 'limits'>,
+  limitBytes: number,
+  enough: (() => boolean) | undefined,
+): Promise<void> {
   const arrived = new AbortController()
   const tooSlow = clock.sleep(limits.bodyStartTimeoutMs, arrived.signal).then(() => {
     throw new PlatformError(
@@ -242,7 +247,6 @@ export async function readStart(
     tooSlow.catch(() => {})
     arrived.abort()
   }
-  if (body.overBudget) throw refusals.memoryIsFull(limits.retryAfterMs)
 }
 
 /** What the replica's next requests should know of this one. */
@@ -273,10 +277,9 @@ function asksForStream({ body }: Exchange): boolean {
 }
 
 /** @throws PlatformError `invalid` for a header that is no number of seconds. */
-function holdMsOf(header: string | string[] | undefined, limits: GatewayLimits): number {
+function holdMsOf(header: string | undefined, limits: GatewayLimits): number {
   if (header === undefined) return limits.holdMs
-  const seconds =
-    typeof header === 'string' && /^\d{1,9}(\.\d{1,9})?$/.test(header) ? Number(header) : Number.NaN
+  const seconds = /^\d{1,9}(\.\d{1,9})?$/.test(header) ? Number(header) : Number.NaN
   if (Number.isNaN(seconds)) {
     throw new PlatformError(
       'invalid',

@@ -5,7 +5,7 @@
  * Anthropic's protocol into two events of a stream; TGI's own routes say `details` or only headers, TEI's own
  * routes only headers, llama-server's own routes counts beside the text.
  */
-import type { IncomingHttpHeaders } from 'node:http'
+import type { HeaderFields } from './http1/field-lines.ts'
 
 /** Undefined is what has not been said. */
 export type TokenUsage = {
@@ -35,7 +35,7 @@ export function usageOf(answer: unknown): TokenUsage | undefined {
 }
 
 /** TGI and TEI count for those who cannot read their answers. */
-export function usageInHeaders(headers: IncomingHttpHeaders): TokenUsage | undefined {
+export function usageInHeaders(headers: HeaderFields): TokenUsage | undefined {
   const input = headerCount(headers['x-prompt-tokens']) ?? headerCount(headers['x-compute-tokens'])
   return said(input, headerCount(headers['x-generated-tokens']), undefined)
 }
@@ -96,5 +96,5 @@ function count(value: unknown): number | undefined {
   return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0 ? value : undefined
 }
 
-const headerCount = (value: string | string[] | undefined) =>
-  typeof value === 'string' && /^\d{1,15}$/.test(value) ? Number(value) : undefined
+const headerCount = (value: string | undefined) =>
+  value !== undefined && /^\d{1,15}$/.test(value) ? Number(value) : undefined

@@ -14,6 +14,8 @@ export const ASKING_BYTES = ASKED.length
 type WholeBody = Pick<RequestBody, 'kept' | 'keptBytes' | 'complete'>
 
 const OPEN_OBJECT = 0x7b
+/** A larger body is not looked through for it. */
+const LONGEST_BODY_BYTES = 64 * 1024
 /** After an update the engine may be another one. */
 const ASK_AGAIN_MS = 10 * 60_000
 
@@ -22,7 +24,8 @@ export class UsageAsk {
 
   /** Whether `body` can be made to ask, does not ask already, and asking is understood. */
   canAsk(id: EndpointId, path: string, body: WholeBody, now: number): boolean {
-    if (!isCompletions(path) || !body.complete || body.keptBytes === 0) return false
+    if (!isCompletions(path) || !body.complete) return false
+    if (body.keptBytes === 0 || body.keptBytes > LONGEST_BODY_BYTES) return false
     if (now < (this.#notBefore.get(id) ?? 0)) return false
     // Most bodies are in one piece and do not have the word, which is found out faster than what they say.
     if (body.kept.length === 1 && !body.kept[0]!.includes(STREAM)) return false

@@ -73,7 +73,7 @@ export class Visits {
     try {
       if (pass?.bodyBytes !== undefined) exchange.body.limitTo(pass.bodyBytes)
       await serveEndpoint({ ...request, meter }, endpointRooms)
-      status = exchange.signal.aborted ? CLIENT_LEFT_STATUS : exchange.response.statusCode
+      status = exchange.hasLeft ? CLIENT_LEFT_STATUS : exchange.response.statusCode
     } catch (error) {
       status = error instanceof ClientLeft ? CLIENT_LEFT_STATUS : toErrorResponse(error, exchange.id).status
       if (error instanceof PlatformError && error.code === 'too_large') seen.refused.body++

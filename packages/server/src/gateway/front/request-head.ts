@@ -1,0 +1,24 @@
+/** Reads the head of a request from its text. Pure. */
+import { readFieldLines } from '../http1/field-lines.ts'
+import { ONCE, type Refused, type RequestHead, requestOf } from './request-rules.ts'
+
+export type { RequestHead } from './request-rules.ts'
+
+const VERSION = /^HTTP\/(1\.[01])$/
+
+/** @param text latin1, complete but for the empty line that ends it, in which `HeadScan` found no fault. */
+export function requestHeadIn(text: string): RequestHead | Refused {
+  const lineEnd = text.indexOf('\r\n')
+  const methodEnd = text.indexOf(' ')
+  const urlEnd = text.indexOf(' ', methodEnd + 1)
+  const version = urlEnd === -1 || urlEnd > lineEnd ? null : VERSION.exec(text.slice(urlEnd + 1, lineEnd))
+  if (!version) return { status: 400, fault: 'it does not begin as an HTTP/1.1 request does' }
+  const lines = readFieldLines(text, lineEnd + 2, ONCE)
+  if ('fault' in lines) return { status: 400, fault: lines.fault }
+  const start = {
+    method: text.slice(0, methodEnd),
+    url: text.slice(methodEnd + 1, urlEnd),
+    version: version[1] ?? '',
+  }
+  return requestOf(start, lines)
+}
