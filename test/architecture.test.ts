@@ -47,6 +47,17 @@ const DOORS: Readonly<Record<string, string>> = {
 /** Programs of their own, started as engines are: they share nothing with the server's rooms, its clock included. */
 const ENGINE_PROGRAMS = ['engines/echo/echo-main.ts']
 
+/** The rooms of the console's page. */
+const CONSOLE_MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
+  text: [],
+  design: ['text'],
+  charts: ['text', 'design'],
+  api: ['text', 'design', 'session'],
+  session: ['text', 'design', 'api'],
+  app: ['text', 'design', 'api', 'session'],
+  pages: ['text', 'design', 'charts', 'api', 'session', 'app'],
+}
+
 const PACKAGES = path.resolve(import.meta.dirname, '../packages')
 const SRC = path.join(PACKAGES, 'server/src')
 
@@ -125,7 +136,33 @@ describe('the packages', () => {
   test('the console is only a client', () => {
     const walkingIn = foreignTo('console').filter(({ target }) => /^@berth\/(?!contract)/.test(target))
     expect(walkingIn).toEqual([])
+    const ofNode = foreignTo('console/src').filter(({ target }) => target.startsWith('node:'))
+    expect(ofNode).toEqual([])
   })
+
+  test('the page carries no schema: the contract is types, and its client without them', () => {
+    const root = path.join(PACKAGES, 'console/src')
+    const values = /^import (?!type\b)(?!.*\{(?:\s*type \w+,?)+\s*\}).*from '(?:zod|@berth\/contract)'/m
+    const carrying = listSources(root).filter(
+      (file) => !isExcluded(file) && !file.endsWith('.data.ts') && values.test(codeOf(root, file)),
+    )
+    expect(carrying).toEqual([])
+  })
+
+  test.for(listSources(path.join(PACKAGES, 'console/src')).filter((file) => file.includes('/')))(
+    'console: %s imports only what its room may',
+    (file) => {
+      const root = path.join(PACKAGES, 'console/src')
+      const room = consoleRoomOf(file)
+      expect(Object.keys(CONSOLE_MAY_IMPORT), `"${room}" is not on the floor plan`).toContain(roomOf(room))
+      for (const target of importsOf(root, file).filter((one) => one.startsWith('.'))) {
+        const imported = consoleRoomOf(path.posix.join(path.posix.dirname(file), target))
+        // The router alone knows every page; no page knows another.
+        if (imported === room || file === 'app/router.tsx') continue
+        expect(CONSOLE_MAY_IMPORT[roomOf(room)], `${file} imports ${target}`).toContain(imported)
+      }
+    },
+  )
 
   test('the embedded engine knows nothing of the platform that starts it', () => {
     const walkingIn = foreignTo('llama/src').filter(({ target }) => target.startsWith('@berth/'))
@@ -169,6 +206,11 @@ function ownFilesImportedBy(file: string): string[] {
   return importsOf(SRC, file)
     .filter((target) => target.startsWith('.'))
     .map((target) => path.posix.join(path.posix.dirname(file), target))
+}
+
+/** Every page is a room of its own. */
+function consoleRoomOf(file: string): string {
+  return file.split('/', file.startsWith('pages/') ? 2 : 1).join('/')
 }
 
 function roomOf(file: string): string {

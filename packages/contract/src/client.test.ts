@@ -3,7 +3,8 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net'
 import fc from 'fast-check'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { ApiError, createClient, serverSentData } from './client.ts'
+import { createClient } from './client.ts'
+import { ApiError, serverSentData } from './client-over.ts'
 import { ErrorBody, errorCodes, HTTP_STATUS, RETRYABLE } from './errors.ts'
 
 let server: Server

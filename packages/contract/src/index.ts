@@ -1,4 +1,5 @@
 export * from './client.ts'
+export * from './client-over.ts'
 export * from './compute.ts'
 export * from './decision.ts'
 export * from './endpoint.ts'

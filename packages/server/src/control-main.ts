@@ -4,7 +4,7 @@
 import { chmod, mkdir, rm } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import path from 'node:path'
-import { consoleDirectory } from '@berth/console'
+import { consolePages } from '@berth/console'
 import type { FastifyInstance } from 'fastify'
 import { createApi } from './api/create-api.ts'
 import { apiServices } from './api-services.ts'
@@ -57,11 +57,12 @@ export type RunningControl = {
 export async function startControl(
   settings: Settings,
   log: Log,
+  consoleDirectory: Promise<string | undefined>,
   clock: Clock = systemClock,
 ): Promise<RunningControl> {
   const undo: (() => unknown)[] = []
   try {
-    return await start(settings, log, clock, undo)
+    return await start(settings, log, consoleDirectory, clock, undo)
   } catch (error) {
     for (const step of undo.toReversed()) await step()
     throw error
@@ -71,6 +72,7 @@ export async function startControl(
 async function start(
   settings: Settings,
   log: Log,
+  consoleDirectory: Promise<string | undefined>,
   clock: Clock,
   undo: (() => unknown)[],
 ): Promise<RunningControl> {
@@ -182,7 +184,14 @@ async function start(
       startedAt,
       url: () => gateway.url,
     }),
-    { version, consoleDirectory, log, publicUrl: () => gateway.url, clock },
+    {
+      version,
+      consoleDirectory: await consoleDirectory,
+      consolePages,
+      log,
+      publicUrl: () => gateway.url,
+      clock,
+    },
   )
   await listen(api, home.controlSocket)
   undo.push(() => api.close())

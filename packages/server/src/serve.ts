@@ -1,9 +1,11 @@
 /** `berth serve`: runs everything in the foreground, says what to try, and stops all of it on Ctrl-C. */
 import path from 'node:path'
+import { consoleFiles } from '@berth/console'
 import { startControl } from './control-main.ts'
+import { messageOf } from './domain/errors.ts'
 import { FIRST_USER, SAMPLE_ENDPOINT } from './first-run.ts'
 import { homeAt } from './platform/home.ts'
-import { createLog } from './platform/log.ts'
+import { createLog, type Log } from './platform/log.ts'
 import { type ServeSettings, settingsFrom } from './settings.ts'
 import { version } from './version.ts'
 
@@ -27,13 +29,25 @@ export async function serve(serveSettings: ServeSettings): Promise<void> {
   })
 
   const stopAsked = untilSignalled()
-  const control = await startControl(settings, log)
+  const control = await startControl(settings, log, builtConsole(log))
   process.stdout.write(
     banner(control.url, home.tokenFile, control.newToken, onTerminal ? logFile : undefined),
   )
   await stopAsked
   process.stdout.write('\nStopping: replicas finish what they have. Press Ctrl-C again to leave at once.\n')
   await control.stop()
+}
+
+/** Beside the rest of the start. Without a console Berth still serves. */
+async function builtConsole(log: Log): Promise<string | undefined> {
+  try {
+    return await consoleFiles(() => {
+      process.stdout.write('Building the console: once, and again only when its sources change.\n')
+    })
+  } catch (error) {
+    log.warn('no console is served: it could not be built', { error: messageOf(error) })
+    return undefined
+  }
 }
 
 function untilSignalled(): Promise<void> {

@@ -3,6 +3,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { request as httpRequest, type IncomingMessage } from 'node:http'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
+import { gunzipSync, gzipSync } from 'node:zlib'
 import { ErrorBody, type RouteDefinition, type RouteName, routes } from '@berth/contract'
 import fc from 'fast-check'
 import type { FastifyInstance, InjectOptions } from 'fastify'
@@ -20,6 +21,7 @@ beforeAll(() => {
   mkdirSync(path.join(consoleDirectory, 'assets'))
   writeFileSync(path.join(consoleDirectory, 'index.html'), '<!doctype html><title>Berth</title>')
   writeFileSync(path.join(consoleDirectory, 'console-renderer.js'), 'export {}')
+  writeFileSync(path.join(consoleDirectory, 'console-renderer.js.gz'), gzipSync('export {}'))
   writeFileSync(path.join(consoleDirectory, 'assets', 'index-B7xY12_a.js'), 'export {}')
   writeFileSync(path.join(consoleDirectory, 'assets', 'sign-renderer.js'), 'export {}')
   writeFileSync(path.join(consoleDirectory, '.env'), 'SECRET=1')
@@ -36,7 +38,14 @@ beforeEach(() => {
   logged = []
   const log: Log = { ...silentLog, error: (message, fields = {}) => logged.push({ message, fields }) }
   const publicUrl = () => 'http://127.0.0.1:8080'
-  app = createApi(services, { version: '1.2.3', consoleDirectory, log, publicUrl, clock })
+  app = createApi(services, {
+    version: '1.2.3',
+    consoleDirectory,
+    consolePages: ['/endpoints'],
+    log,
+    publicUrl,
+    clock,
+  })
 })
 afterEach(() => app.close())
 
@@ -627,6 +636,43 @@ describe('pages', () => {
     }
   })
 
+  test.for(['/endpoints', '/endpoints/admin/guide', '/endpoints/admin/guide/logs?level=error'])(
+    '%s is a page of the console, however it was come to',
+    async (url) => {
+      const response = await app.inject(url)
+      expect(response.statusCode).toBe(200)
+      expect(response.body).toContain('<title>Berth</title>')
+      expect(response.headers['content-security-policy']).toContain("default-src 'none'")
+    },
+  )
+
+  test('a page that no console has is refused like any unknown path', async () => {
+    for (const url of ['/endpointsX', '/v2/endpoint', '/nothing/here']) {
+      expect((await app.inject(url)).statusCode, url).toBe(404)
+    }
+  })
+
+  test.for([
+    ['gzip, deflate, br', true],
+    ['gzip;q=0.5', true],
+    ['br', false],
+    ['gzip;q=0, br', false],
+    [undefined, false],
+  ] as const)('to whoever accepts %s a file is sent compressed: %s', async ([accepted, compressed]) => {
+    const response = await app.inject({
+      url: '/console-renderer.js',
+      headers: accepted ? { 'accept-encoding': accepted } : {},
+    })
+    expect(response.headers['content-encoding']).toBe(compressed ? 'gzip' : undefined)
+    expect(response.headers.vary).toBe('accept-encoding')
+    const bytes = compressed ? gunzipSync(response.rawPayload) : response.rawPayload
+    expect(bytes.toString()).toBe('export {}')
+  })
+
+  test('the compressed form of a file is no file of its own', async () => {
+    expect((await app.inject('/console-renderer.js.gz')).statusCode).toBe(404)
+  })
+
   test.for([
     ['/', 'no-cache'],
     ['/console-renderer.js', 'no-cache'],
@@ -658,7 +704,8 @@ describe('pages', () => {
   test('an installation without its console still answers calls', async () => {
     const bare = createApi(services, {
       version: '1',
-      consoleDirectory: path.join(consoleDirectory, 'missing'),
+      consoleDirectory: undefined,
+      consolePages: ['/endpoints'],
       log: silentLog,
       publicUrl: () => 'http://127.0.0.1',
     })

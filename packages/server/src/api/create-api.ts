@@ -4,7 +4,6 @@
  * It binds the contract's route table to the services it is given, serves the console and the API's own pages,
  * and turns every failure into one shape. It listens nowhere by itself: the main file does that.
  */
-import { existsSync } from 'node:fs'
 import path from 'node:path'
 import { type RouteDefinition, routes } from '@berth/contract'
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
@@ -30,8 +29,10 @@ const DOCS_PAGE = path.join(import.meta.dirname, 'docs-page')
 
 export type ApiOptions = {
   readonly version: string
-  /** Served at `/`; read once, here. */
-  readonly consoleDirectory: string
+  /** Served at `/`; read once, here. Undefined when there is no console. */
+  readonly consoleDirectory: string | undefined
+  /** The paths that the console takes apart by itself, such as `/endpoints`. */
+  readonly consolePages: readonly string[]
   readonly log: Log
   /** Where clients reach this installation; asked at each use, since the port may be known late. */
   readonly publicUrl: () => string
@@ -39,7 +40,7 @@ export type ApiOptions = {
 }
 
 export function createApi(services: ApiServices, options: ApiOptions): FastifyInstance {
-  const { log, version, consoleDirectory, publicUrl, clock = systemClock } = options
+  const { log, version, consoleDirectory, consolePages, publicUrl, clock = systemClock } = options
   const answerError = errorAnswerer(log)
   const app = fastify({
     logger: false,
@@ -73,9 +74,8 @@ export function createApi(services: ApiServices, options: ApiOptions): FastifyIn
     streams,
   )
   bindOpenApi(app, version, publicUrl)
-  bindStaticFiles(app, DOCS_PAGE, '/docs')
-  if (existsSync(consoleDirectory)) bindStaticFiles(app, consoleDirectory, '')
-  else log.warn('no console is served: its directory is missing', { directory: consoleDirectory })
+  bindStaticFiles(app, DOCS_PAGE, { prefix: '/docs' })
+  if (consoleDirectory) bindStaticFiles(app, consoleDirectory, { prefix: '', pages: consolePages })
   return app
 }
 

@@ -1,7 +1,8 @@
 /**
  * Serves the files of one directory, as they were when the server started.
  *
- * Every file is a route of its own and its bytes are in memory, so no request ever becomes a path on the disk.
+ * Every file is a route of its own and its bytes are in memory, so no request ever becomes a path on the disk. A file
+ * with a `.gz` beside it is sent compressed to whoever takes that.
  */
 import { createHash } from 'node:crypto'
 import { readdirSync, readFileSync } from 'node:fs'
@@ -47,21 +48,37 @@ const PAGE_HEADERS = {
 
 type StaticFile = {
   readonly bytes: Buffer
+  readonly gzipped: Buffer | undefined
   readonly etag: string
   readonly headers: Readonly<Record<string, string>>
 }
 
+export type StaticPages = {
+  /** "" or "/docs". */
+  readonly prefix: string
+  /** Paths that the page itself takes apart: each, and all below it, answers with `index.html`. */
+  readonly pages?: readonly string[]
+}
+
 /**
- * Binds every file of `directory` below `prefix` ("" or "/docs"), and its `index.html` at the prefix itself.
+ * Binds every file of `directory` below the prefix, and its `index.html` at the prefix itself.
  * Files whose name begins with a dot are left out.
  * @returns how many files there are.
  */
-export function bindStaticFiles(app: FastifyInstance, directory: string, prefix: string): number {
-  const names = fileNames(directory)
+export function bindStaticFiles(
+  app: FastifyInstance,
+  directory: string,
+  { prefix, pages = [] }: StaticPages,
+): number {
+  const all = fileNames(directory)
+  const compressed = new Set(
+    all.filter((name) => all.includes(name.replace(/\.gz$/, '')) && /\.gz$/.test(name)),
+  )
+  const names = all.filter((name) => !compressed.has(name))
   let totalBytes = 0
   for (const name of names) {
-    const file = readStaticFile(directory, name)
-    totalBytes += file.bytes.byteLength
+    const file = readStaticFile(directory, name, compressed.has(`${name}.gz`))
+    totalBytes += file.bytes.byteLength + (file.gzipped?.byteLength ?? 0)
     if (totalBytes > MAX_TOTAL_BYTES) {
       throw new PlatformError(
         'invalid',
@@ -70,7 +87,10 @@ export function bindStaticFiles(app: FastifyInstance, directory: string, prefix:
     }
     const answer = (request: FastifyRequest, reply: FastifyReply) => sendFile(file, request, reply)
     app.get(`${prefix}/${escaped(name)}`, answer)
-    if (name === 'index.html') app.get(prefix === '' ? '/' : prefix, answer)
+    if (name !== 'index.html') continue
+    for (const url of [prefix === '' ? '/' : prefix, ...pages.flatMap((page) => [page, `${page}/*`])]) {
+      app.get(url, answer)
+    }
   }
   return names.length
 }
@@ -86,16 +106,18 @@ function fileNames(directory: string): string[] {
     .toSorted()
 }
 
-function readStaticFile(directory: string, name: string): StaticFile {
+function readStaticFile(directory: string, name: string, isCompressed: boolean): StaticFile {
   const bytes = readFileSync(path.join(directory, name))
   const type = MEDIA_TYPES[path.extname(name)] ?? 'application/octet-stream'
-  const etag = `"${createHash('sha256').update(bytes).digest('base64url').slice(0, 22)}"`
+  const etag = `W/"${createHash('sha256').update(bytes).digest('base64url').slice(0, 22)}"`
   return {
     bytes,
+    gzipped: isCompressed ? readFileSync(path.join(directory, `${name}.gz`)) : undefined,
     etag,
     headers: {
       'content-type': type,
       etag,
+      ...(isCompressed && { vary: 'accept-encoding' }),
       'cache-control': hasHashedName(name) ? 'public, max-age=31536000, immutable' : 'no-cache',
       // An SVG opened by itself is a document too.
       ...(/html|svg/.test(type) && PAGE_HEADERS),
@@ -115,7 +137,14 @@ async function sendFile(
   reply: FastifyReply,
 ): Promise<FastifyReply> {
   reply.headers(file.headers)
+  // A weak comparison: it is the same file, compressed or not.
   if (request.headers['if-none-match'] === file.etag) return reply.code(304).send()
+  if (
+    file.gzipped &&
+    /\bgzip\b(?!\s*;\s*q=0(?:\.0*)?\s*(?:,|$))/.test(request.headers['accept-encoding'] ?? '')
+  ) {
+    return reply.header('content-encoding', 'gzip').send(file.gzipped)
+  }
   return reply.send(file.bytes)
 }
 

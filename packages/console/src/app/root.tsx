@@ -1,0 +1,24 @@
+/** Signed in, the shell with the page inside; else the place to sign in, at whatever address one came to. */
+import { useQueryClient } from '@tanstack/react-query'
+import { Suspense, useEffect } from 'react'
+import { useSession } from '../session/session.ts'
+import { SignIn } from '../session/sign-in.tsx'
+import { PagePending } from './page-states.tsx'
+import { Shell } from './shell.tsx'
+
+export function Root() {
+  const session = useSession()
+  const queries = useQueryClient()
+  useEffect(() => {
+    // What one person was shown is nothing for the next.
+    if (session.kind === 'signedOut') queries.clear()
+  }, [session.kind, queries])
+
+  if (session.kind === 'asking') return null
+  if (session.kind === 'signedOut') return <SignIn reason={session.reason} />
+  return (
+    <Suspense fallback={<PagePending />}>
+      <Shell />
+    </Suspense>
+  )
+}

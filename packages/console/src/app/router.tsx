@@ -1,0 +1,109 @@
+/**
+ * Every page and its address. A page is a file of its own and is fetched when somebody goes there; the tabs of an
+ * endpoint are too.
+ */
+import {
+  createRootRoute,
+  createRoute,
+  createRouter,
+  lazyRouteComponent,
+  Navigate,
+  redirect,
+} from '@tanstack/react-router'
+import { useNamespace } from './namespace.ts'
+import { NotFound, PageFailed, PagePending } from './page-states.tsx'
+import { Root } from './root.tsx'
+
+const root = createRootRoute({ component: Root, notFoundComponent: () => <NotFound /> })
+
+const home = createRoute({
+  getParentRoute: () => root,
+  path: '/',
+  component: () => <Navigate to="/endpoints/$namespace" params={{ namespace: useNamespace() }} replace />,
+})
+
+const endpointsHome = createRoute({
+  getParentRoute: () => root,
+  path: '/endpoints',
+  beforeLoad: () => {
+    throw redirect({ to: '/' })
+  },
+})
+
+const endpoints = createRoute({
+  getParentRoute: () => root,
+  path: '/endpoints/$namespace',
+  component: lazyRouteComponent(() => import('../pages/endpoints/endpoints-page.tsx'), 'EndpointsPage'),
+})
+
+const endpoint = createRoute({
+  getParentRoute: () => root,
+  path: '/endpoints/$namespace/$name',
+  component: lazyRouteComponent(() => import('../pages/endpoint/endpoint-page.tsx'), 'EndpointPage'),
+})
+
+const overview = createRoute({
+  getParentRoute: () => endpoint,
+  path: '/',
+  component: lazyRouteComponent(() => import('../pages/endpoint/overview-tab.tsx'), 'OverviewTab'),
+})
+const playground = createRoute({
+  getParentRoute: () => endpoint,
+  path: '/playground',
+  component: lazyRouteComponent(() => import('../pages/endpoint/playground-tab.tsx'), 'PlaygroundTab'),
+})
+const logs = createRoute({
+  getParentRoute: () => endpoint,
+  path: '/logs',
+  component: lazyRouteComponent(() => import('../pages/endpoint/logs-tab.tsx'), 'LogsTab'),
+})
+const timeline = createRoute({
+  getParentRoute: () => endpoint,
+  path: '/timeline',
+  component: lazyRouteComponent(() => import('../pages/endpoint/timeline-tab.tsx'), 'TimelineTab'),
+})
+const endpointSettings = createRoute({
+  getParentRoute: () => endpoint,
+  path: '/settings',
+  component: lazyRouteComponent(() => import('../pages/endpoint/settings-tab.tsx'), 'SettingsTab'),
+})
+
+const hardware = createRoute({
+  getParentRoute: () => root,
+  path: '/hardware',
+  component: lazyRouteComponent(() => import('../pages/hardware/hardware-page.tsx'), 'HardwarePage'),
+})
+
+const tokens = createRoute({
+  getParentRoute: () => root,
+  path: '/tokens',
+  component: lazyRouteComponent(() => import('../pages/tokens/tokens-page.tsx'), 'TokensPage'),
+})
+
+const settings = createRoute({
+  getParentRoute: () => root,
+  path: '/settings',
+  component: lazyRouteComponent(() => import('../pages/settings/settings-page.tsx'), 'SettingsPage'),
+})
+
+export const router = createRouter({
+  routeTree: root.addChildren([
+    home,
+    endpointsHome,
+    endpoints,
+    endpoint.addChildren([overview, playground, logs, timeline, endpointSettings]),
+    hardware,
+    tokens,
+    settings,
+  ]),
+  defaultPreload: 'intent',
+  defaultPendingComponent: PagePending,
+  defaultErrorComponent: PageFailed,
+  scrollRestoration: true,
+})
+
+declare module '@tanstack/react-router' {
+  interface Register {
+    router: typeof router
+  }
+}

@@ -1,0 +1,96 @@
+/** What stays while pages change: where one is, where one can go, and whether Berth is there. */
+import { Outlet, useRouterState } from '@tanstack/react-router'
+import { Menu as MenuIcon, Search, X } from 'lucide-react'
+import { lazy, Suspense, useEffect, useState } from 'react'
+import { useIsReachable } from '../api/connection.ts'
+import { IconButton } from '../design/button.tsx'
+import { classNames } from '../design/class-names.ts'
+import { Keys } from '../design/keys.tsx'
+import { Logo } from '../design/logo.tsx'
+import { Note } from '../design/note.tsx'
+import { AccountMenu } from './account-menu.tsx'
+import { NamespaceSwitch } from './namespace-switch.tsx'
+import { Navigation } from './navigation.tsx'
+import { PagePending } from './page-states.tsx'
+import { useShortcuts } from './shortcuts.ts'
+
+const Palette = lazy(() => import('./palette.tsx').then((module) => ({ default: module.Palette })))
+
+export function Shell() {
+  const [isPaletteOpen, setPaletteOpen] = useState(false)
+  const [isNavigationOpen, setNavigationOpen] = useState(false)
+  const isReachable = useIsReachable()
+  const path = useRouterState({ select: (state) => state.location.pathname })
+  useShortcuts(() => setPaletteOpen(true))
+  // biome-ignore lint/correctness/useExhaustiveDependencies: whoever went somewhere is done with the menu
+  useEffect(() => setNavigationOpen(false), [path])
+
+  return (
+    <div className="min-h-dvh lg:grid lg:grid-cols-[14rem_minmax(0,1fr)]">
+      <a
+        href="#content"
+        className="sr-only focus:not-sr-only focus:fixed focus:top-2 focus:left-2 focus:z-50 focus:rounded-md focus:bg-primary focus:px-3 focus:py-1.5 focus:text-on-primary"
+      >
+        Skip to the content
+      </a>
+
+      <header className="sticky top-0 z-30 flex h-13 items-center gap-2 border-b border-line bg-canvas px-3 lg:hidden">
+        <IconButton
+          icon={isNavigationOpen ? X : MenuIcon}
+          label={isNavigationOpen ? 'Close the menu' : 'Menu'}
+          aria-expanded={isNavigationOpen}
+          onClick={() => setNavigationOpen(!isNavigationOpen)}
+        />
+        <Logo className="size-6" />
+        <span className="text-base font-semibold tracking-tight">Berth</span>
+        <IconButton icon={Search} label="Search" className="ml-auto" onClick={() => setPaletteOpen(true)} />
+      </header>
+
+      <div
+        className={classNames(
+          'z-20 flex-col border-line bg-canvas lg:sticky lg:top-0 lg:flex lg:h-dvh lg:border-r',
+          isNavigationOpen ? 'fixed inset-0 top-13 flex' : 'hidden',
+        )}
+      >
+        <div className="hidden items-center gap-2.5 px-4 pt-5 pb-4 lg:flex">
+          <Logo className="size-6" />
+          <span className="text-base font-semibold tracking-tight">Berth</span>
+        </div>
+        <div className="px-3 pt-3 lg:pt-0">
+          <NamespaceSwitch />
+          <button
+            type="button"
+            onClick={() => setPaletteOpen(true)}
+            className="mt-2 hidden h-8 w-full items-center gap-2 rounded-md border border-line bg-surface px-2.5 text-left text-faint hover:border-line-strong lg:flex"
+          >
+            <Search className="size-3.5" aria-hidden />
+            <span className="flex-1">Search or go to…</span>
+            <Keys keys="Mod+K" />
+          </button>
+        </div>
+        <Navigation />
+        <AccountMenu />
+      </div>
+
+      <main id="content" tabIndex={-1} className="min-w-0 outline-none">
+        {!isReachable && (
+          <div role="status" className="sticky top-13 z-20 px-4 pt-3 sm:px-7 lg:top-0">
+            <Note tone="warn" className="shadow-high">
+              Berth cannot be reached. What you see is from before; this page goes on by itself as soon as
+              Berth answers, and nothing you typed is lost.
+            </Note>
+          </div>
+        )}
+        <Suspense fallback={<PagePending />}>
+          <Outlet />
+        </Suspense>
+      </main>
+
+      {isPaletteOpen && (
+        <Suspense>
+          <Palette onClose={() => setPaletteOpen(false)} />
+        </Suspense>
+      )}
+    </div>
+  )
+}

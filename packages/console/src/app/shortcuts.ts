@@ -1,0 +1,51 @@
+/** Keys that work everywhere: one to search, and `g` followed by the first letter of a page to go there. */
+import { useNavigate } from '@tanstack/react-router'
+import { useEffect, useRef } from 'react'
+import { useNamespace } from './namespace.ts'
+
+const SEQUENCE_MS = 1_000
+
+export function useShortcuts(openPalette: () => void): void {
+  const navigate = useNavigate()
+  const namespace = useNamespace()
+  const open = useRef(openPalette)
+  open.current = openPalette
+
+  useEffect(() => {
+    let goSince = Number.NEGATIVE_INFINITY
+    const listen = (event: KeyboardEvent) => {
+      if ((event.metaKey || event.ctrlKey) && event.key.toLowerCase() === 'k') {
+        event.preventDefault()
+        open.current()
+        return
+      }
+      if (event.metaKey || event.ctrlKey || event.altKey || isTyping(event.target)) return
+      const going = event.timeStamp - goSince < SEQUENCE_MS
+      goSince = event.key === 'g' ? event.timeStamp : Number.NEGATIVE_INFINITY
+      if (!going) {
+        if (event.key === '/') {
+          const filter = document.querySelector<HTMLInputElement>('[data-filter]')
+          if (!filter) return
+          event.preventDefault()
+          filter.focus()
+        }
+        return
+      }
+      if (event.key === 'e') void navigate({ to: '/endpoints/$namespace', params: { namespace } })
+      if (event.key === 'h') void navigate({ to: '/hardware' })
+      if (event.key === 't') void navigate({ to: '/tokens' })
+      if (event.key === 's') void navigate({ to: '/settings' })
+    }
+    window.addEventListener('keydown', listen)
+    return () => window.removeEventListener('keydown', listen)
+  }, [navigate, namespace])
+}
+
+function isTyping(target: EventTarget | null): boolean {
+  return (
+    target instanceof HTMLElement &&
+    (target.isContentEditable ||
+      /^(?:INPUT|TEXTAREA|SELECT)$/.test(target.tagName) ||
+      target.closest('[role="dialog"]') !== null)
+  )
+}

@@ -1,0 +1,162 @@
+/**
+ * The frame of an endpoint's page: its name, its state, what can be done to it, and the tabs.
+ *
+ * Each tab is a file of its own and reads the endpoint with `useEndpoint`.
+ */
+import { useQuery, useQueryClient } from '@tanstack/react-query'
+import { Outlet, useNavigate, useParams } from '@tanstack/react-router'
+import { CircleArrowUp, Ellipsis, type LucideIcon, Moon, Pause, Play, Trash2 } from 'lucide-react'
+import { Suspense, useState } from 'react'
+import { ApiError } from '../../api/client.ts'
+import {
+  ACTION_WORDS,
+  actionRefusal,
+  type EndpointAction,
+  firstAction,
+  useEndpointAction,
+} from '../../api/endpoint-actions.ts'
+import { endpointQuery } from '../../api/queries.ts'
+import { Button, ButtonLink, IconButton } from '../../design/button.tsx'
+import { Confirm } from '../../design/dialog.tsx'
+import { EmptyState } from '../../design/empty-state.tsx'
+import { Menu, MenuItem, MenuLine } from '../../design/menu.tsx'
+import { ErrorNote } from '../../design/note.tsx'
+import { Page } from '../../design/page.tsx'
+import { Skeleton } from '../../design/skeleton.tsx'
+import { State } from '../../design/state.tsx'
+import { TabLink, TabLinks } from '../../design/tabs.tsx'
+import { EndpointContext } from './endpoint-context.ts'
+
+const ICONS: Readonly<Record<EndpointAction, LucideIcon>> = {
+  pause: Pause,
+  resume: Play,
+  wake: CircleArrowUp,
+  scaleToZero: Moon,
+  delete: Trash2,
+}
+
+export function EndpointPage() {
+  const { namespace, name } = useParams({ from: '/endpoints/$namespace/$name' })
+  const { data: endpoint, error } = useQuery(endpointQuery(namespace, name))
+
+  // Deleted elsewhere while this page was open, or never there: what the page showed is of no use any more.
+  if (error instanceof ApiError && error.code === 'not_found')
+    return <Gone namespace={namespace} name={name} />
+  if (!endpoint) {
+    return (
+      <Page title={name}>
+        {error ? <ErrorNote error={error} /> : <Skeleton className="h-72 w-full rounded-lg" />}
+      </Page>
+    )
+  }
+  const params = { namespace, name }
+  return (
+    <Page
+      title={name}
+      heading={name}
+      aside={<State state={endpoint.status.state} />}
+      actions={<Actions namespace={namespace} name={name} />}
+    >
+      <TabLinks label="Endpoint">
+        <TabLink to="/endpoints/$namespace/$name" params={params} activeOptions={{ exact: true }}>
+          Overview
+        </TabLink>
+        <TabLink to="/endpoints/$namespace/$name/playground" params={params}>
+          Playground
+        </TabLink>
+        <TabLink to="/endpoints/$namespace/$name/logs" params={params}>
+          Logs
+        </TabLink>
+        <TabLink to="/endpoints/$namespace/$name/timeline" params={params}>
+          Timeline
+        </TabLink>
+        <TabLink to="/endpoints/$namespace/$name/settings" params={params}>
+          Settings
+        </TabLink>
+      </TabLinks>
+      <div className="pt-5">
+        <EndpointContext value={endpoint}>
+          <Suspense fallback={<Skeleton className="h-64 w-full rounded-lg" />}>
+            <Outlet />
+          </Suspense>
+        </EndpointContext>
+      </div>
+    </Page>
+  )
+}
+
+function Actions({ namespace, name }: { readonly namespace: string; readonly name: string }) {
+  const { data: endpoint } = useQuery(endpointQuery(namespace, name))
+  const action = useEndpointAction(namespace, name)
+  const [isDeleting, setDeleting] = useState(false)
+  const navigate = useNavigate()
+  const queries = useQueryClient()
+  if (!endpoint) return null
+  const first = firstAction(endpoint.status.state)
+  const rest = (['pause', 'scaleToZero'] as const).filter((one) => one !== first)
+  return (
+    <>
+      <Button
+        icon={ICONS[first]}
+        refusal={actionRefusal(first, endpoint)}
+        busy={action.isPending && action.variables === first}
+        onClick={() => action.mutate(first)}
+      >
+        {ACTION_WORDS[first].label}
+      </Button>
+      <Menu align="end" trigger={<IconButton icon={Ellipsis} label="More actions" />}>
+        {rest.map((one) => (
+          <MenuItem
+            key={one}
+            icon={ICONS[one]}
+            refusal={actionRefusal(one, endpoint)}
+            onSelect={() => action.mutate(one)}
+          >
+            {ACTION_WORDS[one].label}
+          </MenuItem>
+        ))}
+        <MenuLine />
+        <MenuItem icon={Trash2} danger onSelect={() => setDeleting(true)}>
+          Delete…
+        </MenuItem>
+      </Menu>
+      <Confirm
+        open={isDeleting}
+        onClose={() => setDeleting(false)}
+        title={`Delete ${name}?`}
+        description="Its replicas stop, and its URL answers no more. Its revisions, logs and settings are gone for good."
+        action="Delete the endpoint"
+        danger
+        typedName={name}
+        busy={action.isPending}
+        onConfirm={() =>
+          action.mutate('delete', {
+            onSuccess: () => {
+              void navigate({ to: '/endpoints/$namespace', params: { namespace } })
+              queries.removeQueries({ queryKey: ['endpoint', namespace, name] })
+            },
+            onSettled: () => setDeleting(false),
+          })
+        }
+      />
+    </>
+  )
+}
+
+function Gone({ namespace, name }: { readonly namespace: string; readonly name: string }) {
+  return (
+    <Page title={name}>
+      <EmptyState
+        icon={Trash2}
+        title={`There is no endpoint ${name} in ${namespace}`}
+        actions={
+          <ButtonLink to="/endpoints/$namespace" params={{ namespace }}>
+            All endpoints
+          </ButtonLink>
+        }
+      >
+        It may have been deleted while this page was open.
+      </EmptyState>
+    </Page>
+  )
+}
