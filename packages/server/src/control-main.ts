@@ -23,6 +23,7 @@ import { GatewayProcess } from './gateway-process.ts'
 import { Access } from './governance/access.ts'
 import { openLinkHub } from './link/hub.ts'
 import type { ConnectedGateway, LinkHub, UpMessage } from './link/messages.ts'
+import { type Insight, openInsight } from './open-insight.ts'
 import { openRuntime } from './open-runtime.ts'
 import { Changes } from './platform/changes.ts'
 import { claimDirectory } from './platform/claim.ts'
@@ -160,6 +161,12 @@ async function start(
     hubToken: settings.hubToken,
   }
 
+  const insight = openInsight({
+    clock,
+    log,
+    store,
+    acknowledge: (gatewayId, sequence) => link.hub?.acknowledge(gatewayId, sequence),
+  })
   const newToken = await ensureFirstUser(store, home, clock)
   for (const grant of await access.grants()) routing.grant(grant)
   await deploySample(control, log)
@@ -168,6 +175,7 @@ async function start(
   const loops = [
     reconciler.run(stopping.signal),
     autoscaler.run(stopping.signal),
+    insight.run(stopping.signal),
     evictForever(settings, models, clock, log, stopping.signal),
   ]
   undo.push(() => stopping.abort())
@@ -200,7 +208,7 @@ async function start(
   link.hub = await openLinkHub({
     listen: { path: home.linkSocket },
     snapshot: () => routing.snapshot(),
-    onMessage: (from, message) => receive(from, message, { autoscaler, reconciler }),
+    onMessage: (from, message) => receive(from, message, { autoscaler, reconciler, insight }),
     onConnect: ({ id, pid }) => log.info('gateway connected', { gateway: id, pid }),
     onDisconnect: ({ id }) => {
       log.warn('gateway disconnected', { gateway: id })
@@ -217,6 +225,7 @@ async function start(
     await gateway.stop(STOP_DRAIN_MS)
     stopping.abort()
     await Promise.all(loops)
+    await insight.close()
     await Promise.all((await driver.list()).map(({ id }) => driver.stop(id, { graceMs: 2_000 })))
     driver.close()
     await link.hub?.close()
@@ -227,10 +236,16 @@ async function start(
   return { url: gateway.url, newToken, stop }
 }
 
+type Receivers = {
+  readonly autoscaler: Autoscaler
+  readonly reconciler: Reconciler
+  readonly insight: Insight
+}
+
 function receive(
   from: ConnectedGateway,
   message: UpMessage,
-  { autoscaler, reconciler }: { readonly autoscaler: Autoscaler; readonly reconciler: Reconciler },
+  { autoscaler, reconciler, insight }: Receivers,
 ): void {
   switch (message.kind) {
     case 'hello':
@@ -251,7 +266,7 @@ function receive(
       reconciler.suspect(message.replicaId)
       break
     case 'usage':
-      // Nothing here stores it yet, so it is not acknowledged, and the gateway keeps it as long as it can.
+      insight.usage.receive(from.id, message.sequence, message.records)
       break
     default:
       message satisfies never

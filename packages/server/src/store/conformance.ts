@@ -11,6 +11,7 @@ import type { StatusRecord } from '../domain/endpoint-status.ts'
 import type { EndpointId } from '../domain/replica.ts'
 import { DECISIONS_KEPT, type NewDecision } from '../domain/scale/decision-record.ts'
 import { firstScaleState } from '../domain/scale/step.ts'
+import type { UsageTotal } from '../domain/usage/usage-totals.ts'
 import type { EventRecord, Store, TokenRecord } from './store.ts'
 
 export type StoreUnderTest = {
@@ -382,6 +383,98 @@ export function describeStore(name: string, setUp: () => Promise<StoreUnderTest>
       )
     })
 
+    describe('events, asked for', () => {
+      const kinds = ['replica.started', 'scale.changed', 'replica.ready', 'replicas', 'endpoint.updated']
+      const told = async ({ events }: Store) => {
+        for (const [i, kind] of kinds.entries()) {
+          await events.append(anEvent({ kind, at: 1_800_000_000_000 + i * 1_000 }))
+        }
+        await events.append(anEvent({ kind: 'elsewhere', endpoint: 'team-b/guide' }))
+        await events.append(anEvent({ kind: 'nowhere', endpoint: null }))
+      }
+
+      promise('by time, both ends included', async (store) => {
+        await told(store)
+        const found = await store.events.list({
+          endpoint: 'team/guide',
+          from: 1_800_000_001_000,
+          to: 1_800_000_003_000,
+          limit: 10,
+        })
+        expect(found.map(({ kind }) => kind)).toEqual(['replicas', 'replica.ready', 'scale.changed'])
+      })
+
+      promise('by kind and by the beginning of a kind up to a dot', async (store) => {
+        await told(store)
+        const found = await store.events.list({ kinds: ['replica', 'scale.changed'], limit: 10 })
+        expect(found.map(({ kind }) => kind)).toEqual(['replica.ready', 'scale.changed', 'replica.started'])
+      })
+
+      promise('by namespace, without those of another that begins like it', async (store) => {
+        await told(store)
+        expect(await store.events.list({ namespace: 'team', limit: 10 })).toHaveLength(kinds.length)
+        expect(await store.events.list({ namespace: 'tea', limit: 10 })).toEqual([])
+      })
+
+      promise('page by page in both directions', async (store) => {
+        await told(store)
+        const all = await store.events.list({ limit: 10 })
+        const cut = all[3]!.sequence
+        const older = await store.events.list({ before: cut, limit: 10 })
+        expect(older).toEqual(all.slice(4))
+        const newer = await store.events.list({ after: cut, limit: 2 })
+        expect(newer).toEqual(all.slice(1, 3).toReversed())
+      })
+    })
+
+    describe('usage', () => {
+      const claim = (sequence: number, gatewayId = 'gw-1') => ({ gatewayId, sequence, at: 1_800_000_000_000 })
+      const always = { from: 0, to: Number.MAX_SAFE_INTEGER }
+
+      promise('takes each batch of a gateway once, whatever the order', async ({ usage }) => {
+        expect(await usage.claimBatch(claim(1))).toBe(true)
+        expect(await usage.claimBatch(claim(1))).toBe(false)
+        expect(await usage.claimBatch(claim(3))).toBe(true)
+        expect(await usage.claimBatch(claim(2))).toBe(false)
+        expect(await usage.claimBatch(claim(1, 'gw-2'))).toBe(true)
+      })
+
+      promise('adds sums to sums, and keeps endpoints, tokens and periods apart', async (store, reopen) => {
+        await store.usage.add([aUsageTotal({}), aUsageTotal({ tokenId: null })])
+        await store.usage.add([
+          aUsageTotal({ requests: 4 }),
+          aUsageTotal({ endpointId: B, periodStart: 7_200_000 }),
+        ])
+        const { usage } = await reopen()
+        expect(await usage.list(always)).toEqual([
+          aUsageTotal({ tokenId: null }),
+          aUsageTotal({ requests: 5, inputTokens: 20, outputTokens: 10, durationMs: 200 }),
+          aUsageTotal({ endpointId: B, periodStart: 7_200_000 }),
+        ])
+        expect(await usage.list({ ...always, endpointId: B })).toHaveLength(1)
+        expect(await usage.list({ from: 3_600_000, to: 7_200_000 })).toHaveLength(2)
+      })
+
+      promise('is neither claimed nor added when its transaction fails', async (store) => {
+        const failed = store.transaction(async ({ usage }) => {
+          await usage.claimBatch(claim(1))
+          await usage.add([aUsageTotal({})])
+          throw new Error('the disk is full')
+        })
+        await expect(failed).rejects.toThrow('the disk is full')
+        expect(await store.usage.list(always)).toEqual([])
+        expect(await store.usage.claimBatch(claim(1))).toBe(true)
+      })
+
+      promise('is forgotten when it is old', async ({ usage }) => {
+        await usage.claimBatch(claim(5))
+        await usage.add([aUsageTotal({}), aUsageTotal({ periodStart: 7_200_000 })])
+        await usage.prune({ periodsBefore: 7_200_000, gatewaysBefore: 1_800_000_000_001 })
+        expect((await usage.list(always)).map(({ periodStart }) => periodStart)).toEqual([7_200_000])
+        expect(await usage.claimBatch(claim(1))).toBe(true)
+      })
+    })
+
     describe('a transaction', () => {
       promise('commits everything and returns what its body returned', async (store) => {
         const result = await store.transaction(async (inside) => {
@@ -671,5 +764,22 @@ export const anEvent = (fields: Partial<EventRecord>): Omit<EventRecord, 'sequen
   endpoint: 'team/guide',
   message: 'Created.',
   details: { generation: 1 },
+  ...fields,
+})
+
+const aUsageTotal = (fields: Partial<UsageTotal>): UsageTotal => ({
+  endpointId: A,
+  tokenId: 't1',
+  periodStart: 3_600_000,
+  requests: 1,
+  failed: 0,
+  estimated: 0,
+  inputTokens: 10,
+  outputTokens: 5,
+  cachedTokens: 0,
+  durationMs: 100,
+  heldMs: 0,
+  streams: 0,
+  firstTokenMs: 0,
   ...fields,
 })

@@ -10,6 +10,7 @@ import type { EndpointRecord, Revision, ScaleTarget } from '../domain/endpoint.t
 import type { StatusRecord } from '../domain/endpoint-status.ts'
 import type { EndpointId } from '../domain/replica.ts'
 import type { DecisionRecord, NewDecision } from '../domain/scale/decision-record.ts'
+import type { UsageTotal } from '../domain/usage/usage-totals.ts'
 
 export interface Store {
   readonly kind: 'sqlite' | 'postgres'
@@ -22,6 +23,7 @@ export interface Store {
   readonly tokens: TokenRepository
   readonly secrets: SecretRepository
   readonly events: EventRepository
+  readonly usage: UsageRepository
   /** Runs `body` on repositories that commit together when it returns and not at all when it throws. Does not nest. */
   transaction<Result>(body: (store: Store) => Promise<Result>): Promise<Result>
   close(): Promise<void>
@@ -129,8 +131,45 @@ export type EventRecord = {
   readonly details: Readonly<Record<string, unknown>>
 }
 
+export type EventFilter = {
+  readonly endpoint?: string
+  readonly namespace?: string
+  /** Inclusive both, in milliseconds since the epoch. */
+  readonly from?: number
+  readonly to?: number
+  /** Whole kinds, or their beginnings up to a dot: `replica` for every `replica.ready`. */
+  readonly kinds?: readonly string[]
+  /** Only those with a smaller number. */
+  readonly before?: number
+  /** Only those with a greater number, and then the oldest first. */
+  readonly after?: number
+  readonly limit: number
+}
+
 export interface EventRepository {
   append(event: Omit<EventRecord, 'sequence'>): Promise<void>
-  /** Newest first. */
-  list(filter: { readonly endpoint?: string; readonly limit: number }): Promise<readonly EventRecord[]>
+  /** Newest first, unless they are wanted from one on. */
+  list(filter: EventFilter): Promise<readonly EventRecord[]>
+}
+
+/** What was used, summed up by endpoint, token and period. It outlives the endpoint and the token. */
+export interface UsageRepository {
+  /**
+   * Notes that the batch of this gateway is being added. Numbers of one gateway only grow.
+   * @returns false if it, or a later one, was added before: then nothing is to be added.
+   */
+  claimBatch(batch: {
+    readonly gatewayId: string
+    readonly sequence: number
+    readonly at: number
+  }): Promise<boolean>
+  /** To what is there already. In one transaction with the claim. */
+  add(totals: readonly UsageTotal[]): Promise<void>
+  /** Periods that begin in the range, the oldest first. */
+  list(filter: {
+    readonly endpointId?: EndpointId
+    readonly from: number
+    readonly to: number
+  }): Promise<readonly UsageTotal[]>
+  prune(limits: { readonly periodsBefore: number; readonly gatewaysBefore: number }): Promise<void>
 }

@@ -1,7 +1,8 @@
 /** What belongs to the installation and to no endpoint: namespaces, tokens, events. Written once for both databases. */
-import type { Kysely } from 'kysely'
+import { type Kysely, sql } from 'kysely'
 import { PlatformError } from '../../domain/errors.ts'
 import type {
+  EventFilter,
   EventRecord,
   EventRepository,
   NamespaceRepository,
@@ -88,19 +89,17 @@ export function tokenRepository(db: Db): TokenRepository {
 export function eventRepository(db: Db): EventRepository {
   return {
     async append(event) {
+      const { endpoint, at, kind } = event
       await db
         .insertInto('events')
-        .values({ endpoint: event.endpoint, record: JSON.stringify(event) })
+        .values({ endpoint, at, kind, record: JSON.stringify(event) })
         .execute()
     },
 
-    async list({ endpoint, limit }) {
-      const rows = await db
-        .selectFrom('events')
-        .select(['sequence', 'record'])
-        .$if(endpoint !== undefined, (query) => query.where('endpoint', '=', endpoint ?? ''))
-        .orderBy('sequence', 'desc')
-        .limit(limit)
+    async list(filter) {
+      const rows = await matching(db, filter)
+        .orderBy('sequence', filter.after === undefined ? 'desc' : 'asc')
+        .limit(filter.limit)
         .execute()
       return rows.map((row) => ({
         ...(JSON.parse(row.record) as Omit<EventRecord, 'sequence'>),
@@ -109,3 +108,24 @@ export function eventRepository(db: Db): EventRepository {
     },
   }
 }
+
+function matching(db: Db, { endpoint, namespace, from, to, kinds, before, after }: EventFilter) {
+  return db
+    .selectFrom('events')
+    .select(['sequence', 'record'])
+    .$if(endpoint !== undefined, (query) => query.where('endpoint', '=', endpoint ?? ''))
+    .$if(namespace !== undefined, (query) => query.where(begins('endpoint', `${namespace}/`)))
+    .$if(from !== undefined, (query) => query.where('at', '>=', from ?? 0))
+    .$if(to !== undefined, (query) => query.where('at', '<=', to ?? 0))
+    .$if(before !== undefined, (query) => query.where('sequence', '<', before ?? 0))
+    .$if(after !== undefined, (query) => query.where('sequence', '>', after ?? 0))
+    .$if(kinds !== undefined, (query) =>
+      query.where(({ or, eb }) =>
+        or((kinds ?? []).flatMap((kind) => [eb('kind', '=', kind), begins('kind', `${kind}.`)])),
+      ),
+    )
+}
+
+/** Not LIKE, which folds letters on SQLite. */
+const begins = (column: 'endpoint' | 'kind', start: string) =>
+  sql<boolean>`substr(${sql.ref(column)}, 1, ${sql.lit(start.length)}) = ${start}`

@@ -8,12 +8,12 @@ import { type CreateTableBuilder, type Kysely, type SchemaModule, sql } from 'ky
 import { PlatformError } from '../../domain/errors.ts'
 import type { Dialect, Tables } from './tables.ts'
 
-export type Migration = (schema: SchemaModule, dialect: Dialect) => Promise<void>
+export type Migration = (schema: SchemaModule, dialect: Dialect, db: Kysely<Tables>) => Promise<void>
 
 /** Any number that nobody else takes as an advisory lock in the same database: "berth" in ASCII. */
 const MIGRATION_LOCK = 0x62_65_72_74_68
 
-export const migrations: readonly Migration[] = [firstTables, scaleDecisions]
+export const migrations: readonly Migration[] = [firstTables, scaleDecisions, usageTables, eventTimes]
 
 /** @throws PlatformError `invalid` with reason `newer_schema` if a newer Berth has migrated this database. */
 export async function migrate(
@@ -39,7 +39,7 @@ export async function migrate(
         { reason: 'newer_schema' },
       )
     }
-    for (const step of steps.slice(version)) await step(trx.schema, dialect)
+    for (const step of steps.slice(version)) await step(trx.schema, dialect, trx)
     if (row) await trx.updateTable('schema_version').set({ version: steps.length }).execute()
     else await trx.insertInto('schema_version').values({ version: steps.length }).execute()
   })
@@ -116,6 +116,42 @@ function numbered<Table extends string>(table: CreateTableBuilder<Table>, dialec
   return dialect === 'sqlite'
     ? table.addColumn('sequence', 'integer', (column) => column.primaryKey().autoIncrement())
     : table.addColumn('sequence', 'bigint', (column) => column.primaryKey().generatedAlwaysAsIdentity())
+}
+
+async function usageTables(schema: SchemaModule): Promise<void> {
+  await schema
+    .createTable('usage_batches')
+    .addColumn('gateway_id', 'text', (column) => column.primaryKey())
+    .addColumn('sequence', 'bigint', (column) => column.notNull())
+    .addColumn('at', 'bigint', (column) => column.notNull())
+    .execute()
+  await schema
+    .createTable('usage_totals')
+    .addColumn('endpoint_id', 'text', (column) => column.notNull())
+    .addColumn('token_id', 'text', (column) => column.notNull())
+    .addColumn('period_start', 'bigint', (column) => column.notNull())
+    .addColumn('record', 'text', (column) => column.notNull())
+    .addPrimaryKeyConstraint('usage_totals_key', ['endpoint_id', 'period_start', 'token_id'])
+    .execute()
+  await schema.createIndex('usage_totals_period').on('usage_totals').column('period_start').execute()
+}
+
+/** Events are asked for by time and kind, so both become columns. */
+async function eventTimes(schema: SchemaModule, dialect: Dialect, db: Kysely<Tables>): Promise<void> {
+  await schema
+    .alterTable('events')
+    .addColumn('at', 'bigint', (column) => column.notNull().defaultTo(0))
+    .execute()
+  await schema
+    .alterTable('events')
+    .addColumn('kind', 'text', (column) => column.notNull().defaultTo(''))
+    .execute()
+  const field = (name: string) =>
+    dialect === 'sqlite'
+      ? sql`json_extract(record, ${sql.lit(`$.${name}`)})`
+      : sql`(record::json ->> ${sql.lit(name)})`
+  await sql`update events set at = cast(${field('at')} as bigint), kind = ${field('kind')}`.execute(db)
+  await schema.createIndex('events_endpoint_at').on('events').columns(['endpoint', 'at']).execute()
 }
 
 /** A table whose rows go when their endpoint goes. */

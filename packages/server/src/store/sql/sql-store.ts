@@ -19,6 +19,7 @@ import {
 import { eventRepository, namespaceRepository, tokenRepository } from './installation-repositories.ts'
 import { migrate } from './migrations.ts'
 import type { Dialect, Tables } from './tables.ts'
+import { usageRepository } from './usage-repository.ts'
 
 export type Database = {
   readonly kysely: Kysely<Tables>
@@ -106,6 +107,7 @@ function repositories(db: Kysely<Tables>, dialect: Dialect, box: SecretBox) {
     tokens: tokenRepository(db),
     secrets: secretRepository(db, dialect, box),
     events: eventRepository(db),
+    usage: usageRepository(db),
   } satisfies Partial<Store>
 }
 

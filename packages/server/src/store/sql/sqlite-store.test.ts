@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { createInterface } from 'node:readline'
 import { DatabaseSync } from 'node:sqlite'
-import { CompiledQuery, Kysely } from 'kysely'
+import { CompiledQuery, Kysely, sql } from 'kysely'
 import { expect, onTestFinished, test } from 'vitest'
 import type { EndpointId } from '../../domain/replica.ts'
 import { anEndpoint, anEvent, describeStore } from '../conformance.ts'
@@ -128,6 +128,21 @@ test('a database of an older Berth gets the steps that it lacks, and keeps what 
   expect(await db.selectFrom('endpoints').select('id').execute()).toEqual([{ id: A }])
 })
 
+test('events of a database from before they had times and kinds are found by both', async () => {
+  const file = await temporaryFile()
+  const db = new Kysely<Tables>({ dialect: nodeSqliteDialect(openFile(file), file) })
+  await migrate(db, 'sqlite', file, migrations.slice(0, 1))
+  const event = anEvent({ kind: 'replica.ready', at: 1_700_000_000_000, message: 'said \u0000 \ud800' })
+  const record = JSON.stringify(event)
+  await sql`insert into events (endpoint, record) values ('team/guide', ${record})`.execute(db)
+  await db.destroy()
+
+  const store = await openSqliteStore({ file, key: KEY })
+  onTestFinished(() => store.close())
+  const filter = { kinds: ['replica'], from: event.at, to: event.at, limit: 10 }
+  expect(await store.events.list(filter)).toEqual([{ ...event, sequence: 1 }])
+})
+
 test('another key is refused when the database is opened', async () => {
   const file = await temporaryFile()
   await (await openSqliteStore({ file, key: KEY })).close()
@@ -168,14 +183,14 @@ test('a disk that fills up or turns read-only is told from a bug, and a transact
     for (;;)
       await trx
         .insertInto('events')
-        .values({ endpoint: null, record: 'x'.repeat(4_000) })
+        .values({ endpoint: null, at: 0, kind: 'full', record: 'x'.repeat(4_000) })
         .execute()
   })
   await expect(fill).rejects.toMatchObject({ code: 'unavailable', message: expect.stringContaining('full') })
   expect(await db.selectFrom('events').select('sequence').execute()).toEqual([])
 
   sqlite.exec('pragma query_only = on')
-  const write = db.insertInto('events').values({ endpoint: null, record: '{}' }).execute()
+  const write = db.insertInto('events').values({ endpoint: null, at: 0, kind: 'one', record: '{}' }).execute()
   await expect(write).rejects.toMatchObject({
     code: 'unavailable',
     message: expect.stringMatching(new RegExp(`${file}.*readonly`)),
