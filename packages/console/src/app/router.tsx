@@ -10,6 +10,7 @@ import {
   Navigate,
   redirect,
 } from '@tanstack/react-router'
+import { listSearch } from '../pages/endpoints/list-search.ts'
 import { useNamespace } from './namespace.ts'
 import { NotFound, PageFailed, PagePending } from './page-states.tsx'
 import { Root } from './root.tsx'
@@ -33,6 +34,7 @@ const endpointsHome = createRoute({
 const endpoints = createRoute({
   getParentRoute: () => root,
   path: '/endpoints/$namespace',
+  validateSearch: listSearch,
   component: lazyRouteComponent(() => import('../pages/endpoints/endpoints-page.tsx'), 'EndpointsPage'),
 })
 

@@ -3,12 +3,14 @@ import { Outlet, useRouterState } from '@tanstack/react-router'
 import { Menu as MenuIcon, Search, X } from 'lucide-react'
 import { lazy, Suspense, useEffect, useState } from 'react'
 import { useIsReachable } from '../api/connection.ts'
+import { useNews } from '../api/news.ts'
 import { IconButton } from '../design/button.tsx'
 import { classNames } from '../design/class-names.ts'
 import { Keys } from '../design/keys.tsx'
 import { Logo } from '../design/logo.tsx'
 import { Note } from '../design/note.tsx'
 import { AccountMenu } from './account-menu.tsx'
+import { useNamespace } from './namespace.ts'
 import { NamespaceSwitch } from './namespace-switch.tsx'
 import { Navigation } from './navigation.tsx'
 import { PagePending } from './page-states.tsx'
@@ -21,6 +23,7 @@ export function Shell() {
   const [isNavigationOpen, setNavigationOpen] = useState(false)
   const isReachable = useIsReachable()
   const path = useRouterState({ select: (state) => state.location.pathname })
+  useNews(useNamespace())
   useShortcuts(() => setPaletteOpen(true))
   // biome-ignore lint/correctness/useExhaustiveDependencies: whoever went somewhere is done with the menu
   useEffect(() => setNavigationOpen(false), [path])
