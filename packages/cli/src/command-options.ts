@@ -1,6 +1,7 @@
 /** Options that several commands share, and how repeated ones are collected. */
 import type { Command } from 'commander'
 import { usageError } from './exit.ts'
+import { withLimitFlags } from './limit-flags.ts'
 
 export const collect = (value: string, earlier: readonly string[] | undefined) => [...(earlier ?? []), value]
 
@@ -19,7 +20,7 @@ export function withNamespace(command: Command): Command {
 }
 
 export function withEndpointFlags(command: Command): Command {
-  return command
+  return withLimitFlags(command)
     .option('--engine <engine>', 'auto, llamacpp, echo, …; auto lets Berth choose')
     .option('--file <file>', 'GGUF file of the repository, a glob, or a quantisation such as Q4_K_M')
     .option('--revision <revision>', 'branch, tag or commit of the model')
@@ -42,6 +43,11 @@ export function withEndpointFlags(command: Command): Command {
       collect,
     )
     .option('--arg <argument>', 'argument for the engine, as it is; repeatable', collect)
+    .option(
+      '--routing <policy>',
+      'auto, prefix-affinity, least-tokens, least-requests or round-robin; auto suits the engine',
+    )
+    .option('--requests-per-replica <number>', 'further ones wait in the gateway; auto: as the engine takes')
     .option('--tag <tag>', 'tag; repeatable', collect)
 }
 

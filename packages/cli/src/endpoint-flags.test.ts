@@ -57,6 +57,33 @@ describe('deploy', () => {
     expect(Endpoint.safeParse(endpoint).error).toBeUndefined()
   })
 
+  test.each<[string, EndpointFlags, object]>([
+    ['a policy', { routing: 'round-robin' }, { routing: { policy: 'round-robin' } }],
+    ['the policy left to Berth', { routing: 'auto' }, { routing: { policy: null } }],
+    ['room', { requestsPerReplica: '8' }, { routing: { requestsPerReplica: 8 } }],
+    ['room left to the engine', { requestsPerReplica: 'auto' }, { routing: { requestsPerReplica: null } }],
+    [
+      'rates',
+      { requestsPerMinute: '60', tokensPerMinute: '9000' },
+      { limits: { requestsPerMinute: 60, tokensPerMinute: 9000 } },
+    ],
+    ['a number at once', { concurrent: '3' }, { limits: { concurrentRequests: 3 } }],
+    ['a body', { maxBody: '8m' }, { limits: { bodyBytes: 8_388_608 } }],
+  ])('takes %s for the endpoint', (_case, flags, fields) => {
+    const endpoint = deploy(flags)
+    expect(endpoint).toMatchObject(fields)
+    expect(Endpoint.safeParse(endpoint).error).toBeUndefined()
+  })
+
+  test.each<[EndpointFlags, string]>([
+    [{ routing: 'random' }, '--routing is "random"'],
+    [{ requestsPerReplica: '-1' }, '--requests-per-replica is "-1"'],
+    [{ maxBody: '8 MB' }, '--max-body is "8 MB"'],
+    [{ concurrent: 'x' }, '--concurrent is "x"'],
+  ])('%j is refused by name', (flags, words) => {
+    expect(() => deploy(flags)).toThrow(words)
+  })
+
   test('puts every other flag where the API wants it', () => {
     const endpoint = deploy({
       min: '2',
@@ -186,4 +213,19 @@ test.each([
   ['never', null],
 ])('--idle %s is %s minutes', (text, minutes) => {
   expect(idleMinutes(text)).toBe(minutes)
+})
+
+test('an update keeps what it does not name of routing and limits, and none takes a limit away', () => {
+  const current = {
+    ...endpointSample(),
+    routing: { policy: 'least-tokens' as const, requestsPerReplica: 4 },
+    limits: { requestsPerMinute: 60, concurrentRequests: 3 },
+  }
+  const change = (flags: UpdateFlags) => updateFrom({ flags, current, hardware: undefined, ...surroundings })
+  expect(change({ requestsPerReplica: '9' })).toEqual({
+    routing: { policy: 'least-tokens', requestsPerReplica: 9 },
+  })
+  expect(change({ concurrent: 'none', maxBody: '1k' })).toEqual({
+    limits: { requestsPerMinute: 60, bodyBytes: 1_024 },
+  })
 })

@@ -10,13 +10,16 @@ import {
   type Image,
   type ImageVariant,
   imageVariants,
+  RoutingPolicy,
+  type RoutingSettings,
   type VendorList,
   variantOf,
 } from '@berth/contract'
 import { usageError } from './exit.ts'
+import { hasLimitFlag, type LimitFlags, limitsFrom } from './limit-flags.ts'
 import type { Environment } from './serve-settings.ts'
 
-export type EndpointFlags = {
+export type EndpointFlags = LimitFlags & {
   readonly engine?: string
   readonly file?: string
   readonly min?: string
@@ -30,6 +33,8 @@ export type EndpointFlags = {
   readonly parallel?: string
   readonly arg?: readonly string[]
   readonly tag?: readonly string[]
+  readonly routing?: string
+  readonly requestsPerReplica?: string
   readonly set?: readonly string[]
   readonly revision?: string
 }
@@ -92,6 +97,7 @@ export function endpointFrom({
       ...(flags.secret ? { secrets: secretsFrom(flags.secret, env) } : {}),
     },
     ...(flags.tag ? { tags: [...flags.tag] } : {}),
+    ...sharingFrom(flags, undefined),
   }
 }
 
@@ -141,6 +147,7 @@ export function updateFrom({
     ...(isEmpty(compute) ? {} : { compute }),
     ...(isEmpty(model) ? {} : { model }),
     ...(flags.tag ? { tags: [...flags.tag] } : {}),
+    ...sharingFrom(flags, current),
   }
   if (isEmpty(update))
     throw usageError('Nothing to change: name at least one flag, see `berth update --help`.')
@@ -335,6 +342,37 @@ function jsonOrText(text: string): unknown {
     return JSON.parse(text)
   } catch {
     return text
+  }
+}
+
+/** How requests are spread, and how many there may be: replaced as wholes by the API, so merged here. */
+function sharingFrom(
+  flags: EndpointFlags,
+  current: Pick<EndpointWithStatus, 'routing' | 'limits'> | undefined,
+): Pick<EndpointUpdate, 'routing' | 'limits'> {
+  const { routing, requestsPerReplica } = flags
+  const asksForRouting = routing !== undefined || requestsPerReplica !== undefined
+  return {
+    ...(asksForRouting ? { routing: { ...current?.routing, ...routingFrom(flags) } } : {}),
+    ...(hasLimitFlag(flags) ? { limits: limitsFrom(flags, current?.limits ?? {}) } : {}),
+  }
+}
+
+function routingFrom({ routing, requestsPerReplica }: EndpointFlags): NonNullable<RoutingSettings> {
+  const policy = RoutingPolicy.safeParse(routing)
+  if (routing !== undefined && routing !== 'auto' && !policy.success) {
+    throw usageError(`--routing is "${routing}": choose one of auto, ${RoutingPolicy.options.join(', ')}.`)
+  }
+  return {
+    ...(routing === undefined ? {} : { policy: policy.data ?? null }),
+    ...(requestsPerReplica === undefined
+      ? {}
+      : {
+          requestsPerReplica:
+            requestsPerReplica === 'auto'
+              ? null
+              : (count('--requests-per-replica', requestsPerReplica) ?? null),
+        }),
   }
 }
 

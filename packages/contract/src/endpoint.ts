@@ -4,7 +4,9 @@ import { Compute, ComputeUpdate, Provider } from './compute.ts'
 import { Model, ModelUpdate } from './model.ts'
 import { Actor, EndpointName, NamespaceName, Timestamp } from './names.ts'
 import { Change } from './plan.ts'
+import { RoutingSettings } from './routing.ts'
 import { EndpointStatus } from './status.ts'
+import { UsageLimits } from './token.ts'
 
 /**
  * Who may call the endpoint. `protected` and `verified` are older words: what was `protected` is today's
@@ -50,6 +52,8 @@ const fields = {
   notifications: z.unknown(),
   customRouter: CustomRouter,
   experimentalFeatures: ExperimentalFeatures,
+  routing: RoutingSettings,
+  limits: UsageLimits.nullable(),
 }
 
 export const Endpoint = z.strictObject({
@@ -67,10 +71,16 @@ export const Endpoint = z.strictObject({
   notifications: fields.notifications.optional(),
   customRouter: fields.customRouter.optional(),
   experimentalFeatures: fields.experimentalFeatures.optional(),
+  routing: fields.routing
+    .optional()
+    .meta({ description: 'Berth addition: how replicas share the requests.' }),
+  limits: fields.limits
+    .optional()
+    .meta({ description: 'Berth addition: what may be asked of it by all callers together.' }),
 })
 export type Endpoint = z.infer<typeof Endpoint>
 
-/** Deep merge, except that `model.image`, `args`, `command`, `tags` and `env` are replaced as wholes. */
+/** Deep merge, except that `model.image`, `args`, `command`, `tags`, `env`, `routing` and `limits` are replaced as wholes. */
 export const EndpointUpdate = z
   .strictObject({
     ...fields,
@@ -111,6 +121,8 @@ export const EndpointWithStatus = z.object({
   route: Route,
   privateService: PrivateService,
   experimentalFeatures: ExperimentalFeatures,
+  routing: RoutingSettings.optional().meta({ description: 'Berth addition: as it was asked for.' }),
+  limits: UsageLimits.nullable().optional().meta({ description: 'Berth addition.' }),
   status: EndpointStatus,
 })
 export type EndpointWithStatus = z.infer<typeof EndpointWithStatus>

@@ -99,3 +99,26 @@ test('logs show the replicas that are gone before those that run', async () => {
   )
   expect(lines).toEqual(['first words', 'second words'])
 })
+
+test('how replicas share requests and what may be asked reach the gateways without a restart', async () => {
+  await world.create({ min: 1, image: { echo: { parallel: 2 } } })
+  await world.untilState('running')
+  const { id } = await stored()
+  expect(world.routes.get(id)).toMatchObject({ routing: { policy: 'prefix-affinity', room: 2 } })
+  expect(world.routes.get(id)).not.toHaveProperty('limits')
+  const before = world.replicas.map((replica) => replica.id)
+
+  const routing = { policy: 'round-robin', requestsPerReplica: 5 } as const
+  await world.update({ routing, limits: { requestsPerMinute: 60 } })
+  await world.until('told', () => world.routes.get(id)?.routing?.room === 5)
+  expect(world.routes.get(id)).toMatchObject({
+    routing: { policy: 'round-robin', room: 5 },
+    limits: { requestsPerMinute: 60 },
+  })
+  expect(await world.see()).toMatchObject({ routing, limits: { requestsPerMinute: 60 } })
+
+  await world.update({ routing: null, limits: null })
+  await world.until('told', () => world.routes.get(id)?.routing?.room === 2)
+  expect(world.routes.get(id)).not.toHaveProperty('limits')
+  expect(world.replicas.map((replica) => replica.id)).toEqual(before)
+})

@@ -50,6 +50,8 @@ function description(
         'scaling',
         `${scaling.minReplica} to ${scaling.maxReplica}${idle ? `, to zero after ${idle} idle minutes` : ''}`,
       ],
+      ['routing', keyValues(endpoint.routing ?? {}).join(' ')],
+      ['limits', keyValues(endpoint.limits ?? {}).join(' ')],
       ['tags', endpoint.tags.join(', ')],
       ['revision', `${status.generation} (observed ${status.observedGeneration})`],
       ['created', `${status.createdAt} by ${status.createdBy.name}`],

@@ -1,38 +1,30 @@
 /** `berth token`: access tokens. The text of a new one is printed once and kept nowhere. */
-import { TokenRole, type UsageLimits } from '@berth/contract'
+import { TokenRole } from '@berth/contract'
 import type { Command } from 'commander'
 import { usageError } from '../exit.ts'
+import { type LimitFlags, limitsFrom, withLimitFlags } from '../limit-flags.ts'
 import { openSession } from '../session.ts'
 import { table } from '../table.ts'
 
-type CreateFlags = {
-  readonly role?: string
-  readonly expires?: string
-  readonly requestsPerMinute?: string
-  readonly tokensPerMinute?: string
-  readonly concurrent?: string
-}
+type CreateFlags = LimitFlags & { readonly role?: string; readonly expires?: string }
 
 export function addToken(program: Command): void {
   const token = program.command('token').description('create, list and revoke access tokens')
 
-  token
+  const create = token
     .command('create')
     .description('create a token and print it; it is shown only now')
     .argument('<name>', 'to recognise it by')
     .option('--role <role>', 'read: look and call endpoints; write: also change them', 'write')
     .option('--expires <date>', 'when it ends, for example 2030-01-31 or 2030-01-31T12:00:00Z')
-    .option('--requests-per-minute <number>', 'limit; 0 refuses every request')
-    .option('--tokens-per-minute <number>', 'limit, input and output together')
-    .option('--concurrent <number>', 'limit of requests at the same time')
-    .action(async (name: string, flags: CreateFlags, command: Command) => {
-      const role = TokenRole.safeParse(flags.role)
-      if (!role.success) throw usageError(`--role is "${flags.role}": choose read or write.`)
-      const session = await openSession(command)
-      const body = { name, role: role.data, expiresAt: expiry(flags.expires), limits: limitsIn(flags) }
-      const created = await session.client.createToken({ body })
-      session.printer.result(created, () => created.token)
-    })
+  withLimitFlags(create).action(async (name: string, flags: CreateFlags, command: Command) => {
+    const role = TokenRole.safeParse(flags.role)
+    if (!role.success) throw usageError(`--role is "${flags.role}": choose read or write.`)
+    const session = await openSession(command)
+    const body = { name, role: role.data, expiresAt: expiry(flags.expires), limits: limitsFrom(flags) }
+    const created = await session.client.createToken({ body })
+    session.printer.result(created, () => created.token)
+  })
 
   token
     .command('list')
@@ -73,18 +65,4 @@ function expiry(text: string | undefined): string | null {
   if (Number.isNaN(date.getTime()))
     throw usageError(`--expires is "${text}": write a date such as 2030-01-31.`)
   return date.toISOString()
-}
-
-function limitsIn(flags: CreateFlags): UsageLimits {
-  const { requestsPerMinute, tokensPerMinute, concurrent } = flags
-  return {
-    ...(requestsPerMinute && { requestsPerMinute: count('requests-per-minute', requestsPerMinute) }),
-    ...(tokensPerMinute && { tokensPerMinute: count('tokens-per-minute', tokensPerMinute) }),
-    ...(concurrent && { concurrentRequests: count('concurrent', concurrent) }),
-  }
-}
-
-function count(flag: string, text: string): number {
-  if (/^\d{1,12}$/.test(text)) return Number(text)
-  throw usageError(`--${flag} is "${text}": it must be a whole number from 0.`)
 }

@@ -48,6 +48,8 @@ export function endpointView(facts: ViewFacts): EndpointWithStatus {
     route: spec.route ?? null,
     privateService: spec.privateService ?? null,
     experimentalFeatures: spec.experimentalFeatures ?? {},
+    routing: spec.routing ?? null,
+    limits: spec.limits ?? null,
     status: {
       ...stateNow(endpoint, status, target),
       createdAt: timestamp(endpoint.createdAt),

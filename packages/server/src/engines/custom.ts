@@ -5,6 +5,7 @@
  * what keeps others away from it is the runtime's network.
  */
 import { PlatformError } from '../domain/errors.ts'
+import { UNKNOWN_INTAKE } from '../domain/routing/intake.ts'
 import { startDeadline } from './container-plan.ts'
 import type { Engine } from './engine.ts'
 
@@ -22,6 +23,7 @@ export function createCustom(): Engine {
     variants: ['custom'],
     health: { route: '/health', startTimeoutMs: startDeadline(START_TIMEOUT_MS) },
     stopGraceMs: STOP_GRACE_MS,
+    intake: () => UNKNOWN_INTAKE,
 
     refusal: () => undefined,
     resolve: ({ files }, image) => {

@@ -39,6 +39,7 @@ export function createEcho({
     variants: ['echo'],
     health: { route: '/health', startTimeoutMs: () => START_TIMEOUT_MS },
     stopGraceMs: STOP_GRACE_MS,
+    intake: ({ image }) => ({ room: image.echo?.parallel ?? null, keepsPrefixes: true }),
 
     refusal: () => undefined,
     resolve: (_model, image) => ({ files: [], image: { echo: image.echo ?? {} } }),

@@ -9,6 +9,7 @@ import type { Image } from '@berth/contract'
 import type { ArtifactFile } from '../domain/artifact.ts'
 import type { Resources } from '../domain/instance-type.ts'
 import type { LaunchPlan } from '../domain/launch-plan.ts'
+import type { Intake } from '../domain/routing/intake.ts'
 
 /** What carries a launch plan out: a program on the machine itself, or a container from an image. */
 export type RuntimeKind = 'process' | 'container'
@@ -36,6 +37,9 @@ export interface Engine {
     /** A start that takes longer has failed; grows with the weights. */
     startTimeoutMs(weightBytes: number): number
   }
+
+  /** How a replica that was launched so likes to be given requests. */
+  intake(launched: Pick<LaunchRequest, 'image' | 'args'>): Intake
 
   /** How long the engine is given between SIGTERM and SIGKILL, once no request runs on it. */
   readonly stopGraceMs: number

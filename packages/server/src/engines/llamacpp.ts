@@ -9,6 +9,7 @@ import { createRequire } from 'node:module'
 import type { Image, LlamacppImage } from '@berth/contract'
 import { PlatformError } from '../domain/errors.ts'
 import { PLACEHOLDER } from '../domain/launch-plan.ts'
+import { countInArgs } from './argument-value.ts'
 import { chooseGguf, fileInRepository, ggufsOf } from './choose-gguf.ts'
 import { refuseReservedArgs } from './container-plan.ts'
 import type { Engine, LaunchRequest, ModelFacts, RuntimeKind } from './engine.ts'
@@ -54,6 +55,10 @@ export function createLlamacpp(options: LlamacppOptions): Engine {
       startTimeoutMs: (weightBytes) => START_TIMEOUT_MS + Math.ceil(weightBytes / SLOWEST_LOAD_BYTES_PER_MS),
     },
     stopGraceMs: STOP_GRACE_MS,
+    intake: ({ image, args }) => ({
+      room: countInArgs(args, ['-np', '--parallel']) ?? image.llamacpp?.nParallel ?? DEFAULT_SLOTS,
+      keepsPrefixes: !image.llamacpp?.mode,
+    }),
 
     refusal: ({ repository, files }) =>
       ggufsOf(files).length > 0

@@ -5,6 +5,7 @@
  */
 import type { Image } from '@berth/contract'
 import { PLACEHOLDER } from '../domain/launch-plan.ts'
+import { countInArgs } from './argument-value.ts'
 import { containerPlan, option, startDeadline } from './container-plan.ts'
 import type { Engine, LaunchRequest } from './engine.ts'
 import { hasFlag, splitGpus } from './gpu-split.ts'
@@ -31,6 +32,10 @@ export function createSglang(): Engine {
     variants: ['sGLang'],
     health: { route: '/health', startTimeoutMs: startDeadline(START_TIMEOUT_MS) },
     stopGraceMs: STOP_GRACE_MS,
+    intake: ({ image, args }) => ({
+      room: countInArgs(args, ['--max-running-requests']) ?? image.sGLang?.maxRunningRequests ?? null,
+      keepsPrefixes: true,
+    }),
 
     refusal: (model) => transformersRefusal('SGLang', model),
     resolve: ({ files }, image) => ({

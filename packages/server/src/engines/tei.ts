@@ -6,6 +6,7 @@
 import type { Image } from '@berth/contract'
 import { PlatformError } from '../domain/errors.ts'
 import { PLACEHOLDER } from '../domain/launch-plan.ts'
+import { countInArgs } from './argument-value.ts'
 import { containerPlan, option, startDeadline } from './container-plan.ts'
 import type { Engine, LaunchRequest, ModelFacts } from './engine.ts'
 import { IMAGES } from './images.ts'
@@ -16,6 +17,8 @@ type Settings = NonNullable<Image['tei']>
 /** Not its own 80, for which a confined container may lack the right. */
 const PORT = 8_080
 const START_TIMEOUT_MS = 300_000
+/** What it takes by default; it answers 429 above. */
+const CONCURRENT_REQUESTS = 512
 const STOP_GRACE_MS = 5_000
 
 /** What people write → what TEI takes. */
@@ -36,6 +39,13 @@ export function createTei(): Engine {
     variants: ['tei', 'huggingface'],
     health: { route: '/health', startTimeoutMs: startDeadline(START_TIMEOUT_MS) },
     stopGraceMs: STOP_GRACE_MS,
+    intake: ({ image, args }) => ({
+      room:
+        countInArgs(args, ['--max-concurrent-requests']) ??
+        image.tei?.maxConcurrentRequests ??
+        CONCURRENT_REQUESTS,
+      keepsPrefixes: false,
+    }),
 
     refusal,
     resolve: ({ files }, image) => {

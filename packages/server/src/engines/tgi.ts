@@ -7,6 +7,7 @@
 import type { Image } from '@berth/contract'
 import { PlatformError } from '../domain/errors.ts'
 import { PLACEHOLDER } from '../domain/launch-plan.ts'
+import { countInArgs } from './argument-value.ts'
 import { containerPlan, option, startDeadline } from './container-plan.ts'
 import type { Engine, LaunchRequest } from './engine.ts'
 import { IMAGES } from './images.ts'
@@ -17,6 +18,8 @@ type Settings = NonNullable<Image['tgi']>
 /** Not its own 80, for which a confined container may lack the right. */
 const PORT = 8_080
 const START_TIMEOUT_MS = 600_000
+/** What it takes by default; it answers 429 above. */
+const CONCURRENT_REQUESTS = 128
 const STOP_GRACE_MS = 10_000
 /** As its documentation asks for. */
 const SHM_BYTES = 2 ** 30
@@ -29,6 +32,10 @@ export function createTgi(): Engine {
     variants: ['tgi'],
     health: { route: '/health', startTimeoutMs: startDeadline(START_TIMEOUT_MS) },
     stopGraceMs: STOP_GRACE_MS,
+    intake: ({ args }) => ({
+      room: countInArgs(args, ['--max-concurrent-requests']) ?? CONCURRENT_REQUESTS,
+      keepsPrefixes: true,
+    }),
 
     refusal: (model) => {
       const reason = transformersRefusal('TGI', model)

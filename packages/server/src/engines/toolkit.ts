@@ -29,6 +29,7 @@ export function createToolkit(): Engine {
     variants: ['huggingface'],
     health: { route: '/health', startTimeoutMs: startDeadline(START_TIMEOUT_MS) },
     stopGraceMs: STOP_GRACE_MS,
+    intake: () => ({ room: 1, keepsPrefixes: false }),
 
     refusal,
     resolve: (model, image) => {

@@ -6,6 +6,7 @@
  */
 import type { Image } from '@berth/contract'
 import { PLACEHOLDER } from '../domain/launch-plan.ts'
+import { countInArgs } from './argument-value.ts'
 import { containerPlan, option, startDeadline } from './container-plan.ts'
 import type { Engine, LaunchRequest } from './engine.ts'
 import { hasFlag, splitGpus } from './gpu-split.ts'
@@ -32,6 +33,11 @@ export function createVllm(): Engine {
     variants: ['vLLM', 'huggingface'],
     health: { route: '/health', startTimeoutMs: startDeadline(START_TIMEOUT_MS) },
     stopGraceMs: STOP_GRACE_MS,
+    // Its own default depends on its version and the GPU; what it cannot fit into a batch it keeps in line itself.
+    intake: ({ image, args }) => ({
+      room: countInArgs(args, ['--max-num-seqs']) ?? image.vLLM?.maxNumSeqs ?? null,
+      keepsPrefixes: true,
+    }),
 
     refusal: (model) => transformersRefusal('vLLM', model),
     resolve: ({ files }, image) => ({

@@ -60,6 +60,37 @@ export function describeReplicas(name: string, openGateway: OpenGateway): void {
       for (const turns of [2, 3, 4]) expect(await replicasOf(turns)).toEqual(homes)
     })
 
+    test('what is full makes requests wait here, and whoever is free first takes the next in line', async () => {
+      const rig = await runningRig()
+      const held: ServerResponse[] = []
+      const hold: Handler = (_request, response) => void held.push(response)
+      const slow = await rig.engine('slow', hold)
+      const routing = { policy: 'least-requests', room: 2 } as const
+      const id = rig.put('chat', { replicas: [slow.replica], routing })
+      const answers = Array.from({ length: 5 }, () => rig.call('/e/acme/chat/'))
+      await soon(() => expect(rig.demandOf(id)).toMatchObject({ inFlight: 2, waiting: 3 }))
+      expect(slow.received).toHaveLength(2)
+
+      const fresh = await rig.engine('fresh')
+      rig.put('chat', { replicas: [slow.replica, fresh.replica] })
+      await soon(() => expect(fresh.received).toHaveLength(3))
+      expect(slow.received).toHaveLength(2)
+      for (const response of held) response.end()
+      expect((await Promise.all(answers)).map(({ status }) => status)).toEqual(Array(5).fill(200))
+    })
+
+    test('a session stays on its replica, whatever counts first', async () => {
+      const rig = await runningRig()
+      const engines = [await rig.engine('r1'), await rig.engine('r2'), await rig.engine('r3')]
+      const routing = { policy: 'least-requests', room: null } as const
+      rig.put('chat', { replicas: engines.map(({ replica }) => replica), routing })
+      const say = async (session: string) =>
+        (await rig.call('/e/acme/chat/', { headers: { 'x-session-id': session } })).headers['x-berth-replica']
+      await soon(async () => expect(await say('warm up')).toBe(await say('warm up')))
+      const homes = [await say('a'), await say('b'), await say('c'), await say('d')]
+      expect([await say('a'), await say('b'), await say('c'), await say('d')]).toEqual(homes)
+    })
+
     test('a session stays on its replica', async () => {
       const rig = await runningRig()
       const engines = [await rig.engine('r1'), await rig.engine('r2'), await rig.engine('r3')]

@@ -234,7 +234,7 @@ class RunningGateway implements Gateway {
 
   #endpointChanged(id: EndpointId): void {
     const endpoint = this.#table.get(id)
-    this.#leases.list(id, endpoint?.replicas ?? [])
+    this.#leases.list(id, endpoint?.replicas ?? [], endpoint?.routing)
     if (!endpoint) {
       this.#line.refuseAll(
         id,

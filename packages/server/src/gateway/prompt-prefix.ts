@@ -68,7 +68,11 @@ export class PromptPrefix implements RoutingRequest {
 
   session(): number | undefined {
     const id = this.#exchange.request.headers['x-session-id']
-    if (id === undefined || !xxhash) return undefined
+    if (id === undefined) return undefined
+    if (!xxhash) {
+      void loadHash()
+      return undefined
+    }
     return keyOf(xxhash.h64(id, this.#callerSeed(xxhash)))
   }
 

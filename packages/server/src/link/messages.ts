@@ -7,6 +7,7 @@
 import type { AccessType, EndpointState, TokenRole } from '@berth/contract'
 import type { UsageLimits } from '../domain/limits/usage-limits.ts'
 import type { EndpointId, ReplicaId } from '../domain/replica.ts'
+import type { RoutingRules } from '../domain/routing/choose-replica.ts'
 import type { UsageRecord } from '../domain/usage/usage-record.ts'
 
 export type RoutedReplica = {
@@ -32,6 +33,8 @@ export type RoutedEndpoint = {
   /** Expected milliseconds until a replica is ready; null when unknown. */
   readonly etaMs: number | null
   readonly replicas: readonly RoutedReplica[]
+  /** How its replicas share the requests; absent for the rules that suit most. */
+  readonly routing?: RoutingRules
   /** What may be asked of it by all callers together; absent for no limit. */
   readonly limits?: UsageLimits
 }

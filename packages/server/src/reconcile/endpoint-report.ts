@@ -2,6 +2,8 @@
 import type { Progress } from '@berth/contract'
 import { deriveStatus, type StatusRecord } from '../domain/endpoint-status.ts'
 import type { Replica } from '../domain/replica.ts'
+import type { RoutingRules } from '../domain/routing/choose-replica.ts'
+import { routingRules, UNKNOWN_INTAKE } from '../domain/routing/intake.ts'
 import type { RoutedEndpoint } from '../link/messages.ts'
 import { type Facts, revisionsToKeep } from './endpoint-facts.ts'
 import type { EndpointMemory } from './endpoint-memory.ts'
@@ -73,6 +75,8 @@ function routeOf(
     message: status.message,
     failure: status.errorMessage,
     etaMs: status.state === 'running' ? null : (status.progress?.etaMs ?? memory.lastStartMs ?? null),
+    routing: routingOf(facts, rooms),
+    ...(spec.limits && Object.keys(spec.limits).length > 0 ? { limits: spec.limits } : {}),
     replicas: facts.running.flatMap((replica) => {
       const draining = memory.drainingSince.has(replica.id)
       if (replica.state !== 'running' || !(draining || phases.get(replica.id) === 'ready')) return []
@@ -87,4 +91,10 @@ function routeOf(
       ]
     }),
   }
+}
+
+/** By the engine of the replicas that are wanted now, and by what was asked last, which needs no new replicas. */
+function routingOf({ aim, endpoint }: Facts, rooms: ReconcileRooms): RoutingRules {
+  const intake = rooms.engine(aim.engine)?.intake({ image: aim.image, args: aim.spec.model.args })
+  return routingRules(intake ?? UNKNOWN_INTAKE, endpoint.spec.routing)
 }

@@ -1,13 +1,7 @@
+import { RoutingPolicy } from '@berth/contract'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import {
-  chooseReplica,
-  mostRequests,
-  type ReplicaLoad,
-  type RoutingPolicy,
-  type RoutingRules,
-  routingPolicies,
-} from './choose-replica.ts'
+import { chooseReplica, mostRequests, type ReplicaLoad, type RoutingRules } from './choose-replica.ts'
 
 const IDLE: ReplicaLoad = {
   state: 'ready',
@@ -34,7 +28,7 @@ const anyReplica = fc.record({
 })
 const anyReplicas = fc.array(anyReplica, { maxLength: 8 })
 const anyRules = fc.record({
-  policy: fc.constantFrom(...routingPolicies),
+  policy: fc.constantFrom(...RoutingPolicy.options),
   room: fc.option(fc.integer({ min: 1, max: 8 })),
 })
 const rules = (policy: RoutingPolicy, room: number | null = null): RoutingRules => ({ policy, room })

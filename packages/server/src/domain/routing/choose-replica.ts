@@ -8,8 +8,9 @@
  * than `LOAD_BOUND` times the average.
  */
 
-export const routingPolicies = ['round-robin', 'least-requests', 'least-tokens', 'prefix-affinity'] as const
-export type RoutingPolicy = (typeof routingPolicies)[number]
+import type { RoutingPolicy } from '@berth/contract'
+
+export type { RoutingPolicy }
 
 /** What a request costs beside its prompt, in the units of prompts; without it, nothing would part the empty. */
 export const REQUEST_UNITS = 256

@@ -70,7 +70,7 @@ export class EndpointRouting {
   /** Those listed, and those that left with requests on them. */
   readonly #seats = new Map<ReplicaId, Seat>()
   readonly #slots: (ReplicaId | undefined)[] = []
-  /** Only where there is more than one, and only for the policy that asks it. */
+  /** Of prompts and sessions: only where there is more than one, and only for the policies that ask it. */
   #memory: PrefixMemory | undefined
   #matched = new Float64Array(1)
   #usual = NO_PACE
@@ -181,7 +181,7 @@ export class EndpointRouting {
   #makeRoomForPrefixes(): void {
     while (this.#slots.length > 0 && this.#slots.at(-1) === undefined) this.#slots.pop()
     const { length } = this.#slots
-    if (this.#rules.policy !== 'prefix-affinity' || length < 2) {
+    if (this.#rules.policy === 'round-robin' || length < 2) {
       this.#memory = undefined
       return
     }
@@ -197,7 +197,7 @@ export class EndpointRouting {
   /** Writes on every seat how it looks to this request. */
   #look(request: RoutingRequest, now: number): Prompt | undefined {
     const memory = this.#memory
-    const prompt = memory ? request.prompt() : undefined
+    const prompt = memory && this.#rules.policy === 'prefix-affinity' ? request.prompt() : undefined
     const session = memory ? request.session() : undefined
     if (prompt) memory?.match(prompt, this.#matched)
     for (const seat of this.#listed) {

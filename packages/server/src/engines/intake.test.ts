@@ -1,0 +1,48 @@
+/** What each engine takes at once, and which of them is worth going back to with the same prompt. */
+import type { Image } from '@berth/contract'
+import { expect, test } from 'vitest'
+import { countInArgs } from './argument-value.ts'
+import { createEngines } from './engines.ts'
+
+const engines = createEngines({
+  server: undefined,
+  compileCacheDirectory: undefined,
+  runtimes: ['process', 'container'],
+})
+const intake = (name: string, image: Image, args: readonly string[] = []) =>
+  engines.find((engine) => engine.name === name)!.intake({ image, args })
+
+test.for<[string, Image, readonly string[], number | null, boolean]>([
+  ['llamacpp', { llamacpp: { nParallel: 2 } }, [], 2, true],
+  ['llamacpp', { llamacpp: { nParallel: 2 } }, ['-np', '6'], 6, true],
+  ['llamacpp', { llamacpp: { nParallel: 2 } }, ['--parallel=8'], 8, true],
+  ['llamacpp', { llamacpp: {} }, [], 4, true],
+  ['llamacpp', { llamacpp: { nParallel: 2, mode: 'embeddings' } }, [], 2, false],
+  ['vllm', { vLLM: {} }, [], null, true],
+  ['vllm', { vLLM: { maxNumSeqs: 64 } }, [], 64, true],
+  ['vllm', { vLLM: { maxNumSeqs: 64 } }, ['--max_num_seqs', '32'], 32, true],
+  ['sglang', { sGLang: {} }, [], null, true],
+  ['sglang', { sGLang: { maxRunningRequests: 48 } }, [], 48, true],
+  ['tgi', { tgi: {} }, [], 128, true],
+  ['tgi', { tgi: {} }, ['--max-concurrent-requests', '16'], 16, true],
+  ['tei', { tei: {} }, [], 512, false],
+  ['tei', { tei: { maxConcurrentRequests: 32 } }, [], 32, false],
+  ['toolkit', { huggingface: {} }, [], 1, false],
+  ['custom', { custom: { url: 'a/b' } }, [], null, false],
+  ['echo', { echo: {} }, [], null, true],
+  ['echo', { echo: { parallel: 3 } }, [], 3, true],
+])('%s with %j and the arguments %j takes %s at once', ([name, image, args, room, keepsPrefixes]) => {
+  expect(intake(name, image, args)).toEqual({ room, keepsPrefixes })
+})
+
+test.for<[readonly string[], number | undefined]>([
+  [[], undefined],
+  [['--n', '2', '--n', '3'], 3],
+  [['--n=4'], 4],
+  [['--n', 'many'], undefined],
+  [['--n', '0'], undefined],
+  [['--n'], undefined],
+  [['--nn', '5'], undefined],
+])('of the arguments %j the last that is a number counts', ([args, count]) => {
+  expect(countInArgs(args, ['--n'])).toBe(count)
+})
