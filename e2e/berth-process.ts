@@ -104,7 +104,12 @@ export class Berth {
       START_DEADLINE_MS,
     )
     if (child.exitCode !== null) throw new Error(`berth serve ended with exit code ${child.exitCode}`)
-    this.#namespace = (await this.client.whoami()).name
+    // A gateway that has just lost the control process before this one may not have noticed yet.
+    this.#namespace = await until(
+      'the control process to answer',
+      async () => (await this.client.whoami()).name,
+      START_DEADLINE_MS,
+    )
   }
 
   /** Finds the gateway's address again, after another process took its place. */
