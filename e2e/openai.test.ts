@@ -103,7 +103,12 @@ describe('one base URL for all', () => {
   test('an unknown model is a NotFoundError with a sentence', async () => {
     await expect(
       client().chat.completions.create({ model: model('nowhere'), messages: [...QUESTION] }),
-    ).rejects.toSatisfy((error) => error instanceof OpenAI.NotFoundError && error.message.includes('nowhere'))
+    ).rejects.toSatisfy(
+      (error) =>
+        error instanceof OpenAI.NotFoundError &&
+        /^404 There is no endpoint ".+nowhere" here\./.test(error.message) &&
+        error.code === 'not_found',
+    )
   })
 
   test('a wrong key is an AuthenticationError', async () => {
@@ -114,6 +119,33 @@ describe('one base URL for all', () => {
       }),
     ).rejects.toBeInstanceOf(OpenAI.AuthenticationError)
   })
+})
+
+test('a paused endpoint is refused with its sentence, and nobody asks again what only a person can change', async () => {
+  const place = { params: { namespace: berth.namespace, name: 'resting' } }
+  const resting = endpointOf('resting', { echo: {} }, { scaling: { minReplica: 0, maxReplica: 1 } })
+  await berth.client.createEndpoint({ params: { namespace: berth.namespace }, body: resting })
+  await berth.client.pauseEndpoint(place)
+  await berth.reach('resting', 'paused')
+  let asked = 0
+  const fetch: typeof globalThis.fetch = (...args) => {
+    asked++
+    return globalThis.fetch(...args)
+  }
+  for (const stream of [true, false]) {
+    await expect(
+      new OpenAI({ baseURL: `${berth.url}/v1`, apiKey: berth.token, fetch }).chat.completions.create({
+        model: model('resting'),
+        messages: [...QUESTION],
+        stream,
+      }),
+    ).rejects.toMatchObject({
+      status: 503,
+      code: 'paused',
+      message: expect.stringMatching(/^503 Endpoint ".+resting" is paused\. Resume it to use it again\.$/),
+    })
+  }
+  expect(asked).toBe(2)
 })
 
 describe('the endpoint’s own URL', () => {

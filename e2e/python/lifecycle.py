@@ -81,7 +81,7 @@ try:
     endpoint.client.chat_completion([{"role": "user", "content": QUESTION}])
     raise AssertionError("a paused endpoint answered")
 except HfHubHTTPError as error:
-    assert error.response.status_code == 503, error
+    assert error.response.status_code == 503 and "is paused. Resume it" in str(error), error
 step("pause")
 
 endpoint.resume()

@@ -52,6 +52,9 @@ describe('an endpoint that is asked for', () => {
     ['scaling from zero', scaling({ minReplica: 0, maxReplica: MAX_REPLICAS })],
     ['empty lists of arguments', model({ command: [], args: [], task: 'text-generation' })],
     ['environment and secrets', model({ env: { HF_HOME: '/tmp' }, secrets: { _TOKEN1: 'x' } })],
+    ['every origin', { ...pythonCreate, cors: { origins: ['*'] } }],
+    ['two origins', { ...pythonCreate, cors: { origins: ['https://a.example', 'http://localhost:5173'] } }],
+    ['no origins', { ...pythonCreate, cors: null }],
     ['a route', { ...pythonCreate, route: { domain: 'a.example', path: '/v1' } }],
     ['tags and a response cache', { ...pythonCreate, tags: ['a', 'b'], cacheHttpResponses: true }],
   ])('may be %s', ([, body]) => {

@@ -33,6 +33,27 @@ const CustomRouter = z
     port: z.int().min(1).max(65_535).optional(),
   })
   .nullable()
+/** `*`, or scheme, host and port as a browser writes them. */
+const Origin = z
+  .string()
+  .max(300)
+  .refine((origin) => origin === '*' || isWebOrigin(origin), {
+    message: 'it must be "*" or an origin as browsers send it, such as https://app.example.com',
+  })
+
+function isWebOrigin(text: string): boolean {
+  const url = URL.parse(text)
+  return url !== null && /^https?:$/.test(url.protocol) && url.origin === text
+}
+
+const Cors = z
+  .strictObject({ origins: z.array(Origin).min(1).max(50) })
+  .refine(({ origins }) => origins.length === 1 || !origins.includes('*'), {
+    path: ['origins'],
+    message: '"*" stands for every origin, so it must stand alone',
+  })
+  .nullable()
+  .meta({ description: 'Berth addition: the origins whose pages may call the endpoint from a browser.' })
 const ExperimentalFeatures = z.strictObject({
   cacheHttpResponses: z.boolean().optional(),
   kvRouter: z.strictObject({ tag: z.string() }).nullable().optional(),
@@ -51,6 +72,7 @@ const fields = {
   network: z.unknown(),
   notifications: z.unknown(),
   customRouter: CustomRouter,
+  cors: Cors,
   experimentalFeatures: ExperimentalFeatures,
   routing: RoutingSettings,
   limits: UsageLimits.nullable(),
@@ -70,6 +92,7 @@ export const Endpoint = z.strictObject({
   network: fields.network.optional(),
   notifications: fields.notifications.optional(),
   customRouter: fields.customRouter.optional(),
+  cors: fields.cors.optional(),
   experimentalFeatures: fields.experimentalFeatures.optional(),
   routing: fields.routing
     .optional()
@@ -120,6 +143,7 @@ export const EndpointWithStatus = z.object({
   cacheHttpResponses: z.boolean(),
   route: Route,
   privateService: PrivateService,
+  cors: Cors.optional(),
   experimentalFeatures: ExperimentalFeatures,
   routing: RoutingSettings.optional().meta({ description: 'Berth addition: as it was asked for.' }),
   limits: UsageLimits.nullable().optional().meta({ description: 'Berth addition.' }),

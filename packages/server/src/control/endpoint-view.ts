@@ -47,6 +47,7 @@ export function endpointView(facts: ViewFacts): EndpointWithStatus {
     cacheHttpResponses: spec.cacheHttpResponses ?? false,
     route: spec.route ?? null,
     privateService: spec.privateService ?? null,
+    cors: spec.cors ?? null,
     experimentalFeatures: spec.experimentalFeatures ?? {},
     routing: spec.routing ?? null,
     limits: spec.limits ?? null,

@@ -81,7 +81,10 @@ export function describeAddresses(name: string, openGateway: OpenGateway): void 
       expect((await ask('others/chat', 'both')).headers['x-berth-replica']).toBe('rb')
       expect(await ask('chat', 'both')).toMatchObject({
         status: 400,
-        json: { reason: 'ambiguous_endpoint', error: expect.stringMatching(/acme\/chat or others\/chat/) },
+        json: {
+          reason: 'ambiguous_endpoint',
+          error: { message: expect.stringMatching(/acme\/chat or others\/chat/) },
+        },
       })
       expect((await ask('others/chat', 'member')).status).toBe(403)
       expect((await ask('nope', 'member')).status).toBe(404)

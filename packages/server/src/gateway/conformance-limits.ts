@@ -48,7 +48,7 @@ export function describeLimits(name: string, openGateway: OpenGateway): void {
 
       expect(refused.status).toBe(429)
       expect(refused.json).toMatchObject({
-        error: expect.stringContaining('2 requests a minute for this token'),
+        error: { message: expect.stringContaining('2 requests a minute for this token') },
         code: 'overloaded',
         reason: 'requests_limit',
         retryable: true,
@@ -72,7 +72,9 @@ export function describeLimits(name: string, openGateway: OpenGateway): void {
       expect((await call()).status).toBe(200)
       const refused = await rig.call(CHAT, { body: '{}' })
       expect(refused).toMatchObject({ status: 429 })
-      expect(refused.json['error']).toContain('endpoint "acme/chat"')
+      expect(refused.json).toMatchObject({
+        error: { message: expect.stringContaining('endpoint "acme/chat"') },
+      })
     })
 
     test('a request that one limit refuses uses up nothing of another', async () => {
@@ -147,7 +149,7 @@ export function describeLimits(name: string, openGateway: OpenGateway): void {
       })
       expect(await unsent).toBe(413)
       expect(refused.json).toMatchObject({ code: 'too_large', reason: 'body_limit', retryable: false })
-      expect(refused.json['error']).toContain('100 bytes')
+      expect(refused.text).toContain('100 bytes')
       expect(engine.received).toHaveLength(1)
       const page = await rig.call('/metrics', { token: 'mine' })
       expect(page.text).toContain('limit_refusals_total{endpoint="acme/chat",limit="body"} 2\n')

@@ -1,5 +1,6 @@
 /** What every gateway must do, as tests: run with each of its fronts. */
 import { describeAddresses } from './conformance-addresses.ts'
+import { describeClients } from './conformance-clients.ts'
 import { describeHardship } from './conformance-hardship.ts'
 import { describeHolding } from './conformance-holding.ts'
 import { describeLimits } from './conformance-limits.ts'
@@ -13,6 +14,7 @@ export function describeGateway(name: string, openGateway: OpenGateway): void {
   describeHolding(name, openGateway)
   describeReplicas(name, openGateway)
   describeAddresses(name, openGateway)
+  describeClients(name, openGateway)
   describeHardship(name, openGateway)
   describeUsage(name, openGateway)
   describeLimits(name, openGateway)

@@ -36,14 +36,49 @@ export const retryable: typeof RETRYABLE = new Set<ErrorCode>([
   'timeout',
 ])
 
+const openAiTypeOf: Readonly<Record<number, string>> = {
+  400: 'invalid_request_error',
+  401: 'authentication_error',
+  403: 'permission_error',
+  404: 'not_found_error',
+  409: 'conflict_error',
+  413: 'invalid_request_error',
+  429: 'rate_limit_error',
+}
+
+/**
+ * Who reads the error. Clients of Hugging Face print `error` as it is, so it is a string; those of OpenAI look for a
+ * `message` inside it, and show a string as JSON. Everything else is at the same place in both.
+ */
+export type ErrorDialect = 'berth' | 'openai'
+
+type OpenAiError = {
+  readonly message: string
+  /** The family of the error, in OpenAI's words. */
+  readonly type: string
+  readonly param: string | null
+  readonly code: ErrorCode
+}
+
+type WireError = Omit<ErrorBody, 'error'> & { readonly error: string | OpenAiError }
+
 export type ErrorResponse = {
   readonly status: number
   readonly headers: Readonly<Record<string, string>>
-  readonly body: ErrorBody
+  readonly body: WireError
+}
+
+/** Below `/v1/`, at the gateway's own root or below an endpoint's, speak OpenAI's clients. */
+export function dialectOf(url: string | undefined): ErrorDialect {
+  return url !== undefined && /^(?:\/e\/[^/?]+\/[^/?]+)?\/v1(?:[/?]|$)/.test(url) ? 'openai' : 'berth'
 }
 
 /** A bug's message may hold a path or a secret, so only a `PlatformError` speaks for itself. */
-export function toErrorResponse(thrown: unknown, requestId: string): ErrorResponse {
+export function toErrorResponse(
+  thrown: unknown,
+  requestId: string,
+  dialect: ErrorDialect = 'berth',
+): ErrorResponse {
   const error =
     thrown instanceof PlatformError
       ? thrown
@@ -52,6 +87,7 @@ export function toErrorResponse(thrown: unknown, requestId: string): ErrorRespon
           `Something went wrong in the gateway. Quote request ${requestId} when you report it.`,
         )
   const { code, message, reason, field, retryAfterMs, etaMs } = error
+  const isRetryable = retryable.has(code)
   return {
     status: statusOf[code],
     headers: {
@@ -59,13 +95,18 @@ export function toErrorResponse(thrown: unknown, requestId: string): ErrorRespon
       ...(retryAfterMs === undefined
         ? {}
         : { 'retry-after': String(Math.max(1, Math.ceil(retryAfterMs / 1_000))) }),
+      // OpenAI's clients try every 409, 429 and 5xx again unless they are told that it is of no use.
+      ...(dialect === 'openai' ? { 'x-should-retry': String(isRetryable) } : {}),
     },
     body: {
-      error: message,
+      error:
+        dialect === 'openai'
+          ? { message, type: openAiTypeOf[statusOf[code]] ?? 'server_error', param: field ?? null, code }
+          : message,
       code,
       ...(reason === undefined ? {} : { reason }),
       ...(field === undefined ? {} : { field }),
-      retryable: retryable.has(code),
+      retryable: isRetryable,
       ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
       ...(etaMs === undefined ? {} : { etaMs }),
       requestId,

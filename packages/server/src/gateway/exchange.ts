@@ -5,7 +5,7 @@
  * neither would be understood.
  */
 import type { Clock } from '../platform/clock.ts'
-import { toErrorResponse } from './error-response.ts'
+import { dialectOf, type ErrorDialect, toErrorResponse } from './error-response.ts'
 import type { ClientRequest, ClientResponse, ResponseWatcher } from './front/front.ts'
 import { isEventStream } from './headers.ts'
 import type { GatewayLimits } from './limits.ts'
@@ -69,6 +69,11 @@ export class Exchange implements ResponseWatcher {
   /** An event stream has begun, so whatever comes now must come as events. */
   get isStream(): boolean {
     return this.#stream
+  }
+
+  /** How its client reads an error. */
+  get dialect(): ErrorDialect {
+    return dialectOf(this.request.url)
   }
 
   /** Headers that the answer gets, whoever gives it. */
@@ -144,10 +149,17 @@ export class Exchange implements ResponseWatcher {
     void this.closeAfterUnreadBody()
   }
 
+  sendEmpty(status: number, headers: Readonly<Record<string, string>>): void {
+    const all = { 'x-request-id': this.id, ...this.#also, ...headers }
+    this.response.begin(status, '', Object.entries(all).flat())
+    this.response.end()
+    void this.closeAfterUnreadBody()
+  }
+
   fail(error: unknown): void {
     const { response } = this
     if (response.isOver) return
-    const { status, headers, body } = toErrorResponse(error, this.id)
+    const { status, headers, body } = toErrorResponse(error, this.id, this.dialect)
     if (response.statusCode === 0) this.sendJson(status, body, headers)
     else if (this.#stream) this.endWithEvent(body)
     else response.destroy()

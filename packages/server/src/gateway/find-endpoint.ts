@@ -1,33 +1,80 @@
-/** Which endpoint a request means, and whether its caller may call it. */
+/** Which endpoint a request means, whether its caller may call it, and what a page may read of the answer. */
 import { PlatformError } from '../domain/errors.ts'
 import type { RoutedEndpoint } from '../link/messages.ts'
 import { type Caller, mayCall, requireAccess } from './access.ts'
 import { BodyScan, modelInForm } from './body-scan.ts'
+import { allowsOrigin, corsHeaders } from './cors.ts'
 import type { Exchange } from './exchange.ts'
 import * as refusals from './refusals.ts'
+import type { RequestTarget } from './request-target.ts'
 import { keyOf, type Lookup, type RoutingTable } from './routing-table.ts'
 import { type EndpointRooms, readStart } from './serve-endpoint.ts'
 
 const NAMES_IN_A_HINT = 10
 
-export function endpointNamed(
+export type EndpointTarget = Extract<RequestTarget, { kind: 'endpoint' | 'host' | 'model' }>
+
+/** @throws PlatformError when there is none, when it is not said which, and when `caller` may not call it. */
+export async function endpointFor(
+  target: EndpointTarget,
+  exchange: Exchange,
   table: RoutingTable,
-  namespace: string,
-  name: string,
   caller: Caller,
-): RoutedEndpoint {
-  const endpoint = table.named(namespace, name)
-  if (!endpoint) throw refusals.isUnknown(`${namespace}/${name}`, nearby(table, name, caller, namespace))
+  rooms: Pick<EndpointRooms, 'clock' | 'limits'>,
+): Promise<RoutedEndpoint> {
+  const { origin } = exchange.request.headers
+  let endpoint: RoutedEndpoint
+  try {
+    endpoint = await wantedEndpoint(target, exchange, table, caller, rooms)
+  } catch (error) {
+    if (target.kind === 'model') exchange.sayAlso(sharedCorsHeaders(table, origin))
+    throw error
+  }
+  exchange.sayAlso(corsHeaders(endpoint.origins, origin))
   requireAccess(endpoint, caller)
   return endpoint
 }
 
-export function endpointAtHost(table: RoutingTable, label: string, caller: Caller): RoutedEndpoint {
-  return single(table.byHostLabel(label), label, table, caller)
+async function wantedEndpoint(
+  target: EndpointTarget,
+  exchange: Exchange,
+  table: RoutingTable,
+  caller: Caller,
+  rooms: Pick<EndpointRooms, 'clock' | 'limits'>,
+): Promise<RoutedEndpoint> {
+  switch (target.kind) {
+    case 'endpoint':
+      return endpointNamed(table, target.namespace, target.name, caller)
+    case 'host':
+      return single(table.byHostLabel(target.label), target.label, table, caller)
+    case 'model':
+      // Nobody gets megabytes read for a token that is worth nothing.
+      if (caller.kind === 'rejected') throw new PlatformError('unauthenticated', caller.reason)
+      return endpointOfModel(table, await modelOf(exchange, rooms), caller)
+    default:
+      return target satisfies never
+  }
+}
+
+/** Of what several endpoints share, the list of models and their common address, a page may read if one allows it. */
+export function sharedCorsHeaders(
+  table: RoutingTable,
+  origin: string | undefined,
+): Readonly<Record<string, string>> {
+  if (origin === undefined) return {}
+  return table.endpoints.some(({ origins }) => allowsOrigin(origins, origin))
+    ? corsHeaders([origin], origin)
+    : {}
+}
+
+function endpointNamed(table: RoutingTable, namespace: string, name: string, caller: Caller): RoutedEndpoint {
+  const endpoint = table.named(namespace, name)
+  if (!endpoint) throw refusals.isUnknown(`${namespace}/${name}`, nearby(table, name, caller, namespace))
+  return endpoint
 }
 
 /** By `namespace/name`, or by a name that is the caller's only one. */
-export function endpointOfModel(table: RoutingTable, model: string, caller: Caller): RoutedEndpoint {
+function endpointOfModel(table: RoutingTable, model: string, caller: Caller): RoutedEndpoint {
   const slash = model.indexOf('/')
   if (slash !== -1) return endpointNamed(table, model.slice(0, slash), model.slice(slash + 1), caller)
   const isOwn = ({ namespace }: RoutedEndpoint) =>
@@ -40,7 +87,6 @@ export function endpointOfModel(table: RoutingTable, model: string, caller: Call
 function single(found: Lookup, wanted: string, table: RoutingTable, caller: Caller): RoutedEndpoint {
   switch (found.kind) {
     case 'found':
-      requireAccess(found.endpoint, caller)
       return found.endpoint
     case 'ambiguous':
       throw new PlatformError(
@@ -76,10 +122,7 @@ function nearby(table: RoutingTable, name: string, caller: Caller, namespace: st
 }
 
 /** Reads as much of the body as it takes to find `model`. */
-export async function modelOf(
-  exchange: Exchange,
-  rooms: Pick<EndpointRooms, 'clock' | 'limits'>,
-): Promise<string> {
+async function modelOf(exchange: Exchange, rooms: Pick<EndpointRooms, 'clock' | 'limits'>): Promise<string> {
   const { body, request } = exchange
   const contentType = request.headers['content-type'] ?? ''
   const isForm = contentType.startsWith('multipart/form-data')
@@ -105,7 +148,11 @@ export async function modelOf(
 /** The endpoints that the caller may call, as OpenAI lists models. */
 export function modelList(table: RoutingTable, caller: Caller, id: string | undefined): unknown {
   if (caller.kind === 'rejected') throw new PlatformError('unauthenticated', caller.reason)
-  if (id !== undefined) return asModel(endpointOfModel(table, decodedName(id), caller))
+  if (id !== undefined) {
+    const endpoint = endpointOfModel(table, decodedName(id), caller)
+    requireAccess(endpoint, caller)
+    return asModel(endpoint)
+  }
   const mine = table.endpoints.filter((endpoint) => mayCall(endpoint, caller))
   return { object: 'list', data: mine.toSorted((a, b) => keyOf(a).localeCompare(keyOf(b))).map(asModel) }
 }

@@ -13,11 +13,13 @@ import { newRequestId } from '../platform/ids.ts'
 import type { Log } from '../platform/log.ts'
 import { type Caller, callerOf } from './access.ts'
 import { Admission } from './admission.ts'
+import { answerPreflight } from './answer-preflight.ts'
+import { type Preflight, preflightIn } from './cors.ts'
 import { Deadlines } from './deadlines.ts'
 import { Demand } from './demand.ts'
 import { toErrorResponse } from './error-response.ts'
 import { ClientLeft, Exchange } from './exchange.ts'
-import { endpointAtHost, endpointNamed, endpointOfModel, modelList, modelOf } from './find-endpoint.ts'
+import { endpointFor, modelList, sharedCorsHeaders } from './find-endpoint.ts'
 import type { ClientRequest, ClientResponse, Front, FrontRooms } from './front/front.ts'
 import { NodeFront } from './front/node-front.ts'
 import { requestIdIn } from './headers.ts'
@@ -310,7 +312,13 @@ class RunningGateway implements Gateway {
   async #route(exchange: Exchange): Promise<void> {
     const { request } = exchange
     const { method, url, headers } = request
-    const target = requestTarget(method, url, headers['host'] ?? '', this.#options.domain)
+    const preflight = preflightIn(method, headers)
+    const target = requestTarget(
+      preflight?.method ?? method,
+      url,
+      headers['host'] ?? '',
+      this.#options.domain,
+    )
 
     switch (target.kind) {
       case 'livez':
@@ -322,35 +330,31 @@ class RunningGateway implements Gateway {
       case 'refused':
         throw new PlatformError('invalid', target.reason)
       default:
-        return this.#serve(exchange, target)
+        return this.#serve(exchange, target, preflight)
     }
   }
 
   async #serve(
     exchange: Exchange,
     target: Extract<RequestTarget, { kind: 'endpoint' | 'host' | 'model' | 'models' | 'metrics' }>,
+    preflight: Preflight | undefined,
   ): Promise<void> {
     const table = this.#table
     if (!table.hasSnapshot) throw refusals.hasNoSnapshot(this.#limits.retryAfterMs)
+    if (preflight && answerPreflight(exchange, preflight, target, table)) return
     const caller = callerOf(exchange.request.headers, (hash) => table.grant(hash), this.#clock.now())
     switch (target.kind) {
       case 'metrics':
         return this.#sendMetrics(exchange, caller)
       case 'models':
+        exchange.sayAlso(sharedCorsHeaders(table, exchange.request.headers['origin']))
         return exchange.sendJson(200, modelList(table, caller, target.id))
-      case 'endpoint': {
-        const endpoint = endpointNamed(table, target.namespace, target.name, caller)
-        return this.#visits.serve({ exchange, endpoint, caller, path: target.path, sharesOrigin: true })
-      }
-      case 'host': {
-        const endpoint = endpointAtHost(table, target.label, caller)
-        return this.#visits.serve({ exchange, endpoint, caller, path: target.path, sharesOrigin: false })
-      }
+      case 'endpoint':
+      case 'host':
       case 'model': {
-        // Nobody gets megabytes read for a token that is worth nothing.
-        if (caller.kind === 'rejected') throw new PlatformError('unauthenticated', caller.reason)
-        const endpoint = endpointOfModel(table, await modelOf(exchange, this.#rooms), caller)
-        return this.#visits.serve({ exchange, endpoint, caller, path: target.path, sharesOrigin: true })
+        const endpoint = await endpointFor(target, exchange, table, caller, this.#rooms)
+        const sharesOrigin = target.kind !== 'host'
+        return this.#visits.serve({ exchange, endpoint, caller, path: target.path, sharesOrigin })
       }
       default:
         target satisfies never

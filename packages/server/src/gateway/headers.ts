@@ -62,7 +62,18 @@ export function toClient(response: Fields, ours: readonly string[], without: rea
   return passOn(response, except, [...ours])
 }
 
-const OURS_TO_CLIENT = new Set(['x-request-id', 'x-berth-replica'])
+/** Which pages may read an answer is for the endpoint to say, never for its engine: some allow every page everything. */
+const OURS_TO_CLIENT = new Set([
+  'x-request-id',
+  'x-berth-replica',
+  'access-control-allow-origin',
+  'access-control-allow-credentials',
+  'access-control-allow-headers',
+  'access-control-allow-methods',
+  'access-control-allow-private-network',
+  'access-control-expose-headers',
+  'access-control-max-age',
+])
 
 /** How the end of the body is told: by its length where that is known, in chunks where it is not. */
 function framing({ body, headers, method }: Framed, knownBytes: number | undefined): string[] {

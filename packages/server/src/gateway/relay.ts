@@ -2,6 +2,8 @@
  * One attempt to have a request answered by somebody else: sends it, streams the answer back as it comes, and
  * says how it ended. Whether to try again, and where, is for the caller.
  */
+import { PlatformError } from '../domain/errors.ts'
+import { toErrorResponse } from './error-response.ts'
 import type { Exchange } from './exchange.ts'
 import { isEventStream, toClient } from './headers.ts'
 import type { GatewayLimits } from './limits.ts'
@@ -166,11 +168,11 @@ class RunningRelay implements AnswerTaker, BodySink {
   }
 
   ended(trailers: readonly string[]): void {
-    const { response, id } = this.#exchange
+    const { response } = this.#exchange
     const rest = this.#it.onlooker?.rest()
     // Before the client's connection says that all is over, since nobody has left then.
     this.#exchange.listen(NOTHING_TO_DO, NOTHING_TO_DO)
-    if (this.#asEvent) this.#exchange.endWithEvent(this.#asEvent.data(id))
+    if (this.#asEvent) this.#exchange.endWithEvent(this.#asEvent.data(this.#exchange))
     else response.end(rest, trailers)
     this.#finish(ANSWERED)
     void this.#exchange.closeAfterUnreadBody()
@@ -207,8 +209,9 @@ class RunningRelay implements AnswerTaker, BodySink {
     const contentType = head.headers['content-type']
     const ours = ['x-request-id', exchange.id, ...it.answerHeaders]
     if (it.sandboxed && !isData(contentType)) ours.push(...SANDBOX)
-    const without = Object.keys(exchange.also)
-    for (const name of without) ours.push(name, exchange.also[name]!)
+    for (const name in exchange.also) ours.push(name, exchange.also[name]!)
+    // Of `vary` there may be two: ours and the replica's.
+    const without = Object.keys(exchange.also).filter((name) => name !== 'vary')
     if (it.onlooker?.keepsLength === false) without.push('content-length')
     exchange.begin(head.status, head.reason, toClient(head, ours, without), contentType)
   }
@@ -263,17 +266,14 @@ class EventBody {
     if (!this.isFull) this.#chunks.push(chunk)
   }
 
-  data(requestId: string): unknown {
+  /** What the replica said, where it is data that says what went wrong; else an error of ours that quotes it. */
+  data({ id, dialect }: Exchange): unknown {
     const text = Buffer.concat(this.#chunks).toString('utf8')
     const parsed = jsonIn(text)
     const isOk = this.#status < 400
     if (typeof parsed === 'object' && parsed !== null && (isOk || 'error' in parsed)) return parsed
-    return {
-      error: `The replica answered ${this.#status}: ${text.slice(0, 1_000)}`,
-      code: 'bad_gateway',
-      retryable: true,
-      requestId,
-    }
+    const message = `The replica answered ${this.#status}: ${text.slice(0, 1_000)}`
+    return toErrorResponse(new PlatformError('bad_gateway', message), id, dialect).body
   }
 }
 

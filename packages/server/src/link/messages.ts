@@ -37,6 +37,8 @@ export type RoutedEndpoint = {
   readonly routing?: RoutingRules
   /** What may be asked of it by all callers together; absent for no limit. */
   readonly limits?: UsageLimits
+  /** Origins whose pages may call it from a browser, or `*` alone; absent for none. */
+  readonly origins?: readonly string[]
 }
 
 /** What a token may do, found by the SHA-256 (hex) of its text. */

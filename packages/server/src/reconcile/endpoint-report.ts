@@ -71,6 +71,7 @@ function routeOf(
     namespace,
     name: spec.name,
     access: spec.type,
+    ...(spec.cors && { origins: spec.cors.origins }),
     state: status.state,
     message: status.message,
     failure: status.errorMessage,
