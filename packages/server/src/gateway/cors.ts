@@ -4,7 +4,7 @@
  * A page acts with nothing but what it was given: it sends its token itself, and the browser's own credentials are
  * never allowed to come along, so an endpoint cannot be called in the name of somebody who only visits the page.
  */
-import type { IncomingHttpHeaders } from 'node:http'
+import type { HeaderFields } from './http1/field-lines.ts'
 
 type Allowed = readonly string[] | undefined
 type Headers = Readonly<Record<string, string>>
@@ -12,7 +12,7 @@ type Headers = Readonly<Record<string, string>>
 export type Preflight = {
   readonly origin: string
   readonly method: string
-  readonly headers: IncomingHttpHeaders
+  readonly headers: HeaderFields
 }
 
 const METHODS = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'])
@@ -22,10 +22,10 @@ const HEADER_NAMES_BYTES = 2_048
 const MAX_AGE_SECONDS = 600
 
 /** A browser's question before it sends what a plain form could not have sent. */
-export function preflightIn(method: string | undefined, headers: IncomingHttpHeaders): Preflight | undefined {
+export function preflightIn(method: string | undefined, headers: HeaderFields): Preflight | undefined {
   const asked = headers['access-control-request-method']
-  if (method !== 'OPTIONS' || headers.origin === undefined || asked === undefined) return undefined
-  return { origin: headers.origin, method: asked, headers }
+  if (method !== 'OPTIONS' || headers['origin'] === undefined || asked === undefined) return undefined
+  return { origin: headers['origin'], method: asked, headers }
 }
 
 export const allowsOrigin = (allowed: Allowed, origin: string) =>
