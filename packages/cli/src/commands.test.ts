@@ -392,12 +392,12 @@ describe('looking', () => {
         home: '/h',
         store: 'sqlite',
         runtimes: [{ name: 'process', notices: ['memory limits are not enforced'] }],
-        gateways: [{ id: 'gw-1', pid: 7, connected: false, since: '2026-01-02T03:04:05Z' }],
+        gateways: [{ id: 'gw-1', worker: 0, pid: 7, connected: false, since: '2026-01-02T03:04:05Z' }],
         endpoints: { running: 2, failed: 0 },
         memory: { totalBytes: 8e9, reservedBytes: 2e9 },
       }),
     })
-    expect(ran.stdout).toMatch(/^gateways +gw-1 \(pid 7, not connected\)$/m)
+    expect(ran.stdout).toMatch(/^gateways +gw-1 \(worker 0, pid 7, not connected\)$/m)
     expect(ran.stdout).toMatch(/^endpoints +2 running$/m)
     expect(ran.stdout).toContain('memory limits are not enforced')
   })

@@ -11,6 +11,7 @@ test('without flags and environment it serves on loopback only, from ~/.berth', 
     store: 'sqlite',
     modelsRoots: [],
     domain: null,
+    gatewayWorkers: 1,
     logLevel: 'info',
     runtime: 'process',
   })
@@ -46,4 +47,8 @@ test('every wrong setting is reported at the same time', () => {
 
 test.each(['65536', '-1', '1.5', '', ' 80'])('the port %j is refused', (port) => {
   expect(() => readServeSettings({ port }, {})).toThrow(/port/)
+})
+
+test.each(['0', '65', '1.5', 'all'])('%j gateway workers are refused', (gatewayWorkers) => {
+  expect(() => readServeSettings({ gatewayWorkers }, {})).toThrow(/gateway-workers .*between 1 and 64/)
 })

@@ -9,6 +9,9 @@ export const DEFAULT_PORT = 8080
 const RUNTIMES = ['process', 'docker'] as const
 const LOG_LEVELS = ['debug', 'info', 'warn', 'error', 'silent'] as const
 
+const MOST_GATEWAY_WORKERS = 64
+const CAN_SHARE_A_PORT = process.platform === 'linux' || process.platform === 'freebsd'
+
 export type ServeSettings = {
   readonly home: string
   readonly host: string
@@ -22,6 +25,8 @@ export type ServeSettings = {
   readonly modelsRoots: readonly string[]
   /** Endpoints also answer at `{name}-{namespace}.{domain}`; null for none. */
   readonly domain: string | null
+  /** Gateway processes that share the port. */
+  readonly gatewayWorkers: number
   readonly logLevel: (typeof LOG_LEVELS)[number]
 }
 
@@ -33,6 +38,7 @@ export type ServeFlags = {
   readonly runtime?: string
   readonly modelsRoot?: readonly string[]
   readonly domain?: string
+  readonly gatewayWorkers?: string
   readonly logLevel?: string
 }
 
@@ -96,6 +102,14 @@ export function readServeSettings(flags: ServeFlags, env: Environment): ServeSet
       'a domain such as models.example.org',
       null,
     ),
+    gatewayWorkers: read(
+      setting('gateway-workers', 'BERTH_GATEWAY_WORKERS', flags.gatewayWorkers, '1'),
+      asWorkers,
+      CAN_SHARE_A_PORT
+        ? `a number between 1 and ${MOST_GATEWAY_WORKERS}`
+        : '1: on this system processes cannot share a port',
+      1,
+    ),
     logLevel: read(
       setting('log-level', 'BERTH_LOG_LEVEL', flags.logLevel, 'info'),
       (value) => LOG_LEVELS.find((level) => level === value),
@@ -119,6 +133,12 @@ function mistakesMessage(mistakes: readonly Mistake[]): string {
 function asPort(value: string): number | undefined {
   const port = Number(value)
   return /^\d{1,5}$/.test(value) && port <= 65_535 ? port : undefined
+}
+
+function asWorkers(value: string): number | undefined {
+  const workers = Number(value)
+  const isCount = /^\d{1,2}$/.test(value) && workers >= 1 && workers <= MOST_GATEWAY_WORKERS
+  return isCount && (workers === 1 || CAN_SHARE_A_PORT) ? workers : undefined
 }
 
 const asHost = (value: string) => (/^[A-Za-z0-9.:_-]+$/.test(value) ? value : undefined)

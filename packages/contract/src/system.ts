@@ -9,7 +9,15 @@ export const SystemStatus = z.object({
   home: z.string(),
   store: z.enum(['sqlite', 'postgres']),
   runtimes: z.array(z.object({ name: z.string(), notices: z.array(z.string()) })),
-  gateways: z.array(z.object({ id: z.string(), pid: z.int(), connected: z.boolean(), since: Timestamp })),
+  gateways: z.array(
+    z.object({
+      id: z.string(),
+      worker: z.int().meta({ description: 'Its number; twice while one takes the place of another.' }),
+      pid: z.int(),
+      connected: z.boolean(),
+      since: Timestamp,
+    }),
+  ),
   endpoints: z.record(z.string(), z.int()).meta({ description: 'How many endpoints are in each state.' }),
   memory: z.object({ totalBytes: z.number(), reservedBytes: z.number() }),
 })

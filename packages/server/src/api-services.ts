@@ -135,8 +135,9 @@ async function systemStatus({
     home: settings.home,
     store: control.store.kind,
     runtimes: [{ name: control.driver.name, notices: [...notices] }],
-    gateways: (link.hub?.gateways ?? []).map(({ id, pid, connectedAt }) => ({
+    gateways: (link.hub?.gateways ?? []).map(({ id, worker, pid, connectedAt }) => ({
       id,
+      worker,
       pid,
       connected: true,
       since: timestamp(connectedAt),

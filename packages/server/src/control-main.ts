@@ -19,7 +19,7 @@ import { chooseEngine, createEngines } from './engines/engines.ts'
 import { findLlamaServer } from './engines/find-llama-server.ts'
 import { reservedSetting } from './engines/reserved-settings.ts'
 import { ensureFirstUser, FIRST_USER, sampleEndpoint } from './first-run.ts'
-import { GatewayProcess } from './gateway-process.ts'
+import { GatewayWorkers } from './gateway-workers.ts'
 import { Access } from './governance/access.ts'
 import { openLinkHub } from './link/hub.ts'
 import type { ConnectedGateway, LinkHub, UpMessage } from './link/messages.ts'
@@ -50,6 +50,8 @@ export type RunningControl = {
   readonly url: string
   /** The first user's token, only when this run made it. */
   readonly newToken: string | undefined
+  /** Replaces every worker of the gateway, one after another, without a lost request. */
+  replaceGateways(): Promise<void>
   /** Ends everything: gateways, replicas, then the rooms. */
   stop(): Promise<void>
 }
@@ -102,11 +104,14 @@ async function start(
   })
   const engine = (name: string) => engines.find((one) => one.name === name)
 
+  const link: { hub: LinkHub | undefined } = { hub: undefined }
   // The gateway needs longest to start, so it begins first; it waits for the link by itself.
-  const gateway = new GatewayProcess({
+  const gateway = new GatewayWorkers({
     home,
     host: settings.host,
     port: settings.port,
+    workers: settings.gatewayWorkers,
+    handOver: (gatewayId, heir) => link.hub?.send(gatewayId, { kind: 'hand-over', ...heir }) ?? false,
     domain: settings.domain,
     clock,
     log,
@@ -117,7 +122,6 @@ async function start(
 
   const routing = new Routing()
   const changes = new Changes<EndpointId>()
-  const link: { hub: LinkHub | undefined } = { hub: undefined }
   const hint = (id: EndpointId) => {
     changes.announce(id)
     reconciler.hint(id)
@@ -233,7 +237,7 @@ async function start(
     await store.close()
     claim.release()
   }
-  return { url: gateway.url, newToken, stop }
+  return { url: gateway.url, newToken, replaceGateways: () => gateway.replaceAll(), stop }
 }
 
 type Receivers = {

@@ -2,7 +2,8 @@
 import { existsSync } from 'node:fs'
 import { readFile, rm } from 'node:fs/promises'
 import { PlatformError } from './domain/errors.ts'
-import { livingGateway, signalProcess } from './gateway-process.ts'
+import { livingGateways } from './gateway-record.ts'
+import { signalProcess } from './gateway-workers.ts'
 import { openDocker, openRuntime } from './open-runtime.ts'
 import { claimDirectory } from './platform/claim.ts'
 import { systemClock } from './platform/clock.ts'
@@ -22,11 +23,11 @@ export async function down(directory: string): Promise<DownReport> {
   const control = await stopControl(home.lockFile)
   const claim = claimDirectory(home.lockFile)
   try {
-    const gateway = await livingGateway(home)
-    if (gateway) signalProcess(gateway.pid, 'SIGKILL')
+    const gateways = await livingGateways(home.gateways)
+    for (const { pid } of gateways) signalProcess(pid, 'SIGKILL')
     await rm(home.gatewayRecord, { force: true })
     const replicas = await stopReplicas(home)
-    return { control, gateway: gateway !== undefined, replicas }
+    return { control, gateway: gateways.length > 0, replicas }
   } finally {
     claim.release()
   }

@@ -1,9 +1,10 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { expect, onTestFinished, test, vi } from 'vitest'
+import { type GatewayRecord, livingGateways } from './gateway-record.ts'
 import { openLinkHub } from './link/hub.ts'
 import type { LinkHub } from './link/messages.ts'
 
@@ -21,7 +22,7 @@ function start(directory: string, changes: Readonly<Record<string, string>> = {}
     listen: '127.0.0.1:0',
     'control-socket': path.join(directory, 'control.sock'),
     'link-socket': path.join(directory, 'link.sock'),
-    record: path.join(directory, 'gateway.json'),
+    records: path.join(directory, 'gateways'),
     log: path.join(directory, 'gateway.log'),
     ...changes,
   }
@@ -38,10 +39,14 @@ function start(directory: string, changes: Readonly<Record<string, string>> = {}
   child.stderr?.on('data', (chunk: Buffer) => {
     complaint += chunk
   })
-  return { child, ended, complaint: () => complaint, record: flags.record }
+  return { child, ended, complaint: () => complaint, records: flags.records }
 }
 
-const recordAt = async (file: string) => JSON.parse(await readFile(file, 'utf8'))
+async function recordIn(directory: string): Promise<GatewayRecord> {
+  const [record] = await livingGateways(directory)
+  if (!record) throw new Error('there is no record yet')
+  return record
+}
 
 function openHub(directory: string): Promise<LinkHub> {
   return openLinkHub({
@@ -56,7 +61,7 @@ function openHub(directory: string): Promise<LinkHub> {
 test('it leaves a record of where it is, outlives its control process, and ends when told over the link', async () => {
   const directory = await temporaryDirectory()
   const gateway = start(directory)
-  const record = await soon(() => recordAt(gateway.record))
+  const record = await soon(() => recordIn(gateway.records))
   expect(record).toMatchObject({
     pid: gateway.child.pid,
     host: '127.0.0.1',
@@ -78,13 +83,13 @@ test('it leaves a record of where it is, outlives its control process, and ends 
   await soon(() => expect(second.gateways).toHaveLength(1))
   second.broadcast({ kind: 'shutdown', drainMs: 1_000 })
   expect(await gateway.ended).toBe(0)
-  await expect(recordAt(gateway.record)).rejects.toThrow('ENOENT')
+  await expect(recordIn(gateway.records)).rejects.toThrow('no record')
 })
 
 test('SIGTERM ends it in order, SIGINT does not', async () => {
   const directory = await temporaryDirectory()
   const gateway = start(directory)
-  const record = await soon(() => recordAt(gateway.record))
+  const record = await soon(() => recordIn(gateway.records))
   gateway.child.kill('SIGINT')
   expect((await fetch(`${record.url}/livez`)).status).toBe(200)
   gateway.child.kill('SIGTERM')
@@ -94,10 +99,10 @@ test('SIGTERM ends it in order, SIGINT does not', async () => {
 test('an address that is taken is said clearly, with an exit code of its own', async () => {
   const directory = await temporaryDirectory()
   const first = start(directory)
-  const { port } = await soon(() => recordAt(first.record))
+  const { port } = await soon(() => recordIn(first.records))
   const second = start(directory, {
     listen: `127.0.0.1:${port}`,
-    record: path.join(directory, 'second.json'),
+    records: path.join(directory, 'others'),
   })
   expect(await second.ended).toBe(98)
   expect(second.complaint()).toContain(`127.0.0.1:${port}: another program does`)
@@ -105,8 +110,8 @@ test('an address that is taken is said clearly, with an exit code of its own', a
 
 test('settings that are wrong are all named at once', async () => {
   const directory = await temporaryDirectory()
-  const gateway = start(directory, { listen: 'eighty', record: '' })
+  const gateway = start(directory, { listen: 'eighty', records: '' })
   expect(await gateway.ended).toBe(2)
   expect(gateway.complaint()).toContain('--listen is "eighty"')
-  expect(gateway.complaint()).toContain('--record is missing')
+  expect(gateway.complaint()).toContain('--records is missing')
 })

@@ -1,31 +1,45 @@
 /**
- * The gateway process: reads its settings, opens the gateway, leaves a record of where it is, and ends when told.
+ * A worker of the gateway: reads its settings, opens the gateway, leaves a record of where it is, and ends when told.
  *
  * It is started by the control process in a session of its own and outlives it: a control process that comes
- * later finds the record, and the gateway finds it through the link's socket.
+ * later finds the record, and the gateway finds it through the link's socket. An heir is started by the worker whose
+ * place it takes, which gives it its socket.
  */
-import { mkdir, rename, rm, writeFile } from 'node:fs/promises'
-import path from 'node:path'
+import { spawn } from 'node:child_process'
+import type { Server } from 'node:net'
 import { parseArgs } from 'node:util'
 import { messageOf } from './domain/errors.ts'
 import { openGateway } from './gateway/gateway.ts'
+import { removeRecord, startTimeOf, writeRecord } from './gateway-record.ts'
 import { connectLink } from './link/client.ts'
+import type { HeirCommand } from './link/messages.ts'
 import { systemClock } from './platform/clock.ts'
 import { newGatewayId } from './platform/ids.ts'
 import { createLog } from './platform/log.ts'
-import { processTableOf } from './runtime/process/process-table.ts'
 
 /** Says to the control process that the address is taken, so that it can tell the user which one. */
 const EXIT_ADDRESS_IN_USE = 98
 const EXIT_BAD_SETTINGS = 2
 /** For requests that run when the process gets SIGTERM. */
 const DRAIN_MS = 30_000
+/** For requests of a worker whose place another has taken: a stream may take its time, nobody waits for the end. */
+const LEAVE_MS = 3_600_000
+/** An heir, or who joins others, gives up when it has not heard of the endpoints by then. */
+const READY_MS = 60_000
 
 const FLAGS = {
   listen: { type: 'string' },
   'control-socket': { type: 'string' },
   'link-socket': { type: 'string' },
-  record: { type: 'string' },
+  records: { type: 'string' },
+  /** Its number among those that share the address. */
+  worker: { type: 'string' },
+  /** Told to whoever reads its record. */
+  settings: { type: 'string' },
+  /** Others listen there already. */
+  joins: { type: 'boolean' },
+  /** The socket comes from the worker that started this one. */
+  inherits: { type: 'boolean' },
   log: { type: 'string' },
   'log-level': { type: 'string' },
   domain: { type: 'string' },
@@ -36,7 +50,11 @@ type Settings = {
   readonly port: number
   readonly controlSocket: string
   readonly linkSocket: string
-  readonly record: string
+  readonly records: string
+  readonly worker: number
+  readonly settings: string
+  readonly joins: boolean
+  readonly inherits: boolean
   readonly log: string | undefined
   readonly logLevel: string
   readonly domain: string | undefined
@@ -49,11 +67,25 @@ const log = createLog({
   ...(settings.log === undefined ? {} : { file: settings.log }),
 })
 const gatewayId = newGatewayId()
+const listening = new AbortController()
+
+const startedAt = systemClock.now()
+const isFollower = settings.inherits || settings.joins
+if (isFollower) {
+  void systemClock.sleep(READY_MS, listening.signal).then(
+    () =>
+      giveUp(1, `The control process did not say within ${READY_MS / 1_000} s which endpoints there are.`),
+    () => {},
+  )
+}
 
 const gateway = await openGateway({
   gatewayId,
   host: settings.host,
   port: settings.port,
+  place: settings.inherits ? { inherit: inheritedSocket } : settings.joins ? 'joined' : placeOfFirst(),
+  worker: settings.worker,
+  handOver,
   controlSocket: settings.controlSocket,
   ...(settings.domain === undefined ? {} : { domain: settings.domain.toLowerCase() }),
   connectLink: (options) => connectLink({ ...options, connect: { path: settings.linkSocket } }, systemClock),
@@ -62,34 +94,68 @@ const gateway = await openGateway({
 }).catch((error: NodeJS.ErrnoException): never => {
   const place = `${settings.host}:${settings.port}`
   if (error.code === 'EADDRINUSE') {
-    exit(
+    giveUp(
       EXIT_ADDRESS_IN_USE,
       `Cannot listen on ${place}: another program does. Choose another with --listen.`,
     )
   }
-  return exit(1, `Cannot listen on ${place}: ${messageOf(error)}.`)
+  return giveUp(1, `Cannot listen on ${place}: ${messageOf(error)}.`)
 })
+listening.abort()
 
 process.on('SIGTERM', () => void gateway.close(DRAIN_MS))
+process.on('SIGUSR2', () => void gateway.leave(LEAVE_MS))
 // Ctrl-C is for the control process, which tells this one what to do.
 process.on('SIGINT', () => {})
 process.on('SIGHUP', () => {})
 
-await writeRecord({
+await writeRecord(settings.records, {
+  gatewayId,
+  worker: settings.worker,
   pid: process.pid,
-  // With the pid it names this process and no later one of the same number.
-  startTime: (await processTableOf(process.platform).find(process.pid))?.startTime,
+  startTime: await startTimeOf(process.pid),
+  startedAt,
   url: gateway.url,
   host: gateway.host,
   port: gateway.port,
-  gatewayId,
+  settings: settings.settings,
 })
-log.info('gateway listens', { url: gateway.url, pid: process.pid })
+// Whoever started this one to take its place has nothing more to say.
+if (settings.inherits) process.disconnect?.()
+log.info('gateway listens', { url: gateway.url, pid: process.pid, worker: settings.worker })
 
 await gateway.closed
-await rm(settings.record, { force: true })
+await removeRecord(settings.records, gatewayId)
 log.info('gateway ended')
 process.exit(0)
+
+/** Where the system lets several listen on one address, the first lets others join it. */
+function placeOfFirst(): 'shared' | 'own' {
+  return process.platform === 'linux' || process.platform === 'freebsd' ? 'shared' : 'own'
+}
+
+function inheritedSocket(): Promise<Server> {
+  if (!process.send) return giveUp(EXIT_BAD_SETTINGS, '--inherits is for workers that another one starts.')
+  process.send('ready')
+  return new Promise((resolve) => process.once('message', (_message, socket) => resolve(socket as Server)))
+}
+
+/** The heir listens as soon as it knows every endpoint; when it does is for the control process to see. */
+function handOver({ program, args }: HeirCommand, socket: Server): void {
+  log.info('gateway starts its heir', { worker: settings.worker })
+  const heir = spawn(process.execPath, [program, ...args, '--inherits'], {
+    detached: true,
+    stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
+    env: process.env,
+  })
+  heir.on('error', (error) => log.error('the heir could not be started', { error: messageOf(error) }))
+  heir.once('message', () => {
+    heir.send('socket', socket, (error) => {
+      if (error) log.error('the heir did not get the socket', { error: messageOf(error) })
+    })
+  })
+  heir.unref()
+}
 
 function readSettings(): Settings {
   const { values, problem } = parse()
@@ -100,7 +166,7 @@ function readSettings(): Settings {
     ...(listen && port <= 65_535
       ? []
       : [`--listen is "${values.listen ?? ''}": it must be host:port, for example 127.0.0.1:8080`]),
-    ...(['control-socket', 'link-socket', 'record'] as const).flatMap((name) =>
+    ...(['control-socket', 'link-socket', 'records'] as const).flatMap((name) =>
       values[name] ? [] : [`--${name} is missing: it must be a path`],
     ),
   ]
@@ -110,27 +176,29 @@ function readSettings(): Settings {
     port,
     controlSocket: values['control-socket'] ?? '',
     linkSocket: values['link-socket'] ?? '',
-    record: values.record ?? '',
+    records: values.records ?? '',
+    worker: Number(values.worker ?? 0),
+    settings: values.settings ?? '',
+    joins: values.joins ?? false,
+    inherits: values.inherits ?? false,
     log: values.log,
     logLevel: values['log-level'] ?? 'info',
     domain: values.domain,
   }
 }
 
-function parse(): { values: Readonly<Partial<Record<keyof typeof FLAGS, string>>>; problem?: string } {
+function parse() {
   try {
-    return { values: parseArgs({ options: FLAGS }).values }
+    return { values: parseArgs({ options: FLAGS }).values, problem: undefined }
   } catch (error) {
     return { values: {}, problem: messageOf(error) }
   }
 }
 
-/** A reader finds the old record or the new one, never half of one. */
-async function writeRecord(record: Readonly<Record<string, unknown>>): Promise<void> {
-  const besides = `${settings.record}.${process.pid}`
-  await mkdir(path.dirname(settings.record), { recursive: true })
-  await writeFile(besides, `${JSON.stringify(record)}\n`, { mode: 0o600 })
-  await rename(besides, settings.record)
+/** Nobody reads what an heir writes to its stderr. */
+function giveUp(code: number, message: string): never {
+  log.error('gateway cannot start', { reason: message })
+  return exit(code, message)
 }
 
 function exit(code: number, message: string): never {

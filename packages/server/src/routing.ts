@@ -6,7 +6,8 @@ export class Routing {
   readonly #endpoints = new Map<EndpointId, RoutedEndpoint>()
   readonly #grants = new Map<string, TokenGrant>()
   /** Set once the link is open; before, there is nobody to tell. */
-  broadcast: (message: Exclude<DownMessage, { kind: 'snapshot' | 'usage-ack' }>) => void = () => {}
+  broadcast: (message: Exclude<DownMessage, { kind: 'snapshot' | 'usage-ack' | 'hand-over' }>) => void =
+    () => {}
 
   snapshot(): RoutingSnapshot {
     return { endpoints: [...this.#endpoints.values()], grants: [...this.#grants.values()] }

@@ -30,6 +30,7 @@ export async function serve(serveSettings: ServeSettings): Promise<void> {
 
   const stopAsked = untilSignalled()
   const control = await startControl(settings, log, builtConsole(log))
+  process.on('SIGUSR2', () => void control.replaceGateways())
   process.stdout.write(
     banner(control.url, home.tokenFile, control.newToken, onTerminal ? logFile : undefined),
   )

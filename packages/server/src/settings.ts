@@ -17,6 +17,8 @@ export type ServeSettings = {
   readonly modelsRoots: readonly string[]
   /** Endpoints also answer at `{name}-{namespace}.{domain}`; null for none. */
   readonly domain: string | null
+  /** Gateway processes that share the port. */
+  readonly gatewayWorkers: number
   readonly logLevel: string
 }
 

@@ -17,6 +17,10 @@ export function addServe(program: Command): void {
       collect,
     )
     .option('--domain <domain>', 'also answer at {name}-{namespace}.<domain> (BERTH_DOMAIN)')
+    .option(
+      '--gateway-workers <number>',
+      'gateway processes that share the port (BERTH_GATEWAY_WORKERS, default 1)',
+    )
     .option('--log-level <level>', 'debug, info, warn, error or silent (BERTH_LOG_LEVEL, default info)')
     .action(async (_flags: unknown, command: Command) => {
       const settings = readServeSettings(command.optsWithGlobals<ServeFlags>(), process.env)

@@ -27,7 +27,10 @@ function overview(status: SystemStatus): string {
     [
       'gateways',
       status.gateways
-        .map(({ id, pid, connected }) => `${id} (pid ${pid}${connected ? '' : ', not connected'})`)
+        .map(
+          ({ id, worker, pid, connected }) =>
+            `${id} (worker ${worker}, pid ${pid}${connected ? '' : ', not connected'})`,
+        )
         .join('\n') || 'none',
     ],
     [

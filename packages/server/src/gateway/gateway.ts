@@ -4,10 +4,10 @@
  * It decides from memory alone: what the control process said last over the link. It keeps no record, reads no
  * database and starts nothing; to have a replica started it says `wake` and holds the request meanwhile.
  */
-import { type AddressInfo, createServer, type Server } from 'node:net'
+import { createServer, type Server } from 'node:net'
 import { messageOf, PlatformError } from '../domain/errors.ts'
 import type { EndpointId, ReplicaId } from '../domain/replica.ts'
-import type { DownMessage, LinkClient, LinkClientOptions } from '../link/messages.ts'
+import type { DownMessage, HeirCommand, LinkClient, LinkClientOptions } from '../link/messages.ts'
 import type { Clock } from '../platform/clock.ts'
 import { newRequestId } from '../platform/ids.ts'
 import type { Log } from '../platform/log.ts'
@@ -25,6 +25,7 @@ import { NodeFront } from './front/node-front.ts'
 import { requestIdIn } from './headers.ts'
 import { HoldLine } from './hold-line.ts'
 import { GATEWAY_LIMITS, type GatewayLimits } from './limits.ts'
+import { type ListenPlace, listen } from './listen.ts'
 import * as refusals from './refusals.ts'
 import { ReplicaLeases } from './replica-leases.ts'
 import { KeptBytes } from './request-body.ts'
@@ -43,9 +44,15 @@ export type GatewayOptions = {
   readonly host: string
   /** 0 for any free one. */
   readonly port: number
+  /** Where it listens; on an address of its own unless this says otherwise. */
+  readonly place?: ListenPlace
+  /** Its number among the workers that share the address. */
+  readonly worker?: number
   /** Endpoints are also reached at `{name}-{namespace}.{domain}`. */
   readonly domain?: string
   readonly controlSocket: string
+  /** Starts another in this one's place and gives it the socket. */
+  readonly handOver?: (heir: HeirCommand, socket: Server) => void
   readonly connectLink: (options: Omit<LinkClientOptions, 'connect'>) => LinkClient
   readonly clock: Clock
   readonly log: Log
@@ -61,6 +68,11 @@ export interface Gateway {
   readonly busy: number
   /** Takes nothing new, finishes what runs for up to `drainMs`, then breaks off the rest. */
   close(drainMs: number): Promise<void>
+  /**
+   * Takes no new connection, since somebody else does, and lets those that it has come to their end: a client that
+   * keeps one open is told with its next answer. Then, or after `drainMs`, it closes.
+   */
+  leave(drainMs: number): Promise<void>
   /** Resolves when it is closed, whoever asked for it. */
   readonly closed: Promise<void>
 }
@@ -97,8 +109,10 @@ class RunningGateway implements Gateway {
   readonly #stopped = new AbortController()
   readonly #open = new Set<Exchange>()
   #link: LinkClient | undefined
-  #port = 0
+  #port: number
+  #isLeaving = false
   #isClosing = false
+  #heardSnapshot = () => {}
   #sayClosed = () => {}
 
   constructor(options: GatewayOptions) {
@@ -110,6 +124,7 @@ class RunningGateway implements Gateway {
     this.#log = log
     this.#startedAt = clock.now()
     this.host = options.host
+    this.#port = options.port
     this.closed = new Promise((resolve) => {
       this.#sayClosed = resolve
     })
@@ -175,15 +190,24 @@ class RunningGateway implements Gateway {
   }
 
   async open(): Promise<void> {
-    const { host, port, gatewayId, connectLink } = this.#options
-    await new Promise<void>((resolve, reject) => {
-      this.#server.once('error', reject)
-      this.#server.listen({ host, port }, () => {
-        this.#server.off('error', reject)
-        resolve()
-      })
+    const { host, port, place = 'own' } = this.#options
+    const address = { host, port }
+    const isAlone = place === 'own' || place === 'shared'
+    if (isAlone) this.#port = await listen(this.#server, address, place)
+    const snapshot = new Promise<void>((resolve) => {
+      this.#heardSnapshot = resolve
     })
-    this.#port = (this.#server.address() as AddressInfo).port
+    this.#connect()
+    void this.#keepReporting()
+    void this.#deadlines.run(this.#clock, this.#stopped.signal)
+    if (isAlone) return
+    // Others serve meanwhile: whoever comes here should be served as well.
+    await snapshot
+    await listen(this.#server, address, place)
+  }
+
+  #connect(): void {
+    const { gatewayId, worker = 0, connectLink } = this.#options
     this.#link = connectLink({
       hello: () => ({
         kind: 'hello',
@@ -191,13 +215,21 @@ class RunningGateway implements Gateway {
         pid: process.pid,
         startedAt: this.#startedAt,
         url: this.url,
+        worker,
       }),
       onMessage: (message) => this.#take(message),
       onConnect: () => this.#log.info('connected to the control process'),
       onDisconnect: () => this.#log.warn('lost the control process; serving from memory'),
     })
-    void this.#keepReporting()
-    void this.#deadlines.run(this.#clock, this.#stopped.signal)
+  }
+
+  async leave(drainMs: number): Promise<void> {
+    if (this.#isLeaving || this.#isClosing) return this.closed
+    this.#isLeaving = true
+    this.#log.info('gateway leaves', { drainMs, busy: this.busy })
+    const emptied = new Promise<void>((resolve) => this.#server.close(() => resolve()))
+    await Promise.race([emptied, this.#clock.sleep(drainMs, this.#stopped.signal).catch(() => {})])
+    return this.close(0)
   }
 
   async close(drainMs: number): Promise<void> {
@@ -223,6 +255,10 @@ class RunningGateway implements Gateway {
       void this.close(message.drainMs)
       return
     }
+    if (message.kind === 'hand-over') {
+      this.#options.handOver?.(message, this.#server)
+      return
+    }
     if (message.kind === 'usage-ack') {
       this.#spool.acknowledged(message.sequence)
       return
@@ -231,6 +267,7 @@ class RunningGateway implements Gateway {
     if (message.kind === 'snapshot') {
       this.#demand.repeatEverything()
       this.#spool.sendAgain()
+      this.#heardSnapshot()
     }
   }
 
@@ -295,6 +332,7 @@ class RunningGateway implements Gateway {
       over: (it) => void this.#open.delete(it),
     })
     this.#open.add(exchange)
+    if (this.#isLeaving) response.closeAfter()
     try {
       await this.#route(exchange)
     } catch (error) {

@@ -18,6 +18,7 @@ const DOWN_KINDS: ReadonlySet<string> = new Set<DownMessage['kind']>([
   'grant',
   'grant-gone',
   'usage-ack',
+  'hand-over',
   'shutdown',
 ])
 

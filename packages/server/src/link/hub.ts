@@ -82,7 +82,13 @@ export async function openLinkHub(
   /** A gateway that comes back before its old connection was missed takes that one's place. */
   function admit(hello: Hello, stream: LinkStream): Connection {
     connections.get(hello.gatewayId)?.stream.end('the same gateway connected again')
-    const gateway = { id: hello.gatewayId, pid: hello.pid, url: hello.url, connectedAt: clock.now() }
+    const gateway = {
+      id: hello.gatewayId,
+      pid: hello.pid,
+      url: hello.url,
+      worker: hello.worker,
+      connectedAt: clock.now(),
+    }
     const connection = { gateway, stream }
     stream.send({ kind: 'snapshot', ...options.snapshot() } satisfies { kind: 'snapshot' } & RoutingSnapshot)
     connections.set(gateway.id, connection)
@@ -98,6 +104,11 @@ export async function openLinkHub(
     acknowledge: (gatewayId, sequence) => {
       const message: DownMessage = { kind: 'usage-ack', sequence }
       connections.get(gatewayId)?.stream.send(message)
+    },
+    send: (gatewayId, message) => {
+      const connection = connections.get(gatewayId)
+      connection?.stream.send(message)
+      return connection !== undefined
     },
     get gateways() {
       return [...connections.values()].map(({ gateway }) => gateway)
@@ -119,7 +130,8 @@ function isHello(message: { readonly kind: string }): message is Hello {
     typeof claimed.gatewayId === 'string' &&
     typeof claimed.pid === 'number' &&
     typeof claimed.startedAt === 'number' &&
-    typeof claimed.url === 'string'
+    typeof claimed.url === 'string' &&
+    typeof claimed.worker === 'number'
   )
 }
 

@@ -64,7 +64,14 @@ function openClient(at: string, clock = systemClock, id = 'gw-1') {
   const link = connectLink(
     {
       connect: { path: at },
-      hello: () => ({ kind: 'hello', gatewayId: id, pid: 7, startedAt: 0, url: 'http://127.0.0.1:1' }),
+      hello: () => ({
+        kind: 'hello',
+        gatewayId: id,
+        pid: 7,
+        startedAt: 0,
+        url: 'http://127.0.0.1:1',
+        worker: 0,
+      }),
       onMessage: (message) => void received.push(message),
       onConnect: () => void log.push('+'),
       onDisconnect: () => void log.push('-'),
@@ -343,6 +350,7 @@ const helloLine = {
   pid: 1,
   startedAt: 0,
   url: 'http://127.0.0.1:1',
+  worker: 0,
 } as const
 
 /** A peer that speaks the transport and is otherwise free to misbehave. */

@@ -68,8 +68,13 @@ export type DownMessage =
   | { readonly kind: 'grant-gone'; readonly hash: string }
   /** This gateway's usage batch of that number is stored: it may forget it. */
   | { readonly kind: 'usage-ack'; readonly sequence: number }
+  /** Start another in your place and give it your socket. */
+  | ({ readonly kind: 'hand-over' } & HeirCommand)
   /** Take no new connections, finish what runs, then exit. */
   | { readonly kind: 'shutdown'; readonly drainMs: number }
+
+/** How a worker's heir is started. */
+export type HeirCommand = { readonly program: string; readonly args: readonly string[] }
 
 export type EndpointDemand = {
   readonly id: EndpointId
@@ -92,6 +97,8 @@ export type UpMessage =
       readonly pid: number
       readonly startedAt: number
       readonly url: string
+      /** Its number among the workers that share the address. */
+      readonly worker: number
     }
   /** Only endpoints whose numbers changed or are not zero. */
   | { readonly kind: 'demand'; readonly endpoints: readonly EndpointDemand[] }
@@ -118,6 +125,8 @@ export interface LinkHub {
   broadcast(message: Exclude<DownMessage, { kind: 'snapshot' }>): void
   /** To one gateway; nothing happens when it is gone, since it sends again what was not acknowledged. */
   acknowledge(gatewayId: string, sequence: number): void
+  /** To one gateway. @returns false when it is not connected. */
+  send(gatewayId: string, message: Exclude<DownMessage, { kind: 'snapshot' }>): boolean
   readonly gateways: readonly ConnectedGateway[]
   close(): Promise<void>
 }
@@ -126,6 +135,7 @@ export type ConnectedGateway = {
   readonly id: string
   readonly pid: number
   readonly url: string
+  readonly worker: number
   readonly connectedAt: number
 }
 

@@ -16,7 +16,10 @@ export function homeAt(directory: string) {
     lockFile: at('run', 'control.lock'),
     controlSocket: at('run', 'control.sock'),
     linkSocket: at('run', 'link.sock'),
+    /** Where programs of this machine find the gateway's address. */
     gatewayRecord: at('run', 'gateway.json'),
+    /** A record of each worker of the gateway, and the sockets by which they talk to each other. */
+    gateways: at('run', 'gateways'),
     replicas: at('run', 'replicas'),
     cache: at('cache'),
     models: at('models'),
