@@ -12,6 +12,7 @@ test('without flags and environment it serves on loopback only, from ~/.berth', 
     modelsRoots: [],
     domain: null,
     gatewayWorkers: 1,
+    accessLog: false,
     logLevel: 'info',
     runtime: 'process',
   })

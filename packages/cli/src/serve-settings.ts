@@ -9,6 +9,7 @@ export const DEFAULT_PORT = 8080
 const RUNTIMES = ['process', 'docker'] as const
 const LOG_LEVELS = ['debug', 'info', 'warn', 'error', 'silent'] as const
 
+const SWITCH: Readonly<Record<string, boolean>> = { on: true, off: false }
 const MOST_GATEWAY_WORKERS = 64
 const CAN_SHARE_A_PORT = process.platform === 'linux' || process.platform === 'freebsd'
 
@@ -27,6 +28,8 @@ export type ServeSettings = {
   readonly domain: string | null
   /** Gateway processes that share the port. */
   readonly gatewayWorkers: number
+  /** Whether the gateway writes a line for each request to `logs/access.log`. */
+  readonly accessLog: boolean
   readonly logLevel: (typeof LOG_LEVELS)[number]
 }
 
@@ -39,6 +42,7 @@ export type ServeFlags = {
   readonly modelsRoot?: readonly string[]
   readonly domain?: string
   readonly gatewayWorkers?: string
+  readonly accessLog?: string
   readonly logLevel?: string
 }
 
@@ -109,6 +113,12 @@ export function readServeSettings(flags: ServeFlags, env: Environment): ServeSet
         ? `a number between 1 and ${MOST_GATEWAY_WORKERS}`
         : '1: on this system processes cannot share a port',
       1,
+    ),
+    accessLog: read(
+      setting('access-log', 'BERTH_ACCESS_LOG', flags.accessLog, 'off'),
+      (value) => SWITCH[value],
+      'on or off',
+      false,
     ),
     logLevel: read(
       setting('log-level', 'BERTH_LOG_LEVEL', flags.logLevel, 'info'),

@@ -111,6 +111,7 @@ async function start(
     host: settings.host,
     port: settings.port,
     workers: settings.gatewayWorkers,
+    accessLog: settings.accessLog,
     handOver: (gatewayId, heir) => link.hub?.send(gatewayId, { kind: 'hand-over', ...heir }) ?? false,
     domain: settings.domain,
     clock,

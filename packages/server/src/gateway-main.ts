@@ -15,6 +15,7 @@ import { connectLink } from './link/client.ts'
 import type { HeirCommand } from './link/messages.ts'
 import { systemClock } from './platform/clock.ts'
 import { newGatewayId } from './platform/ids.ts'
+import { LineFile } from './platform/line-file.ts'
 import { createLog } from './platform/log.ts'
 
 /** Says to the control process that the address is taken, so that it can tell the user which one. */
@@ -43,6 +44,7 @@ const FLAGS = {
   log: { type: 'string' },
   'log-level': { type: 'string' },
   domain: { type: 'string' },
+  'access-log': { type: 'string' },
 } as const
 
 type Settings = {
@@ -58,6 +60,7 @@ type Settings = {
   readonly log: string | undefined
   readonly logLevel: string
   readonly domain: string | undefined
+  readonly accessLog: string | undefined
 }
 
 const settings = readSettings()
@@ -70,6 +73,7 @@ const gatewayId = newGatewayId()
 const listening = new AbortController()
 
 const startedAt = systemClock.now()
+const accessLog = settings.accessLog === undefined ? undefined : new LineFile(settings.accessLog)
 const isFollower = settings.inherits || settings.joins
 if (isFollower) {
   void systemClock.sleep(READY_MS, listening.signal).then(
@@ -86,6 +90,7 @@ const gateway = await openGateway({
   place: settings.inherits ? { inherit: inheritedSocket } : settings.joins ? 'joined' : placeOfFirst(),
   worker: settings.worker,
   handOver,
+  ...(accessLog && { accessLog: (line) => accessLog.add(line) }),
   controlSocket: settings.controlSocket,
   ...(settings.domain === undefined ? {} : { domain: settings.domain.toLowerCase() }),
   connectLink: (options) => connectLink({ ...options, connect: { path: settings.linkSocket } }, systemClock),
@@ -125,6 +130,7 @@ if (settings.inherits) process.disconnect?.()
 log.info('gateway listens', { url: gateway.url, pid: process.pid, worker: settings.worker })
 
 await gateway.closed
+await accessLog?.close()
 await removeRecord(settings.records, gatewayId)
 log.info('gateway ended')
 process.exit(0)
@@ -184,6 +190,7 @@ function readSettings(): Settings {
     log: values.log,
     logLevel: values['log-level'] ?? 'info',
     domain: values.domain,
+    accessLog: values['access-log'],
   }
 }
 

@@ -41,6 +41,7 @@ function supervise(
     port,
     workers,
     domain: null,
+    accessLog: false,
     clock: systemClock,
     log: silentLog,
     handOver: (id, heir) => hub.send(id, { kind: 'hand-over', ...heir }),

@@ -24,6 +24,8 @@ export type GatewayWorkersOptions = {
   /** How many processes share the port. */
   readonly workers: number
   readonly domain: string | null
+  /** Whether they write a line for each request. */
+  readonly accessLog: boolean
   readonly clock: Clock
   readonly log: Log
   /** Asks a worker to start its heir and to give it its socket. @returns false while it is not connected. */
@@ -147,11 +149,12 @@ export class GatewayWorkers {
 
   /** What every worker is started with, whichever number it has. */
   get #common(): readonly string[] {
-    const { home, domain } = this.#options
+    const { home, domain, accessLog } = this.#options
     return [
       ...['--control-socket', home.controlSocket, '--link-socket', home.linkSocket],
       ...['--records', home.gateways, '--log', path.join(home.logs, 'gateway.log')],
       ...(domain ? ['--domain', domain] : []),
+      ...(accessLog ? ['--access-log', path.join(home.logs, 'access.log')] : []),
     ]
   }
 

@@ -19,6 +19,8 @@ export type ServeSettings = {
   readonly domain: string | null
   /** Gateway processes that share the port. */
   readonly gatewayWorkers: number
+  /** Whether the gateway writes a line for each request to `logs/access.log`. */
+  readonly accessLog: boolean
   readonly logLevel: string
 }
 

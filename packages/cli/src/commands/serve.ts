@@ -21,6 +21,7 @@ export function addServe(program: Command): void {
       '--gateway-workers <number>',
       'gateway processes that share the port (BERTH_GATEWAY_WORKERS, default 1)',
     )
+    .option('--access-log <on|off>', 'write a line for each request (BERTH_ACCESS_LOG, default off)')
     .option('--log-level <level>', 'debug, info, warn, error or silent (BERTH_LOG_LEVEL, default info)')
     .action(async (_flags: unknown, command: Command) => {
       const settings = readServeSettings(command.optsWithGlobals<ServeFlags>(), process.env)

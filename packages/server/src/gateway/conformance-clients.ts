@@ -1,6 +1,6 @@
 /** What browsers and client libraries make of an answer, as tests; a part of `conformance.ts`. */
 import { describe, expect, test } from 'vitest'
-import { type OpenGateway, rigsOf } from './conformance-rig.ts'
+import { type OpenGateway, rigsOf, soon } from './conformance-rig.ts'
 
 const APP = 'https://app.example.com'
 const preflight = (origin: string, method = 'POST') => ({
@@ -110,6 +110,39 @@ export function describeClients(name: string, openGateway: OpenGateway): void {
       })
       const [, event = ''] = stream.text.split('data: ')
       expect(JSON.parse(event)).toMatchObject({ error: { code: 'paused' }, code: 'paused' })
+    })
+  })
+  describe(`${name}: the access log`, () => {
+    test('has a line for each request, and neither body, token nor query', async () => {
+      const lines: string[] = []
+      const rig = await runningRig({}, undefined, {
+        accessLog: (line) => {
+          if (line.includes('/e/')) lines.push(line)
+        },
+      })
+      const { replica } = await rig.engine('r1')
+      rig.put('chat', { access: 'private', replicas: [replica] })
+      rig.grant('sesame-token', ['acme'])
+      await rig.call('/e/acme/chat/v1/x?key=sesame-query', {
+        token: 'sesame-token',
+        body: 'sesame-body',
+        headers: { 'x-request-id': 'r-1', 'x-secret': 'sesame-header' },
+      })
+      await rig.call('/e/acme/chat/')
+      await soon(() => expect(lines).toHaveLength(2))
+      expect(JSON.parse(lines[0]!)).toMatchObject({
+        requestId: 'r-1',
+        method: 'POST',
+        path: '/e/acme/chat/v1/x',
+        status: 200,
+        endpoint: 'acme/chat',
+        replica: 'r1',
+        client: '127.0.0.1',
+        durationMs: expect.any(Number),
+      })
+      expect(JSON.parse(lines[1]!)).toMatchObject({ status: 401, path: '/e/acme/chat/' })
+      // The grant of a test is named after its token.
+      expect(lines.join().replace('"tokenId":"sesame-token"', '')).not.toContain('sesame')
     })
   })
 }

@@ -53,7 +53,12 @@ export class Rig {
   #hub: LinkHub | undefined
   gateway!: Gateway
 
-  async open(openGateway: OpenGateway, limits: Partial<GatewayLimits> = {}, domain?: string): Promise<this> {
+  async open(
+    openGateway: OpenGateway,
+    limits: Partial<GatewayLimits> = {},
+    domain?: string,
+    more: Partial<GatewayOptions> = {},
+  ): Promise<this> {
     this.#directory = await mkdtemp(path.join(tmpdir(), 'gateway-'))
     this.#cleanUps.push(() => rm(this.#directory, { recursive: true, force: true }))
     const log: Log = {
@@ -72,6 +77,7 @@ export class Rig {
       log,
       limits: { demandEveryMs: 5, lingerMs: 50, deadlineTickMs: 5, ...limits },
       ...(domain === undefined ? {} : { domain }),
+      ...more,
     })
     this.#cleanUps.push(() => this.gateway.close(0))
     return this
@@ -265,18 +271,20 @@ export class Rig {
 
 /** Rigs that are taken down when their test ends. */
 export function rigsOf(openGateway: OpenGateway) {
-  async function rigWith(limits: Partial<GatewayLimits> = {}, domain?: string): Promise<Rig> {
+  async function rigWith(...settings: RigSettings): Promise<Rig> {
     const rig = new Rig()
     onTestFinished(() => rig.close())
-    return rig.open(openGateway, limits, domain)
+    return rig.open(openGateway, ...settings)
   }
-  async function runningRig(limits: Partial<GatewayLimits> = {}, domain?: string): Promise<Rig> {
-    const rig = await rigWith(limits, domain)
+  async function runningRig(...settings: RigSettings): Promise<Rig> {
+    const rig = await rigWith(...settings)
     await rig.startControl()
     return rig
   }
   return { rigWith, runningRig }
 }
+
+type RigSettings = [limits?: Partial<GatewayLimits>, domain?: string, more?: Partial<GatewayOptions>]
 
 export class Engine {
   readonly id: string

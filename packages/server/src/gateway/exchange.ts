@@ -37,6 +37,7 @@ export class Exchange implements ResponseWatcher {
   readonly #options: ExchangeOptions
   #stream = false
   #also = NOTHING
+  #noted: Readonly<Record<string, unknown>> = NOTHING
   #hasLeft = false
   /** Made when somebody asks for it, which most requests never have a reason to. */
   #left: AbortController | undefined
@@ -79,6 +80,15 @@ export class Exchange implements ResponseWatcher {
   /** Headers that the answer gets, whoever gives it. */
   get also(): Readonly<Record<string, string>> {
     return this.#also
+  }
+
+  /** What is known of it by now, for the access log. */
+  get noted(): Readonly<Record<string, unknown>> {
+    return this.#noted
+  }
+
+  note(facts: Readonly<Record<string, unknown>>): void {
+    this.#noted = this.#noted === NOTHING ? facts : { ...this.#noted, ...facts }
   }
 
   /** @param headers as name, in lower case, and value. */

@@ -7,11 +7,13 @@
 import { createServer, type Server } from 'node:net'
 import { messageOf, PlatformError } from '../domain/errors.ts'
 import type { EndpointId, ReplicaId } from '../domain/replica.ts'
+import { CLIENT_LEFT_STATUS } from '../domain/usage/usage-record.ts'
 import type { DownMessage, HeirCommand, LinkClient, LinkClientOptions } from '../link/messages.ts'
 import type { Clock } from '../platform/clock.ts'
 import { newRequestId } from '../platform/ids.ts'
 import type { Log } from '../platform/log.ts'
 import { type Caller, callerOf } from './access.ts'
+import { accessLine } from './access-log.ts'
 import { Admission } from './admission.ts'
 import { answerPreflight } from './answer-preflight.ts'
 import { type Preflight, preflightIn } from './cors.ts'
@@ -57,6 +59,8 @@ export type GatewayOptions = {
   readonly clock: Clock
   readonly log: Log
   readonly limits?: Partial<GatewayLimits>
+  /** Takes a line for each request. */
+  readonly accessLog?: (line: string) => void
   readonly openFront?: (rooms: FrontRooms) => Front
 }
 
@@ -333,18 +337,29 @@ class RunningGateway implements Gateway {
     })
     this.#open.add(exchange)
     if (this.#isLeaving) response.closeAfter()
+    const startedAt = this.#clock.now()
+    let status = 0
     try {
       await this.#route(exchange)
+      status = exchange.hasLeft ? CLIENT_LEFT_STATUS : response.statusCode
     } catch (error) {
-      if (error instanceof ClientLeft) return
-      if (!(error instanceof PlatformError)) {
-        this.#log.error('request failed for no known reason', {
-          requestId: exchange.id,
-          error: error instanceof Error ? error.stack : messageOf(error),
-        })
-      }
-      exchange.fail(error)
+      status = this.#failed(exchange, error)
     }
+    // What one line costs is paid by those who asked for it.
+    this.#options.accessLog?.(accessLine(exchange, status, startedAt, this.#clock.now()))
+  }
+
+  /** @returns the status, as the client has it or would have had it. */
+  #failed(exchange: Exchange, error: unknown): number {
+    if (error instanceof ClientLeft) return CLIENT_LEFT_STATUS
+    if (!(error instanceof PlatformError)) {
+      this.#log.error('request failed for no known reason', {
+        requestId: exchange.id,
+        error: error instanceof Error ? error.stack : messageOf(error),
+      })
+    }
+    exchange.fail(error)
+    return exchange.hasLeft ? CLIENT_LEFT_STATUS : toErrorResponse(error, exchange.id).status
   }
 
   async #route(exchange: Exchange): Promise<void> {

@@ -13,6 +13,7 @@ import type { Demand } from './demand.ts'
 import { toErrorResponse } from './error-response.ts'
 import { ClientLeft, type Exchange } from './exchange.ts'
 import { RequestMeter } from './request-meter.ts'
+import { keyOf } from './routing-table.ts'
 import { type EndpointRooms, serveEndpoint } from './serve-endpoint.ts'
 import type { Traffic } from './traffic.ts'
 import type { UsageSpool } from './usage-spool.ts'
@@ -110,6 +111,14 @@ export class Visits {
     }
     pass?.leave(record.inputTokens + record.outputTokens, now)
     this.#rooms.spool.add(record)
+    exchange.note({
+      endpoint: keyOf(endpoint),
+      tokenId: record.tokenId,
+      replica: record.replicaId,
+      heldMs: record.heldMs,
+      inputTokens: record.inputTokens,
+      outputTokens: record.outputTokens,
+    })
     return record
   }
 }
