@@ -28,6 +28,7 @@ import type { EndpointId } from './domain/replica.ts'
 import type { Access } from './governance/access.ts'
 import { insightService } from './insight-services.ts'
 import type { LinkHub } from './link/messages.ts'
+import type { Insight } from './open-insight.ts'
 import type { Changes } from './platform/changes.ts'
 import type { Reconciler } from './reconcile/reconciler.ts'
 import type { Routing } from './routing.ts'
@@ -39,6 +40,7 @@ export type ServiceParts = {
   readonly control: ControlRooms
   readonly access: Access
   readonly changes: Changes<EndpointId>
+  readonly insight: Insight
   readonly reconciler: Reconciler
   readonly routing: Routing
   readonly link: { readonly hub: LinkHub | undefined }

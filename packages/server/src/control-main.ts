@@ -127,6 +127,14 @@ async function start(
     changes.announce(id)
     reconciler.hint(id)
   }
+  const insight = openInsight({
+    home,
+    clock,
+    log,
+    store,
+    driver,
+    acknowledge: (gatewayId, sequence) => link.hub?.acknowledge(gatewayId, sequence),
+  })
   const autoscaler = new Autoscaler({ clock, log, store, hint })
   const reconciler = new Reconciler({
     clock,
@@ -139,9 +147,15 @@ async function start(
     gateways: () => link.hub?.gateways.map((one) => one.id) ?? [],
     publish: (route) => routing.publish(route),
     unpublish: (id) => routing.unpublish(id),
-    looked: (endpoint, report) => autoscaler.looked(endpoint, report),
+    looked: (endpoint, report, replicas) => {
+      autoscaler.looked(endpoint, report)
+      insight.looked(endpoint.id, replicas)
+    },
     reported: (id) => changes.announce(id),
-    forgotten: (id) => autoscaler.forgotten(id),
+    forgotten: (id) => {
+      autoscaler.forgotten(id)
+      insight.forgotten(id)
+    },
     hubToken: settings.hubToken,
     drainTimeoutMs: settings.drainTimeoutMs,
   })
@@ -166,12 +180,6 @@ async function start(
     hubToken: settings.hubToken,
   }
 
-  const insight = openInsight({
-    clock,
-    log,
-    store,
-    acknowledge: (gatewayId, sequence) => link.hub?.acknowledge(gatewayId, sequence),
-  })
   const newToken = await ensureFirstUser(store, home, clock)
   for (const grant of await access.grants()) routing.grant(grant)
   await deploySample(control, log)
@@ -190,6 +198,7 @@ async function start(
       control,
       access,
       changes,
+      insight,
       reconciler,
       routing,
       link,
@@ -218,6 +227,7 @@ async function start(
     onDisconnect: ({ id }) => {
       log.warn('gateway disconnected', { gateway: id })
       autoscaler.gatewayGone(id)
+      insight.observer.gatewayGone(id)
     },
   })
   routing.broadcast = (message) => link.hub?.broadcast(message)
@@ -252,8 +262,10 @@ function receive(
   message: UpMessage,
   { autoscaler, reconciler, insight }: Receivers,
 ): void {
+  insight.receive(from, message)
   switch (message.kind) {
     case 'hello':
+    case 'usage':
       break
     case 'demand':
       for (const demand of message.endpoints) {
@@ -269,9 +281,6 @@ function receive(
       break
     case 'suspect':
       reconciler.suspect(message.replicaId)
-      break
-    case 'usage':
-      insight.usage.receive(from.id, message.sequence, message.records)
       break
     default:
       message satisfies never

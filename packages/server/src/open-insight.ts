@@ -1,38 +1,89 @@
 /** Puts insight together: what takes in what the gateways and the runtime tell, and what answers about it. */
-
 import { messageOf } from './domain/errors.ts'
+import type { EndpointId, Replica } from './domain/replica.ts'
+import { EndpointTotals } from './insight/endpoint-totals.ts'
+import { Observer } from './insight/observer.ts'
+import { TimeSeries } from './insight/series/time-series.ts'
 import { UsageReception, type UsageRooms } from './insight/usage/usage-reception.ts'
+import type { ConnectedGateway, UpMessage } from './link/messages.ts'
 import type { Clock } from './platform/clock.ts'
+import { EventLoopLag } from './platform/event-loop.ts'
+import type { Home } from './platform/home.ts'
 import type { Log } from './platform/log.ts'
+import type { RuntimeDriver } from './runtime/driver.ts'
 import type { Store } from './store/store.ts'
 
 const PRUNE_EVERY_MS = 60 * 60_000
 
 export type InsightParts = {
+  readonly home: Home
   readonly clock: Clock
   readonly log: Log
   readonly store: Store
+  readonly driver: RuntimeDriver
   readonly acknowledge: UsageRooms['acknowledge']
 }
 
 export type Insight = {
-  readonly usage: UsageReception
-  /** Looks after what grows until `signal` aborts. */
+  readonly series: TimeSeries
+  readonly totals: EndpointTotals
+  readonly observer: Observer
+  readonly eventLoopLag: EventLoopLag
+  /** From a gateway. */
+  receive(from: ConnectedGateway, message: UpMessage): void
+  /** From the reconciler. */
+  looked(id: EndpointId, replicas: readonly Replica[]): void
+  /** The endpoint was deleted. */
+  forgotten(id: EndpointId): void
+  /** Looks, writes and tidies until `signal` aborts. */
   run(signal: AbortSignal): Promise<void>
   /** Writes down what has arrived. */
   close(): Promise<void>
 }
 
-export function openInsight({ clock, log, store, acknowledge }: InsightParts): Insight {
-  const usage = new UsageReception({ clock, log, store, acknowledge, consumers: [] })
+export function openInsight({ home, clock, log, store, driver, acknowledge }: InsightParts): Insight {
+  const series = new TimeSeries({ directory: home.series, clock, log })
+  const totals = new EndpointTotals()
+  const look: TimeSeries['look'] = (...what) => series.look(...what)
+  const observer = new Observer({ clock, log, driver, look })
+  const consumers = [
+    (records: Parameters<TimeSeries['count']>[0]) => series.count(records),
+    (records: Parameters<EndpointTotals['count']>[0]) => totals.count(records),
+  ]
+  const usage = new UsageReception({ clock, log, store, acknowledge, consumers })
+  const eventLoopLag = new EventLoopLag()
+
   return {
-    usage,
-    run: async (signal) => {
-      while (!signal.aborted) {
-        await usage.prune().catch((error) => log.warn('old usage stays', { error: messageOf(error) }))
-        await clock.sleep(PRUNE_EVERY_MS, signal).catch(() => {})
+    series,
+    totals,
+    observer,
+    eventLoopLag,
+    receive: (from, message) => {
+      if (message.kind === 'usage') usage.receive(from.id, message.sequence, message.records)
+      if (message.kind === 'demand') {
+        for (const demand of message.endpoints) observer.demand(from.id, demand)
       }
     },
-    close: () => usage.close(),
+    looked: (id, replicas) => observer.looked(id, replicas),
+    forgotten: (id) => {
+      observer.forgotten(id)
+      totals.forget(id)
+      void series.forget(id).catch((error) => log.warn('old series stay', { error: messageOf(error) }))
+    },
+    run: async (signal) => {
+      await Promise.all([series.run(signal), observer.run(signal), pruneUsage(usage, clock, log, signal)])
+    },
+    close: async () => {
+      await usage.close()
+      await series.flush({ all: true })
+      eventLoopLag.close()
+    },
+  }
+}
+
+async function pruneUsage(usage: UsageReception, clock: Clock, log: Log, signal: AbortSignal): Promise<void> {
+  while (!signal.aborted) {
+    await usage.prune().catch((error) => log.warn('old usage stays', { error: messageOf(error) }))
+    await clock.sleep(PRUNE_EVERY_MS, signal).catch(() => {})
   }
 }

@@ -9,7 +9,7 @@ import type { LimitKind } from '../domain/limits/usage-limits.ts'
 import type { EndpointId } from '../domain/replica.ts'
 import type { UsageRecord } from '../domain/usage/usage-record.ts'
 import type { RoutedEndpoint } from '../link/messages.ts'
-import { Histogram, type Labels, MetricsPage } from './prometheus.ts'
+import { Histogram, type Labels, MetricsPage } from '../platform/prometheus.ts'
 import { keyOf } from './routing-table.ts'
 
 const DURATION_SECONDS = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 900]

@@ -4,9 +4,17 @@
  */
 export class Changes<Key extends string> {
   readonly #listeners = new Map<Key, Set<() => void>>()
+  readonly #listenersToAll = new Set<(key: Key) => void>()
 
   announce(key: Key): void {
+    for (const listener of this.#listenersToAll) listener(key)
     for (const wake of this.#listeners.get(key) ?? []) wake()
+  }
+
+  /** Hears of every key until the function that it returns is called. */
+  listen(listener: (key: Key) => void): () => void {
+    this.#listenersToAll.add(listener)
+    return () => this.#listenersToAll.delete(listener)
   }
 
   /** Yields once at first and then after each announcement, until `signal` aborts. Announcements in between merge. */

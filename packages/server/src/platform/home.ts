@@ -24,5 +24,7 @@ export function homeAt(directory: string) {
     cache: at('cache'),
     models: at('models'),
     logs: at('logs'),
+    /** Time series, a directory for each endpoint. */
+    series: at('series'),
   }
 }

@@ -49,6 +49,11 @@ export class ArtifactFetches {
     return fetch.result
   }
 
+  /** How many are on their way. */
+  get underWay(): number {
+    return [...this.#fetches.values()].filter(({ result }) => result.state === 'fetching').length
+  }
+
   /** Lets go of every revision of the endpoint but those in `keep`, and of failures, so that they can be tried again. */
   releaseAllBut(endpointId: EndpointId, keep: ReadonlySet<number>): void {
     for (const [key, fetch] of this.#fetches) {

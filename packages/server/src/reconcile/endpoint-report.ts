@@ -16,7 +16,7 @@ export type Findings = { shortage?: string; progress?: Progress }
 export async function report(
   facts: Facts,
   memory: EndpointMemory,
-  { rooms }: LookTools,
+  { rooms, note }: LookTools,
   findings: Findings,
   { store }: { readonly store: boolean },
 ): Promise<void> {
@@ -45,6 +45,11 @@ export async function report(
   memory.lastReplicas = facts.replicas
   rooms.looked(facts.endpoint, record, facts.replicas)
   if (!store || sameReport(memory.lastReport, record)) return
+  const before = memory.lastReport?.state ?? null
+  if (before !== record.state) {
+    const details = { from: before, to: record.state }
+    note(facts.endpoint, 'state.changed', `${before ?? 'new'} → ${record.state}: ${record.message}`, details)
+  }
   memory.lastReport = record
   await rooms.store.statuses.set(record)
   rooms.reported(facts.endpoint.id)

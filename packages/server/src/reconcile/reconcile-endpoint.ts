@@ -46,7 +46,7 @@ export async function reconcileEndpoint(
 
   const findings: Findings = {}
   const now = tools.rooms.clock.now()
-  for (const action of plan) if (action.kind === 'drain') memory.drainingSince.set(action.replicaId, now)
+  for (const action of plan) if (action.kind === 'drain') noteDrain(action.replicaId, facts, memory, tools)
   // The gateways hear of what is ready and what drains before anything is stopped.
   await report(facts, memory, tools, findings, { store: plan.length === 0 })
   await Promise.all(plan.map((action) => carryOut(action, facts, memory, tools, findings)))
@@ -89,6 +89,18 @@ type FailureAction = Extract<ReplicaAction, { kind: 'stop' }>
 
 const isFailure = (action: ReplicaAction): action is FailureAction =>
   action.kind === 'stop' && (action.reason === 'failed' || action.reason === 'start-timeout')
+
+function noteDrain(
+  replica: ReplicaId,
+  facts: Facts,
+  memory: EndpointMemory,
+  { rooms, note }: LookTools,
+): void {
+  if (memory.drainingSince.has(replica)) return
+  memory.drainingSince.set(replica, rooms.clock.now())
+  const message = `Replica ${replica} takes nothing new and finishes what it has.`
+  note(facts.endpoint, 'replica.draining', message, { replica })
+}
 
 async function noteFailure(
   replicaId: ReplicaId,
@@ -139,6 +151,7 @@ function noteReady(replica: Replica, facts: Facts, memory: EndpointMemory, { roo
   rooms.log.info('replica became ready', { endpoint, replica: replica.id, tookMs })
   note(facts.endpoint, 'replica.ready', `Replica ${replica.id} became ready.`, {
     replica: replica.id,
+    revision: replica.revision,
     tookMs,
   })
 }

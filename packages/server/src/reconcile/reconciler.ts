@@ -7,6 +7,7 @@
 import { type EndpointRecord, endpointKey } from '../domain/endpoint.ts'
 import { messageOf } from '../domain/errors.ts'
 import type { EndpointId, Replica, ReplicaId } from '../domain/replica.ts'
+import { Histogram } from '../platform/prometheus.ts'
 import { ArtifactFetches } from './artifact-fetches.ts'
 import { DrainReports } from './drain-reports.ts'
 import { EndpointMemory } from './endpoint-memory.ts'
@@ -21,6 +22,7 @@ import { WorkQueue } from './work-queue.ts'
 const RECONCILER = { id: 'reconciler', name: 'reconciler' }
 const CONCURRENT_LOOKS = 16
 const AFTER_FAILURE_MS = 5_000
+const LOOK_SECONDS = [0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 30]
 /** How long a start waits for the first answers of what an earlier process left running. */
 const ADOPTION_MS = 1_500
 
@@ -32,6 +34,8 @@ export class Reconciler {
   readonly #owners = new Map<ReplicaId, EndpointId>()
   readonly #notYetLookedAt = new Set<EndpointId>()
   readonly #settled = Promise.withResolvers<void>()
+  readonly #looks = new Histogram(LOOK_SECONDS)
+  #failedLooks = 0
   #starting: Promise<unknown> = Promise.resolve()
   #noting: Promise<void> = Promise.resolve()
 
@@ -88,6 +92,15 @@ export class Reconciler {
     return this.#memories.get(id)?.lastReplicas ?? []
   }
 
+  /** For a page that says how the reconciler fares. */
+  get figures() {
+    return {
+      lookSeconds: this.#looks,
+      failedLooks: this.#failedLooks,
+      fetchesUnderWay: this.#tools.fetches.underWay,
+    }
+  }
+
   /** Resolves once every endpoint has been looked at since the start: only then is the routing table complete. */
   get settled(): Promise<void> {
     return this.#settled.promise
@@ -111,15 +124,18 @@ export class Reconciler {
   }
 
   async #look(id: EndpointId): Promise<number | undefined> {
+    const begunAt = this.#rooms.clock.now()
     try {
       const memory = await this.#memory(id)
       const again = await reconcileEndpoint(id, memory, this.#tools)
       if (again === undefined) this.#forget(id)
       return again
     } catch (error) {
+      this.#failedLooks++
       this.#rooms.log.error('a look at an endpoint failed', { endpointId: id, error: messageOf(error) })
       return AFTER_FAILURE_MS
     } finally {
+      this.#looks.observe((this.#rooms.clock.now() - begunAt) / 1_000)
       this.#notYetLookedAt.delete(id)
       this.#settleIfDone()
     }

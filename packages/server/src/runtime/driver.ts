@@ -95,7 +95,14 @@ export type LogOptions = {
   readonly signal: AbortSignal
 }
 
-export type ReplicaStats = { readonly cpuSeconds: number; readonly memoryBytes: number }
+export type ReplicaStats = {
+  readonly cpuSeconds: number
+  readonly memoryBytes: number
+  /** Of the GPUs that it holds, those that say what they do. */
+  readonly gpus?: readonly GpuUse[]
+}
+
+export type GpuUse = { readonly index: number; readonly usePercent: number; readonly memoryBytes: number }
 
 export type Capacity = {
   readonly instanceTypes: readonly InstanceType[]

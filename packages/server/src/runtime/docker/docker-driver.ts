@@ -21,6 +21,7 @@ import type {
 } from '../driver.ts'
 import { GuardedDriver } from '../guarded-driver.ts'
 import { chooseGpus } from '../process/gpu-choice.ts'
+import { GpuUses } from '../process/gpu-use.ts'
 import { discoverMachine, KnownMachine, type Machine } from '../process/machine.ts'
 import { isReplicaName } from '../process/replica-directory.ts'
 import { listenToContainers } from './container-events.ts'
@@ -72,11 +73,14 @@ class DockerDriver implements RuntimeDriver {
   readonly #logs: ContainerLogs
   readonly #listeners = new Set<(id: ReplicaId) => void>()
   readonly #closed = new AbortController()
+  /** Only of this machine can be asked what its GPUs do. */
+  readonly #gpuUses: GpuUses | undefined
   #gpuTurn: Promise<unknown> = Promise.resolve()
 
   constructor(options: DockerDriverOptions, daemon: Daemon) {
     const { clock, log, logDirectory, installationId } = options
     const { docker, kind, isLocal, publishOn } = daemon
+    this.#gpuUses = isLocal ? new GpuUses(clock) : undefined
     const discover = options.discover ?? (isLocal ? () => discoverMachine() : undefined)
     this.#options = options
     this.#daemon = daemon
@@ -161,7 +165,12 @@ class DockerDriver implements RuntimeDriver {
     const container = await this.#containers.find(id)
     if (!container?.State.Running) return undefined
     const query = { stream: false, 'one-shot': true } as const
-    return containerUse(await ifThere(this.#docker.getContainer(container.Id).stats(query)))
+    const held = identityOf(container.Name, container.Config.Labels)?.gpuIndexes ?? []
+    const [use, gpus] = await Promise.all([
+      ifThere(this.#docker.getContainer(container.Id).stats(query)).then(containerUse),
+      this.#gpuUses?.of(held) ?? [],
+    ])
+    return use && { ...use, ...(gpus.length > 0 && { gpus }) }
   }
 
   async capacity(): Promise<Capacity> {

@@ -28,10 +28,11 @@ import { endReplica } from './end-replica.ts'
 import { ENDED_ADOPTED, exitReason, type ProcessEnd } from './exit-reason.ts'
 import { FreePorts } from './free-port.ts'
 import { chooseGpus } from './gpu-choice.ts'
+import { GpuUses } from './gpu-use.ts'
 import { findProgram, launchProcess } from './launch.ts'
 import { localInstanceTypes, reservable } from './local-instance-types.ts'
 import { discoverMachine, KnownMachine, type Machine } from './machine.ts'
-import { type ProcessIdentity, processTableOf } from './process-table.ts'
+import { type ProcessIdentity, type ProcessUsage, processTableOf } from './process-table.ts'
 import {
   type ExitRecord,
   isReplicaName,
@@ -106,10 +107,12 @@ class ProcessDriver implements RuntimeDriver {
   readonly #entries = new Map<ReplicaId, Entry>()
   readonly #listeners = new Set<(id: ReplicaId) => void>()
   readonly #closed = new AbortController()
+  readonly #gpuUses: GpuUses
   #isWatching = false
 
   constructor(parts: Parts) {
     this.#parts = parts
+    this.#gpuUses = new GpuUses(parts.clock)
   }
 
   async adopt(): Promise<void> {
@@ -167,11 +170,19 @@ class ProcessDriver implements RuntimeDriver {
   }
 
   async stats(id: ReplicaId): Promise<ReplicaStats | undefined> {
-    const { table, cgroups } = this.#parts
     const entry = this.#entries.get(id)
     if (!entry?.leader || entry.exit) return undefined
-    if (entry.record.cgroup.length > 0) return cgroups.usage(entry.record.cgroup)
-    const members = await table.groupMembers(entry.leader)
+    const [usage, gpus] = await Promise.all([
+      this.#usage(entry, entry.leader),
+      this.#gpuUses.of(entry.record.gpuIndexes ?? []),
+    ])
+    return usage && { ...usage, ...(gpus.length > 0 && { gpus }) }
+  }
+
+  async #usage({ record }: Entry, leader: ProcessIdentity): Promise<ProcessUsage | undefined> {
+    const { table, cgroups } = this.#parts
+    if (record.cgroup.length > 0) return cgroups.usage(record.cgroup)
+    const members = await table.groupMembers(leader)
     return members.length > 0 ? table.usage(members) : undefined
   }
 

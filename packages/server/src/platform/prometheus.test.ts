@@ -19,6 +19,7 @@ test('a page reads as Prometheus wants it, with buckets that add up', () => {
     [{ name: 'x"\\\n', kind: 'y' }, 1],
   ])
   page.histogram('h', 'What h is.', [[{ name: 'x' }, histogram]])
+  page.summary('s', 'What s is.', [[{ name: 'x' }, { quantiles: [[0.5, 1.5]], sum: 6, count: 4 }]])
   page.gauge('g', 'Nothing yet.', [])
   expect(page.text).toBe(
     [
@@ -33,6 +34,11 @@ test('a page reads as Prometheus wants it, with buckets that add up', () => {
       'h_bucket{name="x",le="+Inf"} 3',
       'h_sum{name="x"} 3.5',
       'h_count{name="x"} 3',
+      '# HELP s What s is.',
+      '# TYPE s summary',
+      's{name="x",quantile="0.5"} 1.5',
+      's_sum{name="x"} 6',
+      's_count{name="x"} 4',
       '# HELP g Nothing yet.',
       '# TYPE g gauge',
       '',
