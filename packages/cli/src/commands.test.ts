@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
-import type { Endpoint, EndpointUpdate } from '@berth/contract'
+import type { Endpoint, EndpointUpdate, RecommendedQuery } from '@berth/contract'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import {
   type ContractServer,
@@ -12,7 +12,7 @@ import {
   startContractServer,
 } from './testing/contract-server.ts'
 import { type RunOptions, runBerth, startBerth } from './testing/run-berth.ts'
-import { endpointSample, vendorsSample, whoamiSample } from './testing/samples.ts'
+import { endpointSample, recommendationSample, vendorsSample, whoamiSample } from './testing/samples.ts'
 
 let home: string
 let server: ContractServer | undefined
@@ -30,7 +30,11 @@ afterEach(async () => {
 
 /** Starts the server and runs one command against it. */
 async function berth(args: readonly string[], handlers: Handlers, options: Omit<RunOptions, 'home'> = {}) {
-  server = await startContractServer({ whoami: () => whoamiSample, ...handlers })
+  server = await startContractServer({
+    whoami: () => whoamiSample,
+    recommendConfiguration: () => recommendationSample(),
+    ...handlers,
+  })
   return await runBerth(args, { home, url: server.url, ...options })
 }
 
@@ -38,6 +42,48 @@ const stream = async function* (...pieces: string[]) {
   yield* pieces
 }
 const json = (value: unknown) => JSON.stringify(value)
+
+describe('plan', () => {
+  test('shows engine, file and memory on every instance type, and what would make it fit', async () => {
+    let asked: RecommendedQuery | undefined
+    const ran = await berth(['plan', 'acme/chat-GGUF', '--context', '4096', '--concurrency', '2'], {
+      recommendConfiguration: ({ query }) => {
+        asked = query
+        return { ...recommendationSample(), suggestedCompute: 'local-default-cpu-x4' }
+      },
+    })
+    expect(asked).toEqual({ repository: 'acme/chat-GGUF', context: 4_096, concurrency: 2 })
+    expect(ran).toMatchObject({ code: 0, stderr: '' })
+    expect(ran.stdout).toContain('size          8.03 billion parameters, Q4_K_M, 4.6 GiB, up to 8192 tokens')
+    expect(ran.stdout).toMatch(
+      /^ +cpu\/x2 +4\.0 GiB +6\.1 GiB +4\.6 GiB +1\.0 GiB +512 MiB +no, 2\.1 GiB short$/m,
+    )
+    expect(ran.stdout).toMatch(/^→ +cpu\/x4 +8\.0 GiB .* yes$/m)
+    expect(ran.stdout).toContain('Other files: Q8_0 (8.0 GiB)')
+    expect(ran.stdout).toContain('Read it first.')
+  })
+
+  test('says the whole reason for the one instance that was asked about', async () => {
+    const { instances, ...rest } = recommendationSample()
+    const ran = await berth(['plan', './model.gguf', '--instance', 'cpu/x2'], {
+      recommendConfiguration: ({ query }) => {
+        expect(query).toMatchObject({ file: 'model.gguf', instance: 'cpu/x2' })
+        return { ...rest, instances: instances.slice(0, 1), suggestedCompute: null, endpoint: null }
+      },
+    })
+    expect(ran.stdout).toContain('It does not fit: 6.1 GiB needed.')
+  })
+
+  test('prints the whole recommendation as JSON', async () => {
+    const ran = await berth(['plan', 'acme/chat-GGUF', '--json'], {})
+    expect(JSON.parse(ran.stdout)).toEqual(recommendationSample())
+  })
+
+  test('passes on what the server says about a number', async () => {
+    const ran = await berth(['plan', 'acme/chat-GGUF', '--engine', 'nonsense'], {})
+    expect(ran).toMatchObject({ code: 2, stderr: expect.stringContaining('--engine is "nonsense"') })
+  })
+})
 
 describe('deploy', () => {
   const url = 'http://127.0.0.1:1/e/admin/guide'
@@ -70,6 +116,26 @@ describe('deploy', () => {
     expect(ran.stderr).toBe(
       'Created admin/guide from berth/guide.\ninitializing: Starting the engine.\nrunning: Ready.\n',
     )
+  })
+
+  test('takes the hardware on which the model fits, unless one is named', async () => {
+    const sizes: string[] = []
+    const deploy = (...more: string[]) =>
+      berth(['deploy', 'acme/chat', '--no-wait', ...more], {
+        listVendorsForNamespace: () => vendorsSample(),
+        recommendConfiguration: () => ({
+          ...recommendationSample(),
+          suggestedCompute: 'local-default-cpu-x2',
+        }),
+        createEndpoint: ({ body }) => {
+          sizes.push(body.compute.instanceSize)
+          return starting
+        },
+      })
+    await deploy()
+    await server?.close()
+    await deploy('--instance', 'cpu/x1')
+    expect(sizes).toEqual(['x2', 'x1'])
   })
 
   test('goes on watching when the server restarts in between', async () => {
@@ -135,6 +201,7 @@ describe('deploy', () => {
   test('interrupted by Ctrl-C ends with 130 and says that the endpoint goes on', async () => {
     server = await startContractServer({
       whoami: () => whoamiSample,
+      recommendConfiguration: () => recommendationSample(),
       listVendorsForNamespace: () => vendorsSample(),
       createEndpoint: () => starting,
       watchEndpoint: async function* () {

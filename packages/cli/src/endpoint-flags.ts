@@ -282,7 +282,8 @@ function settingName(flag: string, variant: ImageVariant): string {
   )
 }
 
-function engineVariant(engine: string): ImageVariant {
+/** The variant that a name means, as `--engine` has it. */
+export function engineVariant(engine: string): ImageVariant {
   if (engine === 'auto') return 'huggingface'
   const variant = imageVariants.find((name) => name.toLowerCase() === engine.toLowerCase())
   if (!variant) throw usageError(`--engine is "${engine}": choose one of auto, ${imageVariants.join(', ')}.`)

@@ -12,6 +12,7 @@ import { addList } from './commands/list.ts'
 import { addLogin, addWhoami } from './commands/login.ts'
 import { addLogs } from './commands/logs.ts'
 import { addPause, addResume, addScaleToZero } from './commands/pause.ts'
+import { addPlan } from './commands/plan.ts'
 import { addServe } from './commands/serve.ts'
 import { addStatus } from './commands/status.ts'
 import { addToken } from './commands/token.ts'
@@ -22,6 +23,7 @@ import { EXIT, EXIT_HELP, exitCodeOf, explain, explainJson, SilentExit } from '.
 const COMMANDS = {
   'This machine:': [addServe, addDown, addDoctor],
   'Endpoints:': [
+    addPlan,
     addDeploy,
     addList,
     addDescribe,

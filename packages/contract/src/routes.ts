@@ -22,6 +22,7 @@ import { LiveQuery } from './live.ts'
 import { FollowLogLinesQuery, LogLineList, LogLinesQuery, LogsQuery } from './logs.ts'
 import { AllGraphs, graphPaths, MetricsAnswer, MetricsParams, MetricsQuery, OneGraph } from './metrics.ts'
 import { RollbackBody, UpdatePlan } from './plan.ts'
+import { Recommendation, RecommendedQuery } from './recommendation.ts'
 import { ReplicaList } from './status.ts'
 import { SystemStatus } from './system.ts'
 import { Timeline, TimelineQuery } from './timeline.ts'
@@ -305,6 +306,15 @@ export const routes = {
     summary: 'Accelerators used and allowed',
     params: NamespacePath,
     response: QuotaList,
+  },
+  recommendConfiguration: {
+    method: 'GET',
+    path: '/v2/recommended/{namespace}',
+    access: 'read',
+    summary: 'Engine, hardware and settings for a repository, and whether it fits (Berth addition)',
+    params: NamespacePath,
+    query: RecommendedQuery,
+    response: Recommendation,
   },
   whoami: {
     method: 'GET',

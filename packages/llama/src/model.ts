@@ -45,14 +45,12 @@ export class Model {
   }
 
   static async load(native: Native, path: string, gpuLayers: number): Promise<Model> {
-    const handle = new native.AddonModel(path, { addonExports: native, useMmap: true, gpuLayers })
-    const loading = handle.init()
-    // Read while llama.cpp loads on its own thread. A bad file is better explained here, so this error goes first.
-    const [metadata, loaded] = await Promise.allSettled([readLater(path), loading])
-    if (metadata.status === 'rejected') throw metadata.reason
-    if (loaded.status === 'rejected') throw loaded.reason
-    if (!loaded.value) throw new Error(`llama.cpp cannot load the model ${path}`)
-    return new Model(native, handle, factsFrom(path, metadata.value, handle))
+    // A bad file is better explained here than by llama.cpp, so its head is read first: it takes milliseconds.
+    const metadata = readGgufMetadata(path)
+    const useMmap = gpuLayers > 0 || isKeptAsStored(metadata)
+    const handle = new native.AddonModel(path, { addonExports: native, useMmap, gpuLayers })
+    if (!(await handle.init())) throw new Error(`llama.cpp cannot load the model ${path}`)
+    return new Model(native, handle, factsFrom(path, metadata, handle))
   }
 
   /** Text of a template or of a program: special tokens in it count as such. */
@@ -145,7 +143,16 @@ export class Model {
   }
 }
 
-const readLater = async (path: string): Promise<GgufMetadata> => readGgufMetadata(path)
+/** llama.cpp's numbers for files that are mostly F32, F16 and BF16. */
+const UNQUANTISED = new Set([0, 1, 32])
+
+/**
+ * Whether processors compute with the weights as they lie in the file. Quantised ones are first copied into an order
+ * that the processor likes better: mapped as well, they would be in memory twice.
+ */
+function isKeptAsStored(metadata: GgufMetadata): boolean {
+  return UNQUANTISED.has(Number(metadata.get('general.file_type') ?? Number.NaN))
+}
 
 function factsFrom(path: string, metadata: GgufMetadata, handle: NativeModel): ModelFacts {
   const architecture = String(metadata.get('general.architecture') ?? 'unknown')

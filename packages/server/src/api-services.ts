@@ -22,6 +22,7 @@ import {
   updateEndpoint,
 } from './control/endpoints.ts'
 import { listQuotas, listVendors } from './control/hardware-queries.ts'
+import { recommend } from './control/recommend.ts'
 import type { ControlRooms } from './control/rooms.ts'
 import type { EndpointRecord } from './domain/endpoint.ts'
 import type { EndpointId } from './domain/replica.ts'
@@ -67,6 +68,7 @@ export function apiServices(parts: ServiceParts): ApiServices {
     },
     vendors: (namespace) => listVendors(control, namespace),
     quotas: (namespace) => listQuotas(control, namespace),
+    recommend: (query) => recommend(control, query),
     system: () => systemStatus(parts),
   }
 }

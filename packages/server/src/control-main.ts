@@ -15,7 +15,7 @@ import { createEndpoint } from './control/endpoints.ts'
 import type { ControlRooms } from './control/rooms.ts'
 import { messageOf, PlatformError } from './domain/errors.ts'
 import type { EndpointId } from './domain/replica.ts'
-import { chooseEngine, createEngines } from './engines/engines.ts'
+import { chooseEngine, createEngines, everyEngine, repositoryContents } from './engines/engines.ts'
 import { findLlamaServer } from './engines/find-llama-server.ts'
 import { reservedSetting } from './engines/reserved-settings.ts'
 import { ensureFirstUser, FIRST_USER, sampleEndpoint } from './first-run.ts'
@@ -172,7 +172,9 @@ async function start(
     driver,
     engine,
     reservedSetting,
-    chooseEngine: (image, model, wish) => chooseEngine(engines, image, model, wish).engine,
+    chooseEngine: (image, model, wish) => chooseEngine(engines, image, model, wish),
+    chooseAnyEngine: (image, model, wish) => chooseEngine(everyEngine(), image, model, wish),
+    contents: repositoryContents,
     hint,
     forgive: (id) => reconciler.forgive(id),
     scale: autoscaler,

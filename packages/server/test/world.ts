@@ -23,7 +23,7 @@ import {
 } from '../src/control/endpoints.ts'
 import type { ControlRooms } from '../src/control/rooms.ts'
 import type { EndpointId, ReplicaId } from '../src/domain/replica.ts'
-import { chooseEngine, createEngines } from '../src/engines/engines.ts'
+import { chooseEngine, createEngines, everyEngine, repositoryContents } from '../src/engines/engines.ts'
 import { reservedSetting } from '../src/engines/reserved-settings.ts'
 import type { RoutedEndpoint } from '../src/link/messages.ts'
 import { silentLog } from '../src/platform/log.ts'
@@ -241,7 +241,9 @@ export class World {
       driver,
       engine,
       reservedSetting,
-      chooseEngine: (image, model, wish) => chooseEngine(engines, image, model, wish).engine,
+      chooseEngine: (image, model, wish) => chooseEngine(engines, image, model, wish),
+      chooseAnyEngine: (image, model, wish) => chooseEngine(everyEngine(), image, model, wish),
+      contents: repositoryContents,
       hint,
       forgive: (id) => this.reconciler.forgive(id),
       scale: this.autoscaler,

@@ -1,5 +1,5 @@
 /** Answers as the server gives them, for tests. */
-import type { EndpointWithStatus, VendorList, Whoami } from '@berth/contract'
+import type { EndpointWithStatus, Recommendation, VendorList, Whoami } from '@berth/contract'
 
 const AT = '2026-01-02T03:04:05Z'
 const ADMIN = { id: 'admin', name: 'admin' }
@@ -114,5 +114,61 @@ export function vendorsSample(...computes: Offer[]): VendorList {
         regions: [{ name: 'default', label: 'This machine', status: 'available', computes: offers }],
       },
     ],
+  }
+}
+
+const GIB = 2 ** 30
+
+export function recommendationSample(): Recommendation {
+  const estimate = {
+    weightBytes: 4_920_734_272,
+    kvBytes: GIB,
+    engineBytes: GIB / 2,
+    totalBytes: 4_920_734_272 + 1.5 * GIB,
+  }
+  const instance = (size: number, fits: boolean) => ({
+    id: `local-default-cpu-x${size}`,
+    vendor: 'local',
+    region: 'default',
+    accelerator: 'cpu' as const,
+    instanceType: 'cpu',
+    instanceSize: `x${size}`,
+    pricePerHour: 0,
+    devices: 1,
+    bytesPerDevice: 2 * size * GIB,
+    free: true,
+    fits,
+    estimate,
+    spareBytes: 2 * size * GIB - estimate.totalBytes,
+    changes: [],
+    message: fits ? 'It fits.' : 'It does not fit: 6.1 GiB needed.',
+  })
+  return {
+    repository: 'acme/chat-GGUF',
+    revision: '0123456789abcdef0123',
+    model: {
+      task: 'text-generation',
+      library: 'gguf',
+      parameters: 8_030_261_248,
+      dtype: 'Q4_K_M',
+      maxContext: 8_192,
+      weightBytes: 4_920_734_272,
+      kvBytesPerToken: 131_072,
+      handler: null,
+      requirements: null,
+    },
+    files: [
+      { file: 'a-Q4_K_M.gguf', quantisation: 'Q4_K_M', sizeBytes: 4_920_734_272, chosen: true },
+      { file: 'a-Q8_0.gguf', quantisation: 'Q8_0', sizeBytes: 8_540_770_880, chosen: false },
+    ],
+    engine: { name: 'llamacpp', available: true, reason: 'llamacpp serves it on processors.' },
+    refusals: [],
+    context: 4_096,
+    concurrency: 2,
+    suggestedCompute: null,
+    instances: [instance(2, false), instance(4, true)],
+    measured: null,
+    endpoint: null,
+    notes: ['Read it first.'],
   }
 }

@@ -102,6 +102,11 @@ describe('the route table', () => {
     ['listVendors', 'GET', '/v2/provider'],
     ['listVendorsForNamespace', 'GET', '/v2/provider/ada'],
     ['listQuotas', 'GET', '/v2/provider/quotas/ada'],
+    [
+      'recommendConfiguration',
+      'GET',
+      '/v2/recommended/ada?repository=acme%2Fchat&context=4096&instance=cpu%2Fx1',
+    ],
     ['whoami', 'GET', '/hub/api/whoami-v2'],
     ['listTokens', 'GET', '/v2/token'],
     ['createToken', 'POST', '/v2/token', { name: 'laptop' }],

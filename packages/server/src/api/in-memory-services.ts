@@ -90,6 +90,25 @@ export class InMemoryServices implements ApiServices {
     return { vendors: [{ name: 'local', quotas: [{ ...used, usedAccelerators: this.#count(namespace) }] }] }
   }
 
+  async recommend({ repository }: { readonly repository: string }) {
+    const unknown = { task: null, library: null, parameters: null, dtype: null, maxContext: null }
+    return {
+      repository,
+      revision: null,
+      model: { ...unknown, weightBytes: null, kvBytesPerToken: null, handler: null, requirements: null },
+      files: [],
+      engine: null,
+      refusals: [{ engine: 'any', reason: 'Nothing runs here.' }],
+      context: null,
+      concurrency: null,
+      suggestedCompute: null,
+      instances: [],
+      measured: null,
+      endpoint: null,
+      notes: [],
+    }
+  }
+
   async system() {
     return {
       version: '0.0.0',

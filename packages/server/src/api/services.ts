@@ -15,6 +15,8 @@ import type {
   MetricsAnswer,
   News,
   QuotaList,
+  Recommendation,
+  RecommendedQuery,
   RouteInput,
   RouteOutput,
   SystemStatus,
@@ -96,5 +98,6 @@ export interface ApiServices {
   /** With what the namespace uses of it; without a namespace, with placeholder zeros. */
   vendors(namespace: string | undefined): Promise<VendorList>
   quotas(namespace: string): Promise<QuotaList>
+  recommend(query: RecommendedQuery): Promise<Recommendation>
   system(): Promise<SystemStatus>
 }

@@ -6,8 +6,9 @@
  *     berth/guide     built in      → the installation's directory
  */
 import { mkdir, statfs } from 'node:fs/promises'
-import type { Artifact } from '../domain/artifact.ts'
-import { PlatformError } from '../domain/errors.ts'
+import path from 'node:path'
+import type { Artifact, ArtifactFile } from '../domain/artifact.ts'
+import { messageOf, PlatformError } from '../domain/errors.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { Log } from '../platform/log.ts'
 import { artifactFailure, humanBytes } from './artifact-failure.ts'
@@ -21,8 +22,17 @@ import { Snapshots } from './cache/snapshots.ts'
 import { DirectorySource } from './directory/directory-source.ts'
 import { ProgressMeter, type Transfer } from './download-progress.ts'
 import { HubSource, isHubRepository } from './hub/hub-source.ts'
-import type { AcquiredArtifact, DownloadProgress, ModelStore } from './model-store.ts'
+import { fileSource, type HeaderSource } from './model-header.ts'
+import type {
+  AcquiredArtifact,
+  DownloadProgress,
+  ModelStore,
+  RepositoryCard,
+  WeighedModel,
+} from './model-store.ts'
+import { cardOf, readConfig } from './repository-card.ts'
 import { isSafeRelativePath } from './safe-path.ts'
+import { weighArtifact } from './weigh-artifact.ts'
 
 export type ModelStoreOptions = {
   readonly cacheDirectory: string
@@ -104,6 +114,61 @@ class CachedModelStore implements ModelStore {
           'repository_not_found',
           `This installation has no built-in model "${artifact.repository}". ` +
             `It has: ${Object.keys(this.#options.builtins).join(', ')}.`,
+        )
+      }
+      default:
+        return artifact.source satisfies never
+    }
+  }
+
+  async describe(artifact: Artifact, { token }: { readonly token?: string }): Promise<RepositoryCard> {
+    const open = this.#opener(artifact, token)
+    const [said, config] = await Promise.all([
+      artifact.source === 'hub'
+        ? this.#hub.describe(artifact, this.#token(token)).catch(() => undefined)
+        : {},
+      readConfig(artifact, open).catch(() => undefined),
+    ])
+    return { ...cardOf(said), config }
+  }
+
+  async weigh(artifact: Artifact, { token }: { readonly token?: string }): Promise<WeighedModel | undefined> {
+    try {
+      return await weighArtifact(artifact, this.#opener(artifact, token))
+    } catch (error) {
+      this.#options.log.info('the weights could not be weighed', {
+        repository: artifact.repository,
+        cause: messageOf(error),
+      })
+      return undefined
+    }
+  }
+
+  /** Where the bytes of one file are read from: this machine if they lie here, else the Hub. */
+  #opener(artifact: Artifact, token: string | undefined): (file: ArtifactFile) => Promise<HeaderSource> {
+    return async (file) => {
+      const here = await this.#pathHere(artifact, file)
+      if (here !== undefined) return fileSource(here)
+      return {
+        path: file.path,
+        read: (from, length) => this.#hub.readPart(artifact, file.path, { from, length }, this.#token(token)),
+      }
+    }
+  }
+
+  async #pathHere(artifact: Artifact, file: ArtifactFile): Promise<string | undefined> {
+    const alone = { ...artifact, files: [file] }
+    switch (artifact.source) {
+      case 'hub': {
+        const blob = blobIdentity(artifact, file)
+        return (await this.#blobs.has(blob)) ? this.#blobs.fileOf(blob.id) : undefined
+      }
+      case 'directory':
+        return path.join(await this.#directories.locate(alone), file.path)
+      case 'builtin': {
+        const builtin = this.#builtin(artifact.repository)
+        return (
+          builtin && path.join(await this.#directories.locateBuiltin(alone, builtin.directory), file.path)
         )
       }
       default:

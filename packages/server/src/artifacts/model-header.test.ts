@@ -141,12 +141,16 @@ describe('a safetensors header', () => {
       b: { dtype: 'F32', shape: [], data_offsets: [64, 68] },
     }
     const file = await fileWith('model.safetensors', fileOf(header))
-    expect(await readSafetensorsHeader(fileSource(file))).toEqual({ bytes: 68, parameters: 33 })
+    expect(await readSafetensorsHeader(fileSource(file))).toEqual({
+      bytes: 68,
+      parameters: 33,
+      dtype: 'BF16',
+    })
   })
 
   test('of packed weights does not say how many they are', () => {
     const header = { a: { dtype: 'I32', shape: [2], data_offsets: [0, 8] } }
-    expect(parseSafetensorsHeader(fileOf(header), 'model')).toEqual({ bytes: 8, parameters: undefined })
+    expect(parseSafetensorsHeader(fileOf(header), 'model')).toMatchObject({ bytes: 8, parameters: undefined })
   })
 
   test.for<[what: string, bytes: Uint8Array, words: string]>([

@@ -32,8 +32,39 @@ export interface ModelStore {
     },
   ): Promise<AcquiredArtifact>
 
+  /**
+   * What the repository says about itself: from its source and its `config.json`. What cannot be read is left out.
+   *
+   * @param artifact with all files of the repository, as `resolve` gave it.
+   */
+  describe(artifact: Artifact, options: { readonly token?: string }): Promise<RepositoryCard>
+
+  /**
+   * How large the weights among the artifact's files are, read from the files' headers: of a model that is not here
+   * yet, only those bytes are fetched. Undefined where no header is understood or can be had now.
+   */
+  weigh(artifact: Artifact, options: { readonly token?: string }): Promise<WeighedModel | undefined>
+
   /** Deletes the least recently used content that nobody holds until at most `capBytes` are used. @returns bytes freed. */
   evict(capBytes: number): Promise<number>
+}
+
+export type RepositoryCard = {
+  /** As the Hub says. */
+  readonly task: string | undefined
+  readonly library: string | undefined
+  /** The `config.json`, as it was written. */
+  readonly config: unknown
+}
+
+export type WeighedModel = {
+  /** As they are stored. */
+  readonly bytes: number
+  readonly parameters: number | undefined
+  /** As its maker calls it: "BF16", "F32"; undefined where weights are packed or mixed. */
+  readonly dtype: string | undefined
+  /** Of a GGUF file, its metadata. */
+  readonly gguf: Readonly<Record<string, unknown>> | undefined
 }
 
 export type AcquiredArtifact = {

@@ -10,6 +10,8 @@ export type WeightSize = {
   readonly bytes: number
   /** `undefined` where several weights are packed into one number, as quantised formats do. */
   readonly parameters: number | undefined
+  /** That most bytes have. */
+  readonly dtype: string | undefined
 }
 
 const LENGTH_BYTES = 8
@@ -36,13 +38,15 @@ export function sizeFromIndex(index: unknown): WeightSize | undefined {
   const bytes = metadata?.['total_size']
   if (typeof bytes !== 'number' || !(bytes > 0)) return undefined
   const parameters = metadata?.['total_parameters']
-  return { bytes, parameters: typeof parameters === 'number' && parameters > 0 ? parameters : undefined }
+  const known = typeof parameters === 'number' && parameters > 0
+  return { bytes, parameters: known ? parameters : undefined, dtype: undefined }
 }
 
 function sizeOf(header: Readonly<Record<string, unknown>>, path: string): WeightSize {
   let bytes = 0
   let parameters = 0
   let isPacked = false
+  const bytesOf = new Map<string, number>()
   for (const [name, value] of Object.entries(header)) {
     if (name === '__metadata__') continue
     const tensor = asObject(value)
@@ -50,10 +54,13 @@ function sizeOf(header: Readonly<Record<string, unknown>>, path: string): Weight
     const shape = numbersIn(tensor?.['shape'])
     if (from === undefined || to === undefined || to < from) throw refused(path, `has no place for "${name}"`)
     bytes += to - from
+    const dtype = String(tensor?.['dtype'])
+    bytesOf.set(dtype, (bytesOf.get(dtype) ?? 0) + to - from)
     parameters += shape.reduce((product, one) => product * one, 1)
-    isPacked ||= PACKING_DTYPES.includes(String(tensor?.['dtype']))
+    isPacked ||= PACKING_DTYPES.includes(dtype)
   }
-  return { bytes, parameters: isPacked ? undefined : parameters }
+  const [most] = [...bytesOf].toSorted(([, a], [, b]) => b - a)
+  return { bytes, parameters: isPacked ? undefined : parameters, dtype: most?.[0] }
 }
 
 function parsed(json: Uint8Array, path: string): Readonly<Record<string, unknown>> {

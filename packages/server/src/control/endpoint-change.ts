@@ -17,6 +17,7 @@ import type { InstanceType } from '../domain/instance-type.ts'
 import { specChanges } from '../domain/spec-changes.ts'
 import type { Store } from '../store/store.ts'
 import { refuseSettings, type Secrets, tokenIn, withResolved, withSecretNames } from './endpoint-spec.ts'
+import { refuseMisfit } from './fit-check.ts'
 import { type ResolvedModel, resolveInstance, resolveModel } from './resolve-model.ts'
 import type { ControlRooms } from './rooms.ts'
 
@@ -30,6 +31,8 @@ export type EndpointChange = {
   /** Whether replicas would notice. */
   readonly restarts: boolean
   readonly isNone: boolean
+  /** That it may not fit, where that is not certain. */
+  readonly warning?: string | undefined
 }
 
 /** @throws PlatformError for whatever the update would be refused for. */
@@ -52,7 +55,11 @@ export async function changeByUpdate(
     : latest
   if (resolved.engine !== latest.engine) throw engineChanged(latest.engine, resolved.engine)
   refuseSettings(rooms, resolved.engine, merged, secrets)
-  return judged(endpoint, latest, withResolved(merged, resolved, instance.id), resolved, instance, secrets)
+  const warning = touchesMemory(update)
+    ? await refuseMisfit(rooms, { ...resolved, args: merged.model.args, instance, token: rooms.hubToken })
+    : undefined
+  const spec = withResolved(merged, resolved, instance.id)
+  return { ...judged(endpoint, latest, spec, resolved, instance, secrets), warning }
 }
 
 /**
@@ -134,6 +141,12 @@ function judged(
 
 const asksForModel = ({ model }: EndpointUpdate): boolean =>
   model?.repository !== undefined || model?.revision !== undefined || model?.image !== undefined
+
+const touchesMemory = (update: EndpointUpdate): boolean =>
+  asksForModel(update) ||
+  update.model?.args !== undefined ||
+  update.compute?.instanceType !== undefined ||
+  update.compute?.instanceSize !== undefined
 
 async function resolveAgain(
   rooms: ControlRooms,

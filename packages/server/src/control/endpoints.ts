@@ -16,6 +16,7 @@ import { newEndpointId } from '../platform/ids.ts'
 import type { Store } from '../store/store.ts'
 import { changeByRollback, changeByUpdate, type EndpointChange } from './endpoint-change.ts'
 import { refuseSettings, type Secrets, specOf, tokenIn, withResolved } from './endpoint-spec.ts'
+import { refuseMisfit } from './fit-check.ts'
 import { type ResolvedModel, resolveInstance, resolveModel } from './resolve-model.ts'
 import type { ControlRooms } from './rooms.ts'
 
@@ -41,6 +42,12 @@ export async function createEndpoint(
     gpus: instance.gpus,
   })
   refuseSettings(rooms, resolved.engine, draft, secrets)
+  const warning = await refuseMisfit(rooms, {
+    ...resolved,
+    args: draft.model.args,
+    instance,
+    token: tokenIn(secrets, draft.model.env),
+  })
   const now = rooms.clock.now()
   const endpoint: EndpointRecord = {
     id: newEndpointId(),
@@ -59,6 +66,7 @@ export async function createEndpoint(
     await store.revisions.append(revisionOf(endpoint, resolved, endpoint.generation))
     await writeSecrets(store, endpoint, secrets)
     await record(store, endpoint, 'endpoint.created', `Created from ${draft.model.repository}.`)
+    if (warning) await record(store, endpoint, 'endpoint.tight', warning)
     if (asleep) await rooms.scale.sleep(store, endpoint, 'created asleep')
   })
   rooms.hint(endpoint.id)
@@ -97,7 +105,7 @@ export async function rollbackEndpoint(
 async function accept(
   rooms: ControlRooms,
   endpoint: EndpointRecord,
-  { spec, resolved, secrets, latest, restarts, isNone }: EndpointChange,
+  { spec, resolved, secrets, latest, restarts, isNone, warning }: EndpointChange,
   actor: Actor,
   event: {
     readonly kind: string
@@ -115,6 +123,7 @@ async function accept(
     await writeSecrets(store, changed, secrets)
     const details = { ...event.details, restarts, revision: generation }
     await record(store, changed, event.kind, event.message(generation), details)
+    if (warning) await record(store, changed, 'endpoint.tight', warning)
     return written
   })
   rooms.hint(endpoint.id)

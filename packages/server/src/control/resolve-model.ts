@@ -22,7 +22,7 @@ export async function resolveModel(rooms: ControlRooms, wish: ModelWish): Promis
   const { repository, revision } = wish
   const everything = await rooms.models.resolve({ repository, revision, ...(token ? { token } : {}) })
   const facts = { repository, files: everything.files }
-  const engine = rooms.chooseEngine(wish.image, facts, {
+  const { engine } = rooms.chooseEngine(wish.image, facts, {
     gpus: wish.gpus,
     ...(wish.task ? { task: wish.task } : {}),
   })

@@ -15,11 +15,11 @@ export type ControlRooms = {
   readonly models: ModelStore
   readonly driver: RuntimeDriver
   /** The engine for what was asked. @throws PlatformError `invalid` with every engine's refusal. */
-  chooseEngine(
-    image: Image,
-    model: ModelFacts,
-    wish: { readonly task?: string; readonly gpus: number },
-  ): Engine
+  chooseEngine(image: Image, model: ModelFacts, wish: EngineWish): ChosenEngine
+  /** The same among all engines that Berth knows, whatever this installation can run. */
+  chooseAnyEngine(image: Image, model: ModelFacts, wish: EngineWish): ChosenEngine
+  /** What of a repository is worth a word before it is served. */
+  contents(model: ModelFacts): RepositoryContents
   engine(name: string): Engine | undefined
   /** What of it the engine keeps for itself: the field, and why it cannot be set. */
   reservedSetting(
@@ -38,6 +38,23 @@ export type ControlRooms = {
   /** Where the endpoint answers. */
   url(namespace: string, name: string): string
   readonly hubToken: string | undefined
+}
+
+export type EngineWish = { readonly task?: string; readonly gpus: number }
+
+export type ChosenEngine = {
+  readonly engine: Engine
+  readonly refusals: readonly { readonly engine: string; readonly reason: string }[]
+}
+
+export type RepositoryContents = {
+  readonly ggufs: readonly {
+    readonly files: readonly [string, ...string[]]
+    readonly quantisation: string | undefined
+    readonly sizeBytes: number
+  }[]
+  readonly handler: string | undefined
+  readonly requirements: string | undefined
 }
 
 export type EngineSettings = {

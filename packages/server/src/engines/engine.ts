@@ -7,6 +7,8 @@
  */
 import type { Image } from '@berth/contract'
 import type { ArtifactFile } from '../domain/artifact.ts'
+import type { EngineMemory } from '../domain/fit/estimate-memory.ts'
+import type { KvDtype } from '../domain/fit/model-shape.ts'
 import type { Resources } from '../domain/instance-type.ts'
 import type { LaunchPlan } from '../domain/launch-plan.ts'
 import type { Intake } from '../domain/routing/intake.ts'
@@ -32,6 +34,9 @@ export interface Engine {
 
   launch(request: LaunchRequest): LaunchPlan
 
+  /** What it does to a device's memory; undefined where nobody can know: somebody else's program. */
+  readonly sizing?: Sizing
+
   readonly health: {
     readonly route: string
     /** A start that takes longer has failed; grows with the weights. */
@@ -43,6 +48,26 @@ export interface Engine {
 
   /** How long the engine is given between SIGTERM and SIGKILL, once no request runs on it. */
   readonly stopGraceMs: number
+}
+
+/** How settings and memory belong together. */
+export type Sizing = {
+  memory(gpus: number): EngineMemory
+  /**
+   * What settings, with every one chosen that was left open, provide room for. `contextTokens` undefined is as much as
+   * the model was trained for.
+   */
+  room(settings: { readonly image: Image; readonly args: readonly string[] }): Room
+  /** The settings that provide exactly that room, beside what was asked. */
+  settle(image: Image, room: Required<Room>): { readonly image: Image; readonly args: readonly string[] }
+}
+
+export type Room = {
+  /** Prompt and answer of one request. */
+  readonly contextTokens: number | undefined
+  /** Requests of that length at the same time. */
+  readonly concurrency: number
+  readonly kvDtype: KvDtype
 }
 
 export type ModelFacts = {

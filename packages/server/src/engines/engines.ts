@@ -2,10 +2,12 @@
 import { type Image, type ImageVariant, variantOf } from '@berth/contract'
 import { PlatformError } from '../domain/errors.ts'
 import { automaticRefusal, type Circumstances } from './automatic-choice.ts'
+import { ggufsOf } from './choose-gguf.ts'
 import { createCustom } from './custom.ts'
 import { createEcho } from './echo.ts'
 import type { Engine, ModelFacts, RuntimeKind } from './engine.ts'
 import { createLlamacpp, type LlamacppOptions } from './llamacpp.ts'
+import { contentsOf } from './repository-contents.ts'
 import { createSglang } from './sglang.ts'
 import { createTei } from './tei.ts'
 import { createTgi } from './tgi.ts'
@@ -39,6 +41,21 @@ export function createEngines({ runtimes = ['process'], ...options }: EnginesOpt
     createCustom(),
     createEcho(options),
   ].filter((engine) => engine.runtimes.some((kind) => runtimes.includes(kind)))
+}
+
+/** All engines that Berth knows, as the makers ship them: for plans, not for starting anything. */
+export function everyEngine(): readonly Engine[] {
+  return createEngines({
+    server: undefined,
+    compileCacheDirectory: undefined,
+    runtimes: ['process', 'container'],
+  })
+}
+
+/** What of a repository is worth a word before it is served: its GGUF models, and code of its own. */
+export function repositoryContents({ files }: ModelFacts) {
+  const { handler, requirements } = contentsOf(files)
+  return { ggufs: ggufsOf(files), handler, requirements }
 }
 
 const DOCKER = 'the Docker runtime, which this installation does not have'

@@ -8,11 +8,13 @@
 import { createRequire } from 'node:module'
 import type { Image, LlamacppImage } from '@berth/contract'
 import { PlatformError } from '../domain/errors.ts'
+import type { KvDtype } from '../domain/fit/model-shape.ts'
 import { PLACEHOLDER } from '../domain/launch-plan.ts'
-import { countInArgs } from './argument-value.ts'
+import { argumentValue, countInArgs } from './argument-value.ts'
 import { chooseGguf, fileInRepository, ggufsOf } from './choose-gguf.ts'
 import { refuseReservedArgs } from './container-plan.ts'
-import type { Engine, LaunchRequest, ModelFacts, RuntimeKind } from './engine.ts'
+import type { Engine, LaunchRequest, ModelFacts, RuntimeKind, Sizing } from './engine.ts'
+import { LLAMACPP_MEMORY } from './engine-memory.ts'
 import type { LlamaServer } from './find-llama-server.ts'
 import { IMAGES, pinnedImage } from './images.ts'
 
@@ -95,6 +97,47 @@ export function createLlamacpp(options: LlamacppOptions): Engine {
         shmBytes: 0,
       }
     },
+    sizing: sizingOf(server !== undefined),
+  }
+}
+
+const KV_DTYPES: Readonly<Record<string, KvDtype>> = {
+  f32: 'f32',
+  f16: 'f16',
+  bf16: 'bf16',
+  q8_0: 'q8_0',
+  q5_1: 'q5_1',
+  q5_0: 'q5_0',
+  q4_1: 'q4_1',
+  q4_0: 'q4_0',
+}
+const KEY_DTYPE = ['-ctk', '--cache-type-k']
+
+/** It takes the cache of all its slots when it starts. */
+function sizingOf(isServer: boolean): Sizing {
+  return {
+    memory: (gpus) =>
+      gpus > 0 ? LLAMACPP_MEMORY.gpu : isServer ? LLAMACPP_MEMORY.cpu : LLAMACPP_MEMORY.embedded,
+    room: ({ image: { llamacpp = {} }, args }) => {
+      const concurrency = llamacpp.nParallel ?? DEFAULT_SLOTS
+      const contextTokens = llamacpp.ctxSize
+        ? Math.floor(llamacpp.ctxSize / concurrency)
+        : llamacpp.ctxSize === 0
+          ? undefined
+          : DEFAULT_CONTEXT_PER_SLOT
+      return { contextTokens, concurrency, kvDtype: KV_DTYPES[argumentValue(args, KEY_DTYPE) ?? ''] ?? 'f16' }
+    },
+    settle: (image, { contextTokens, concurrency, kvDtype }) => ({
+      image: {
+        llamacpp: {
+          ...image.llamacpp,
+          nParallel: concurrency,
+          ...(contextTokens === undefined ? {} : { ctxSize: contextTokens * concurrency }),
+        },
+      },
+      // A value cache in blocks needs flash attention, which is on where it can be.
+      args: kvDtype === 'f16' ? [] : ['-ctk', kvDtype, '-ctv', kvDtype],
+    }),
   }
 }
 

@@ -5,9 +5,10 @@
  */
 import type { Image } from '@berth/contract'
 import { PLACEHOLDER } from '../domain/launch-plan.ts'
-import { countInArgs } from './argument-value.ts'
+import { argumentValue, countInArgs, tokensIn } from './argument-value.ts'
 import { containerPlan, option, startDeadline } from './container-plan.ts'
-import type { Engine, LaunchRequest } from './engine.ts'
+import type { Engine, LaunchRequest, Sizing } from './engine.ts'
+import { SGLANG_MEMORY } from './engine-memory.ts'
 import { hasFlag, splitGpus } from './gpu-split.ts'
 import { IMAGES } from './images.ts'
 import { filesForTransformers, transformersRefusal } from './repository-contents.ts'
@@ -49,7 +50,26 @@ export function createSglang(): Engine {
         env: { HF_HUB_OFFLINE: '1' },
         shmBytes: SHM_BYTES,
       }),
+    sizing: SIZING,
   }
+}
+
+const CONTEXT_FLAG = '--context-length'
+
+/** It shares its cache between requests as they come; one at full length has to fit. */
+const SIZING: Sizing = {
+  memory: () => SGLANG_MEMORY,
+  room: ({ image, args }) => ({
+    contextTokens: tokensIn(argumentValue(args, [CONTEXT_FLAG])),
+    concurrency: 1,
+    kvDtype: image.sGLang?.kvCacheDtype?.startsWith('fp8') ? 'fp8' : 'f16',
+  }),
+  settle: (image, { contextTokens, kvDtype }) => ({
+    image: {
+      sGLang: { ...image.sGLang, ...(kvDtype === 'fp8' ? { kvCacheDtype: 'fp8_e5m2' as const } : {}) },
+    },
+    args: contextTokens === undefined ? [] : [CONTEXT_FLAG, String(contextTokens)],
+  }),
 }
 
 function flags(settings: Settings, { servedName, resources, args, apiKey }: LaunchRequest): string[] {

@@ -8,7 +8,8 @@ import { PlatformError } from '../domain/errors.ts'
 import { PLACEHOLDER } from '../domain/launch-plan.ts'
 import { countInArgs } from './argument-value.ts'
 import { containerPlan, option, startDeadline } from './container-plan.ts'
-import type { Engine, LaunchRequest, ModelFacts } from './engine.ts'
+import type { Engine, LaunchRequest, ModelFacts, Sizing } from './engine.ts'
+import { TEI_MEMORY } from './engine-memory.ts'
 import { IMAGES } from './images.ts'
 import { contentsOf, filesForEmbeddings, transformersRefusal } from './repository-contents.ts'
 
@@ -61,7 +62,15 @@ export function createTei(): Engine {
         env: { API_KEY: request.apiKey, HF_HUB_OFFLINE: '1' },
       })
     },
+    sizing: SIZING,
   }
+}
+
+/** It keeps nothing between requests, so their number costs no memory. */
+const SIZING: Sizing = {
+  memory: (gpus) => (gpus > 0 ? TEI_MEMORY.gpu : TEI_MEMORY.cpu),
+  room: () => ({ contextTokens: undefined, concurrency: 1, kvDtype: 'f16' }),
+  settle: (image) => ({ image: { tei: image.tei ?? {} }, args: [] }),
 }
 
 function refusal(model: ModelFacts): string | undefined {

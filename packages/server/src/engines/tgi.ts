@@ -9,7 +9,8 @@ import { PlatformError } from '../domain/errors.ts'
 import { PLACEHOLDER } from '../domain/launch-plan.ts'
 import { countInArgs } from './argument-value.ts'
 import { containerPlan, option, startDeadline } from './container-plan.ts'
-import type { Engine, LaunchRequest } from './engine.ts'
+import type { Engine, LaunchRequest, Sizing } from './engine.ts'
+import { TGI_MEMORY } from './engine-memory.ts'
 import { IMAGES } from './images.ts'
 import { filesForTransformers, transformersRefusal } from './repository-contents.ts'
 
@@ -53,7 +54,19 @@ export function createTgi(): Engine {
         env: { API_KEY: request.apiKey, HF_HUB_OFFLINE: '1' },
         shmBytes: SHM_BYTES,
       }),
+    sizing: SIZING,
   }
+}
+
+const SIZING: Sizing = {
+  memory: () => TGI_MEMORY,
+  room: ({ image }) => ({ contextTokens: image.tgi?.maxTotalTokens, concurrency: 1, kvDtype: 'f16' }),
+  settle: (image, { contextTokens }) => ({
+    image: {
+      tgi: { ...image.tgi, ...(contextTokens === undefined ? {} : { maxTotalTokens: contextTokens }) },
+    },
+    args: [],
+  }),
 }
 
 function flags(settings: Settings, { resources }: LaunchRequest): string[] {

@@ -9,7 +9,8 @@
 import { PlatformError } from '../domain/errors.ts'
 import { PLACEHOLDER } from '../domain/launch-plan.ts'
 import { containerPlan, startDeadline } from './container-plan.ts'
-import type { Engine, LaunchRequest, ModelFacts } from './engine.ts'
+import type { Engine, LaunchRequest, ModelFacts, Sizing } from './engine.ts'
+import { TOOLKIT_MEMORY } from './engine-memory.ts'
 import { IMAGES } from './images.ts'
 import { contentsOf, filesForTransformers } from './repository-contents.ts'
 import { reservedSetting } from './reserved-settings.ts'
@@ -58,7 +59,15 @@ export function createToolkit(): Engine {
       // The entrypoint installs what the repository's requirements.txt names.
       return { ...plan, writableRoot: true }
     },
+    sizing: SIZING,
   }
+}
+
+/** One request at a time. */
+const SIZING: Sizing = {
+  memory: () => TOOLKIT_MEMORY,
+  room: () => ({ contextTokens: undefined, concurrency: 1, kvDtype: 'f16' }),
+  settle: (image) => ({ image: { huggingface: image.huggingface ?? {} }, args: [] }),
 }
 
 /** The custom code in a repository, for whoever explains to a person what will run. */

@@ -6,9 +6,10 @@
  */
 import type { Image } from '@berth/contract'
 import { PLACEHOLDER } from '../domain/launch-plan.ts'
-import { countInArgs } from './argument-value.ts'
+import { argumentValue, countInArgs, tokensIn } from './argument-value.ts'
 import { containerPlan, option, startDeadline } from './container-plan.ts'
-import type { Engine, LaunchRequest } from './engine.ts'
+import type { Engine, LaunchRequest, Sizing } from './engine.ts'
+import { VLLM_MEMORY } from './engine-memory.ts'
 import { hasFlag, splitGpus } from './gpu-split.ts'
 import { IMAGES } from './images.ts'
 import { filesForTransformers, transformersRefusal } from './repository-contents.ts'
@@ -55,7 +56,24 @@ export function createVllm(): Engine {
         },
         shmBytes: SHM_BYTES,
       }),
+    sizing: SIZING,
   }
+}
+
+const CONTEXT_FLAG = '--max-model-len'
+
+/** It shares its cache between requests as they come, and only insists that one at full length fits. */
+const SIZING: Sizing = {
+  memory: () => VLLM_MEMORY,
+  room: ({ image, args }) => ({
+    contextTokens: tokensIn(argumentValue(args, [CONTEXT_FLAG])),
+    concurrency: 1,
+    kvDtype: image.vLLM?.kvCacheDtype?.startsWith('fp8') ? 'fp8' : 'f16',
+  }),
+  settle: (image, { contextTokens, kvDtype }) => ({
+    image: { vLLM: { ...image.vLLM, ...(kvDtype === 'fp8' ? { kvCacheDtype: 'fp8' as const } : {}) } },
+    args: contextTokens === undefined ? [] : [CONTEXT_FLAG, String(contextTokens)],
+  }),
 }
 
 function flags(settings: Settings, { servedName, resources, args }: LaunchRequest): string[] {

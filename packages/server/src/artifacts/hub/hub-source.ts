@@ -53,8 +53,7 @@ export class HubSource {
   contentOf(artifact: Artifact, file: ArtifactFile, token: string | undefined): BlobSource {
     const { repository, revision } = artifact
     const request: HubRequest = { hubUrl: this.#hubUrl, repository, revision, path: file.path, token }
-    const escapedPath = file.path.split('/').map(encodeURIComponent).join('/')
-    const url = `${this.#hubUrl}/${repository}/resolve/${encodeURIComponent(revision ?? 'main')}/${escapedPath}`
+    const url = this.#contentUrl(request)
 
     return {
       description: `"${file.path}" of "${repository}"`,
@@ -76,6 +75,44 @@ export class HubSource {
           }
         }),
     }
+  }
+
+  /** What the Hub says about a repository, as it says it. */
+  async describe({ repository, revision }: Artifact, token: string | undefined): Promise<unknown> {
+    const request: HubRequest = { hubUrl: this.#hubUrl, repository, revision, token }
+    return this.#call(request, undefined, async (signal) => {
+      const at = revision === null ? '' : `/revision/${encodeURIComponent(revision)}`
+      const response = await this.#fetch(`${this.#hubUrl}/api/models/${repository}${at}`, request, signal)
+      if (!response.ok) throw await refusal(request, response)
+      return response.json()
+    })
+  }
+
+  /** Bytes `from` … `from + length` of a file, and no more of it than that; fewer only where it ends. */
+  async readPart(
+    artifact: Artifact,
+    path: string,
+    { from, length }: { readonly from: number; readonly length: number },
+    token: string | undefined,
+  ): Promise<Uint8Array> {
+    const { repository, revision } = artifact
+    const request: HubRequest = { hubUrl: this.#hubUrl, repository, revision, path, token }
+    return this.#call(request, undefined, async (signal, heard) => {
+      const headers = { 'accept-encoding': 'identity', range: `bytes=${from}-${from + length - 1}` }
+      const response = await this.#fetch(this.#contentUrl(request), request, signal, headers)
+      if (response.status === 416) {
+        await response.body?.cancel()
+        return new Uint8Array()
+      }
+      if (!response.ok) throw await refusal(request, response)
+      const startsAt = response.status === 206 ? from : 0
+      return partOf(response, { from: from - startsAt, length }, heard)
+    })
+  }
+
+  #contentUrl({ repository, revision, path = '' }: HubRequest): string {
+    const escapedPath = path.split('/').map(encodeURIComponent).join('/')
+    return `${this.#hubUrl}/${repository}/resolve/${encodeURIComponent(revision ?? 'main')}/${escapedPath}`
   }
 
   async #pin(request: HubRequest): Promise<string> {
@@ -208,6 +245,25 @@ function startOf(response: Response, offset: number, file: ArtifactFile, request
   if (Number(range?.[1] ?? Number.NaN) !== offset)
     throw unreachable(request, 'it sent another part than asked for')
   return offset
+}
+
+/** Reads no further than asked, also from a source that sends the whole file. */
+async function partOf(
+  response: Response,
+  { from, length }: { readonly from: number; readonly length: number },
+  heard: () => void,
+): Promise<Uint8Array> {
+  const pieces: Uint8Array[] = []
+  let seen = 0
+  for await (const bytes of response.body ?? []) {
+    heard()
+    const piece = bytes.subarray(Math.max(0, from - seen), Math.max(0, from + length - seen))
+    if (piece.byteLength > 0) pieces.push(piece)
+    seen += bytes.byteLength
+    // Leaving the loop cancels the rest.
+    if (seen >= from + length) break
+  }
+  return Buffer.concat(pieces)
 }
 
 function nonsense(request: HubRequest, what: string): PlatformError {

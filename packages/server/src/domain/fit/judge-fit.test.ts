@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { ENGINE_MEMORY, type EngineMemory, estimateMemory } from './estimate-memory.ts'
+import { type EngineMemory, estimateMemory } from './estimate-memory.ts'
 import { type Fit, type FitChange, hardwareOf, judgeFit } from './judge-fit.ts'
 import type { ModelShape } from './model-shape.ts'
 
@@ -15,6 +15,8 @@ const llama3With8B: ModelShape = {
   attention,
   maxContextTokens: 8_192,
   vocabulary: 128_256,
+  width: 4_096,
+  dtype: 'BF16',
 }
 /** 1 GiB per 8192 tokens, and an engine that needs 1 GiB: sums that can be done in the head. */
 const round: ModelShape = {
@@ -23,9 +25,26 @@ const round: ModelShape = {
   parameters: 4 * GIB,
   vocabulary: undefined,
 }
-const engine: EngineMemory = { fixedBytes: GIB, scoredTokens: 0, usableFraction: 1, kvDtypes: [] }
+const engine: EngineMemory = {
+  fixedBytes: GIB,
+  scoredTokens: 0,
+  activeTokens: 0,
+  usableFraction: 1,
+  kvDtypes: [],
+  floatBytes: undefined,
+}
+/** As vLLM and llama.cpp have it on GPUs. */
+const batching: EngineMemory = {
+  ...engine,
+  fixedBytes: 2.5 * GIB,
+  scoredTokens: 256,
+  usableFraction: 0.92,
+  kvDtypes: ['fp8'],
+  floatBytes: 2,
+}
+const layered: EngineMemory = { ...engine, fixedBytes: 0.5 * GIB, scoredTokens: 512 }
 const wish = { contextTokens: 8_192, concurrency: 4, kvDtype: 'f16' } as const
-const on = (gib: number, devices = 1) => ({ devices, bytesPerDevice: gib * GIB })
+const on = (gib: number, devices = 1) => ({ devices, bytesPerDevice: gib * GIB, canSpread: true })
 
 function changesOf(fit: Fit): Partial<Record<FitChange['kind'], FitChange>> {
   if (fit.fits) throw new Error('it fits')
@@ -35,7 +54,7 @@ function changesOf(fit: Fit): Partial<Record<FitChange['kind'], FitChange>> {
 describe('an estimate', () => {
   test('of Llama 3 8B on vLLM for one request at full length', () => {
     const asked = { contextTokens: 8_192, concurrency: 1, kvDtype: 'bf16', devices: 1 } as const
-    const estimate = estimateMemory(llama3With8B, asked, ENGINE_MEMORY.vllm.gpu)
+    const estimate = estimateMemory(llama3With8B, asked, batching)
     expect(estimate.weightBytes).toBe(16_060_522_496)
     expect(estimate.kvBytes).toBe(GIB)
     // 2.5 GiB, and 256 × 128256 scores of 4 bytes.
@@ -43,9 +62,23 @@ describe('an estimate', () => {
     expect(estimate.totalBytes).toBe(estimate.weightBytes + estimate.kvBytes + estimate.engineBytes)
   })
 
+  test('of 32-bit weights is half of them where the engine holds 16-bit ones', () => {
+    const asked = { contextTokens: 512, concurrency: 1, kvDtype: 'f16', devices: 1 } as const
+    const stored = { ...llama3With8B, weightBytes: 2 * llama3With8B.weightBytes, dtype: 'F32' }
+    expect(estimateMemory(stored, asked, batching).weightBytes).toBe(16_060_522_496)
+    const packed = { ...stored, dtype: 'I32' }
+    expect(estimateMemory(packed, asked, batching).weightBytes).toBe(2 * 16_060_522_496)
+  })
+
+  test('counts what passes through the layers where the engine says so', () => {
+    const asked = { contextTokens: 512, concurrency: 1, kvDtype: 'f16', devices: 1 } as const
+    const { engineBytes } = estimateMemory(llama3With8B, asked, { ...engine, activeTokens: 512 })
+    expect(engineBytes - GIB).toBe(512 * 4_096 * 6 * 4)
+  })
+
   test('of Llama 3 8B in Q4_K_M on llama.cpp holds the compute buffer that it prints: 250 MiB', () => {
     const asked = { contextTokens: 8_192, concurrency: 1, kvDtype: 'f16', devices: 1 } as const
-    const estimate = estimateMemory(llama3With8B, asked, ENGINE_MEMORY.llamacpp.gpu)
+    const estimate = estimateMemory(llama3With8B, asked, layered)
     expect(estimate.engineBytes - 0.5 * GIB).toBe(250.5 * 2 ** 20)
   })
 
@@ -97,7 +130,7 @@ describe('8 GiB of weights, 4 GiB of KV cache and 1 GiB of engine', () => {
   })
 
   test('that are a little too much are helped by one step less', () => {
-    const almost = { devices: 1, bytesPerDevice: 13 * GIB - 1 }
+    const almost = { ...on(13), bytesPerDevice: 13 * GIB - 1 }
     const changes = changesOf(judgeFit(round, wish, engine, almost))
     expect(changes.context).toEqual({ kind: 'context', contextTokens: 8_192 - 256 })
     expect(changes.weights).toEqual({ kind: 'weights', weightBytes: 8 * GIB - 1, bitsPerWeight: 15.9 })
@@ -116,16 +149,20 @@ describe('8 GiB of weights, 4 GiB of KV cache and 1 GiB of engine', () => {
   })
 })
 
-test('an instance holds the model in its GPUs, if it has any', () => {
+test('an instance holds the model in its GPUs, if it has any, and only over those it is spread', () => {
   const memoryBytes = 64 * GIB
-  expect(hardwareOf({ gpus: 0, gpuMemoryBytes: 0, memoryBytes })).toEqual(on(64))
+  const processors = hardwareOf({ gpus: 0, gpuMemoryBytes: 0, memoryBytes })
+  expect(processors).toEqual({ ...on(64), canSpread: false })
   expect(hardwareOf({ gpus: 4, gpuMemoryBytes: 96 * GIB, memoryBytes })).toEqual(on(24, 4))
+  expect(changesOf(judgeFit(round, wish, engine, { ...processors, bytesPerDevice: 8 * GIB }))).toEqual({
+    memory: { kind: 'memory', bytesPerDevice: 13 * GIB },
+  })
 })
 
 test('Llama 3 8B in 16 bits is too large for vLLM on one GPU of 16 GiB, and fits on one of 24', () => {
   const one = { contextTokens: 8_192, concurrency: 1, kvDtype: 'bf16' } as const
-  expect(judgeFit(llama3With8B, one, ENGINE_MEMORY.vllm.gpu, on(24)).fits).toBe(true)
-  const fit = judgeFit(llama3With8B, one, ENGINE_MEMORY.vllm.gpu, on(16))
+  expect(judgeFit(llama3With8B, one, batching, on(24)).fits).toBe(true)
+  const fit = judgeFit(llama3With8B, one, batching, on(16))
   // 14.96 + 1 + 2.5 + 0.12 GiB, and 92 % of 16 are 14.72.
   expect(fit).toMatchObject({ message: expect.stringContaining('18.6 GiB needed') })
   expect(changesOf(fit)).toMatchObject({

@@ -6,10 +6,21 @@
  */
 import type { InstanceType } from '../instance-type.ts'
 import { GIBIBYTE } from '../memory-ledger.ts'
-import { type EngineMemory, estimateMemory, type MemoryEstimate, type MemoryWish } from './estimate-memory.ts'
+import {
+  type EngineMemory,
+  estimateMemory,
+  loadedBytes,
+  type MemoryEstimate,
+  type MemoryWish,
+} from './estimate-memory.ts'
 import { KV_DTYPE_BYTES, type KvDtype, type ModelShape } from './model-shape.ts'
 
-export type Hardware = { readonly devices: number; readonly bytesPerDevice: number }
+export type Hardware = {
+  readonly devices: number
+  readonly bytesPerDevice: number
+  /** Whether a model could be spread over more of them, as over GPUs. */
+  readonly canSpread: boolean
+}
 
 /** What holds the model on an instance type: its GPUs' memory where it has any, else its own. */
 export function hardwareOf({
@@ -17,8 +28,8 @@ export function hardwareOf({
   gpuMemoryBytes,
   memoryBytes,
 }: Pick<InstanceType, 'gpus' | 'gpuMemoryBytes' | 'memoryBytes'>): Hardware {
-  if (gpus === 0) return { devices: 1, bytesPerDevice: memoryBytes }
-  return { devices: gpus, bytesPerDevice: Math.floor(gpuMemoryBytes / gpus) }
+  if (gpus === 0) return { devices: 1, bytesPerDevice: memoryBytes, canSpread: false }
+  return { devices: gpus, bytesPerDevice: Math.floor(gpuMemoryBytes / gpus), canSpread: true }
 }
 
 export type FitChange =
@@ -68,8 +79,8 @@ export function judgeFit(
     ...lessContext(asked, fitsWith),
     ...lessConcurrency(asked, fitsWith),
     ...smallerKv(asked, engine.kvDtypes, fitsWith),
-    ...smallerWeights(shape, asked, shortBytes),
-    ...moreDevices(asked, fitsWith),
+    ...smallerWeights(shape, asked, shortBytes, engine),
+    ...(hardware.canSpread ? moreDevices(asked, fitsWith) : []),
     { kind: 'memory', bytesPerDevice: Math.ceil(estimate.totalBytes / engine.usableFraction) } as const,
   ]
   const message = inWords({ estimate, shortBytes, changes, asked, hardware, usableBytes })
@@ -98,8 +109,13 @@ function smallerKv({ kvDtype }: MemoryWish, dtypes: readonly KvDtype[], fitsWith
   return found ? [{ kind: 'kvDtype', kvDtype: found }] : []
 }
 
-function smallerWeights(shape: ModelShape, { devices }: MemoryWish, shortBytes: number): FitChange[] {
-  const weightBytes = Math.floor(shape.weightBytes - shortBytes * devices)
+function smallerWeights(
+  shape: ModelShape,
+  { devices }: MemoryWish,
+  shortBytes: number,
+  engine: EngineMemory,
+): FitChange[] {
+  const weightBytes = Math.floor(loadedBytes(shape, engine) - shortBytes * devices)
   if (weightBytes <= 0) return []
   const { parameters } = shape
   if (!parameters) return [{ kind: 'weights', weightBytes, bitsPerWeight: undefined }]

@@ -12,6 +12,8 @@ const plain = (layers: number, kvHeads: number, dimension: number): ModelShape =
   ],
   maxContextTokens: undefined,
   vocabulary: undefined,
+  width: undefined,
+  dtype: undefined,
 })
 
 const llama3With8B = plain(32, 8, 128)

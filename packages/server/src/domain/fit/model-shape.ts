@@ -20,6 +20,10 @@ export type ModelShape = {
   /** The longest request that the model was trained for. */
   readonly maxContextTokens: number | undefined
   readonly vocabulary: number | undefined
+  /** Numbers that stand for one token between two layers. */
+  readonly width: number | undefined
+  /** The type that the weights are stored in, in their maker's words: "BF16", "F32", "Q4_K_M". */
+  readonly dtype: string | undefined
 }
 
 /** Layers that keep the same. */

@@ -26,6 +26,8 @@ describe('config.json', () => {
       ],
       maxContextTokens: 8_192,
       vocabulary: 128_256,
+      width: 4_096,
+      dtype: undefined,
     })
   })
 
@@ -125,6 +127,8 @@ describe('GGUF metadata', () => {
       ],
       maxContextTokens: 131_072,
       vocabulary: 128_256,
+      width: 4_096,
+      dtype: undefined,
     })
   })
 

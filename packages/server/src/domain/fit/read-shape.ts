@@ -10,7 +10,11 @@ import type { AttentionLayers, ModelShape } from './model-shape.ts'
 type Given = Readonly<Record<string, unknown>>
 
 /** How large the weights are, from file sizes or a safetensors index (`metadata.total_size`, `total_parameters`). */
-export type Weights = { readonly bytes: number; readonly parameters?: number }
+export type Weights = {
+  readonly bytes: number
+  readonly parameters?: number | undefined
+  readonly dtype?: string | undefined
+}
 
 /** @returns `undefined` when it does not describe a model with attention. */
 export function shapeFromConfig(config: unknown, weights: Weights): ModelShape | undefined {
@@ -32,9 +36,13 @@ export function shapeFromConfig(config: unknown, weights: Weights): ModelShape |
   return {
     weightBytes: weights.bytes,
     parameters: weights.parameters,
-    attention: grouped(windowsFromConfig(text, layers).map((windowTokens) => ({ ...plain, windowTokens }))),
+    attention: isEncoder(root)
+      ? []
+      : grouped(windowsFromConfig(text, layers).map((windowTokens) => ({ ...plain, windowTokens }))),
     maxContextTokens: count(text['max_position_embeddings']) ?? count(text['n_positions']),
     vocabulary: count(text['vocab_size']) ?? count(root['vocab_size']),
+    width: hidden,
+    dtype: weights.dtype,
   }
 }
 
@@ -61,17 +69,37 @@ export function shapeFromGguf(metadata: unknown, weights: Weights): ModelShape |
   return {
     weightBytes: weights.bytes,
     parameters: weights.parameters ?? count(given['general.parameter_count']),
-    attention: grouped(
-      headsOf.map((kvHeads, layer) => ({
-        kvHeads,
-        keyDimension,
-        valueDimension,
-        windowTokens: isWindowed(layer) ? windowTokens : undefined,
-      })),
-    ),
+    attention: isEncoderGguf(architecture, of)
+      ? []
+      : grouped(
+          headsOf.map((kvHeads, layer) => ({
+            kvHeads,
+            keyDimension,
+            valueDimension,
+            windowTokens: isWindowed(layer) ? windowTokens : undefined,
+          })),
+        ),
     maxContextTokens: count(of('context_length')),
     vocabulary: count(of('vocab_size')) ?? lengthOf(given['tokenizer.ggml.tokens']),
+    width: hidden,
+    dtype: weights.dtype,
   }
+}
+
+/** What reads a text in both directions at once keeps nothing of it. */
+function isEncoder(root: Given): boolean {
+  const named = root['architectures']
+  const names = Array.isArray(named) ? named.filter((one) => typeof one === 'string') : []
+  if (root['is_decoder'] === true || root['is_encoder_decoder'] === true) return false
+  return names.some((name) => ENCODER_ARCHITECTURE.test(name)) && !names.some((name) => GENERATIVE.test(name))
+}
+
+const ENCODER_ARCHITECTURE =
+  /^(?:\w*Bert|Roberta|XLMRoberta|Camembert|Deberta\w*|Electra|MPNet|NomicBert|NewModel|New|Gte|Longformer|BigBird)\w*(?:Model|For\w+)$|^(?:NewModel|NomicBertModel|MPNetModel)$/
+const GENERATIVE = /For(?:CausalLM|ConditionalGeneration)$/
+
+function isEncoderGguf(architecture: string, of: (key: string) => unknown): boolean {
+  return of('attention.causal') === false || /bert|t5encoder/.test(architecture)
 }
 
 /** DeepSeek's latent attention: one compressed vector and one rotated key, whatever the number of heads. */
