@@ -143,15 +143,15 @@ export class Model {
   }
 }
 
-/** llama.cpp's numbers for files that are mostly F32, F16 and BF16. */
-const UNQUANTISED = new Set([0, 1, 32])
+/** llama.cpp's number for files that are mostly F32. */
+const MOSTLY_F32 = 0
 
 /**
- * Whether processors compute with the weights as they lie in the file. Quantised ones are first copied into an order
- * that the processor likes better: mapped as well, they would be in memory twice.
+ * Whether processors compute with the weights as they lie in the file. All others are first copied into an order that
+ * the processor likes better: mapped as well, they would be in memory twice.
  */
 function isKeptAsStored(metadata: GgufMetadata): boolean {
-  return UNQUANTISED.has(Number(metadata.get('general.file_type') ?? Number.NaN))
+  return metadata.get('general.file_type') === MOSTLY_F32
 }
 
 function factsFrom(path: string, metadata: GgufMetadata, handle: NativeModel): ModelFacts {

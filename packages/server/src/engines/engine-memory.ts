@@ -21,7 +21,7 @@ const LLAMACPP = {
 
 export const LLAMACPP_MEMORY = {
   /** Node and the binding. */
-  embedded: { ...LLAMACPP, kvDtypes: [], fixedBytes: gib(0.1) },
+  embedded: { ...LLAMACPP, kvDtypes: [], fixedBytes: gib(0.081) },
   cpu: { ...LLAMACPP, fixedBytes: gib(0.025) },
   /** There the scores take the room that the layers had before. */
   gpu: { ...LLAMACPP, activeTokens: 0, fixedBytes: gib(0.5) },
