@@ -1,57 +1,37 @@
-/** Any request to the endpoint, and its answer as it comes. */
-import { useState } from 'react'
-import { send } from '../../api/client.ts'
-import { Button } from '../../design/button.tsx'
-import { Card } from '../../design/card.tsx'
-import { Field, Input, Textarea } from '../../design/field.tsx'
-import { sentenceOf } from '../../text/sentence-of.ts'
+/** Try the endpoint: in the form that fits its task, or with any request. */
+import { type ComponentType, useState } from 'react'
+import { Segmented } from '../../design/tabs.tsx'
 import { useEndpoint } from './endpoint-context.ts'
+import { ChatForm } from './playground/chat-form.tsx'
+import { ClassifyForm } from './playground/classify-form.tsx'
+import { EmbeddingsForm } from './playground/embeddings-form.tsx'
+import { KIND_LABELS, kindOf, type PlaygroundKind, playgroundKinds } from './playground/playground-kind.ts'
+import { RequestForm } from './playground/request-form.tsx'
+import { RerankForm } from './playground/rerank-form.tsx'
 
-const FIRST_BODY = JSON.stringify({ messages: [{ role: 'user', content: 'Hello' }], stream: true }, null, 2)
+const FORMS: Readonly<Record<PlaygroundKind, ComponentType>> = {
+  chat: ChatForm,
+  embeddings: EmbeddingsForm,
+  rerank: RerankForm,
+  classify: ClassifyForm,
+  request: RequestForm,
+}
 
 export function PlaygroundTab() {
-  const { namespace, name } = useEndpoint()
-  const [path, setPath] = useState('/v1/chat/completions')
-  const [body, setBody] = useState(FIRST_BODY)
-  const [answer, setAnswer] = useState('')
-  const [busy, setBusy] = useState(false)
-
-  const ask = async () => {
-    setBusy(true)
-    setAnswer('')
-    try {
-      const response = await send(`/e/${namespace}/${name}${path}`, {
-        method: 'POST',
-        headers: { 'content-type': 'application/json' },
-        body,
-      })
-      const pieces = response.body?.pipeThrough(new TextDecoderStream())
-      for await (const piece of pieces ?? []) setAnswer((before) => before + piece)
-    } catch (error) {
-      setAnswer(sentenceOf(error))
-    } finally {
-      setBusy(false)
-    }
-  }
-
+  const endpoint = useEndpoint()
+  const [kind, setKind] = useState(() => kindOf(endpoint))
+  const Form = FORMS[kind]
   return (
-    <div className="grid grid-cols-1 gap-4 lg:grid-cols-2">
-      <Card title="Request" bodyClassName="flex flex-col gap-3 p-4">
-        <Field label="Path">
-          <Input value={path} onValue={setPath} mono />
-        </Field>
-        <Field label="Body">
-          <Textarea value={body} onValue={setBody} mono rows={12} />
-        </Field>
-        <Button look="primary" busy={busy} onClick={ask} className="self-start">
-          Send
-        </Button>
-      </Card>
-      <Card title="Answer">
-        <pre className="max-h-[60vh] overflow-auto font-mono text-xs whitespace-pre-wrap">
-          {answer || 'Nothing yet.'}
-        </pre>
-      </Card>
+    <div className="flex flex-col gap-4">
+      <div className="overflow-x-auto">
+        <Segmented
+          label="What is asked for"
+          value={kind}
+          choices={playgroundKinds.map((value) => ({ value, label: KIND_LABELS[value] }))}
+          onValue={setKind}
+        />
+      </div>
+      <Form />
     </div>
   )
 }
