@@ -54,9 +54,17 @@ const playground = createRoute({
   path: '/playground',
   component: lazyRouteComponent(() => import('../pages/endpoint/playground-tab.tsx'), 'PlaygroundTab'),
 })
+const analytics = createRoute({
+  getParentRoute: () => endpoint,
+  path: '/analytics',
+  component: lazyRouteComponent(() => import('../pages/endpoint/analytics-tab.tsx'), 'AnalyticsTab'),
+})
 const logs = createRoute({
   getParentRoute: () => endpoint,
   path: '/logs',
+  /** `at`: a moment to look at, in milliseconds since the epoch. */
+  validateSearch: (search: Record<string, unknown>): { readonly at?: number } =>
+    typeof search['at'] === 'number' ? { at: search['at'] } : {},
   component: lazyRouteComponent(() => import('../pages/endpoint/logs-tab.tsx'), 'LogsTab'),
 })
 const timeline = createRoute({
@@ -93,7 +101,7 @@ export const router = createRouter({
     home,
     endpointsHome,
     endpoints,
-    endpoint.addChildren([overview, playground, logs, timeline, endpointSettings]),
+    endpoint.addChildren([overview, playground, analytics, logs, timeline, endpointSettings]),
     hardware,
     tokens,
     settings,

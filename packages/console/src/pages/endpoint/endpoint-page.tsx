@@ -64,6 +64,9 @@ export function EndpointPage() {
         <TabLink to="/endpoints/$namespace/$name/playground" params={params}>
           Playground
         </TabLink>
+        <TabLink to="/endpoints/$namespace/$name/analytics" params={params}>
+          Analytics
+        </TabLink>
         <TabLink to="/endpoints/$namespace/$name/logs" params={params}>
           Logs
         </TabLink>
