@@ -164,7 +164,7 @@ function optionsOf(
   return {
     width: element.clientWidth,
     height: heightPx,
-    padding: [8, 6, 0, 0],
+    padding: [8, 18, 0, 0],
     legend: { show: false },
     cursor: {
       ...(group !== undefined && { sync: { key: group, setSeries: false } }),
@@ -176,7 +176,7 @@ function optionsOf(
       y: { range: (_, __, max) => [0, Math.max(max ?? 0, ceiling ?? 0) * 1.08 || 1] },
     },
     axes: [
-      { ...axis, space: 70 },
+      { ...axis, space: 70, values: CLOCK },
       {
         ...axis,
         size: 56,
@@ -197,7 +197,13 @@ function optionsOf(
               points: { show: false },
               paths: UPlot.paths.bars!({ size: [0.85, 24] }),
             }
-          : { label, stroke: ink, width: 1.5, points: { show: false }, spanGaps: false }
+          : {
+              label,
+              stroke: ink,
+              width: 1.5,
+              points: { show: true, size: 4, fill: ink, filter: alone },
+              spanGaps: false,
+            }
       }),
     ],
     hooks: {
@@ -218,6 +224,23 @@ function optionsOf(
       ],
     },
   }
+}
+
+/** Twenty-four hours, and the date where a day begins: increment in seconds, its text, and the text at a new year, day and hour. */
+const CLOCK: UPlot.Axis.Values = [
+  [3_600 * 24, '{D} {MMM}', '\n{YYYY}', null, null, null, null, null, 1],
+  [60, '{HH}:{mm}', '\n{D} {MMM} {YYYY}', null, '\n{D} {MMM}', null, null, null, 1],
+  [1, '{HH}:{mm}:{ss}', '\n{D} {MMM} {YYYY}', null, '\n{D} {MMM}', null, null, null, 1],
+]
+
+/** A value without neighbours is no line: it is drawn as a point. */
+function alone(plot: UPlot, series: number): number[] {
+  const values: readonly (number | null | undefined)[] = Array.from(plot.data[series] ?? [])
+  return values.flatMap((value, at) =>
+    (value ?? null) !== null && (values[at - 1] ?? null) === null && (values[at + 1] ?? null) === null
+      ? [at]
+      : [],
+  )
 }
 
 function drawUpright(plot: UPlot, at: number, ink: string): void {

@@ -1,5 +1,5 @@
 /** What the replicas wrote: as it comes, or around a moment; searched, by level and by replica. */
-import { type LogLevel, logLevels } from '@berth/contract'
+import type { LogLevel } from '@berth/contract'
 import { useQuery } from '@tanstack/react-query'
 import { useSearch } from '@tanstack/react-router'
 import { Download, ScrollText, Search, X } from 'lucide-react'
@@ -25,7 +25,10 @@ const ALL = 'all'
 const SETTLE_MS = 250
 const LEVELS = [
   { value: ALL, label: 'Every level' },
-  ...logLevels.map((level) => ({ value: level, label: level === 'error' ? 'error' : `${level} and worse` })),
+  ...(['debug', 'info', 'warn', 'error'] as const satisfies readonly LogLevel[]).map((level) => ({
+    value: level,
+    label: level === 'error' ? 'error' : `${level} and worse`,
+  })),
 ]
 
 export function LogsTab() {

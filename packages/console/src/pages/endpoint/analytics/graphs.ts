@@ -36,7 +36,7 @@ const quantile = ({ labels }: MetricSeries) =>
 const statistic = ({ labels }: MetricSeries) => labels.statistic ?? 'now'
 const isMean = ({ labels }: MetricSeries) => labels.statistic === undefined || labels.statistic === 'mean'
 const percent = (value: number) => `${value < 10 ? value.toFixed(1) : Math.round(value)} %`
-const number = (value: number) => (Number.isInteger(value) ? count(value) : value.toFixed(value < 10 ? 2 : 1))
+const number = (value: number) => (value < 10 ? String(Number(value.toFixed(2))) : count(Math.round(value)))
 
 /** By the hundred: what went well, what the caller did wrong, what we did. */
 const STATUS_COLOURS: Readonly<Record<string, string>> = {
@@ -63,7 +63,14 @@ const RECIPES: Readonly<Record<MetricName, Recipe>> = {
   latency: { title: 'Latency', kind: 'lines', format: duration, label: quantile },
   timeToFirstToken: { title: 'Time to first token', kind: 'lines', format: duration, label: quantile },
   interToken: { title: 'Between two tokens', kind: 'lines', format: duration, label: quantile },
-  tokens: { title: 'Tokens', kind: 'bars', format: number, label: ({ labels }) => labels.kind ?? 'all' },
+  tokens: {
+    title: 'Tokens',
+    kind: 'bars',
+    format: number,
+    label: ({ labels }) => labels.kind ?? 'all',
+    // What was cached is a part of the input.
+    drawn: ({ labels }) => labels.kind !== 'cached',
+  },
   pending: { title: 'Waiting for a replica', kind: 'lines', format: number, label: statistic },
   inFlight: { title: 'In flight', kind: 'lines', format: number, label: statistic },
   replicas: {

@@ -58,15 +58,17 @@ export function ReplicaBars({ timeline }: { readonly timeline: Timeline }) {
           ))}
         </span>
         <div className="relative h-4 overflow-hidden text-2xs text-faint tabular">
-          {ticksOf(start, stop).map((tick) => (
-            <span
-              key={tick}
-              className="absolute -translate-x-1/2 whitespace-nowrap"
-              style={{ left: `${((tick - start) / Math.max(1, stop - start)) * 100}%` }}
-            >
-              {tickText(tick, stop - start)}
-            </span>
-          ))}
+          {ticksOf(start, stop)
+            .filter(isInside(start, stop))
+            .map((tick) => (
+              <span
+                key={tick}
+                className="absolute -translate-x-1/2 whitespace-nowrap"
+                style={{ left: `${((tick - start) / Math.max(1, stop - start)) * 100}%` }}
+              >
+                {tickText(tick, stop - start)}
+              </span>
+            ))}
         </div>
       </div>
     </div>
@@ -74,6 +76,12 @@ export function ReplicaBars({ timeline }: { readonly timeline: Timeline }) {
 }
 
 const DAY_MS = 86_400_000
+
+/** A text at the very edge would be cut off. */
+const isInside = (start: number, stop: number) => (tick: number) => {
+  const share = (tick - start) / Math.max(1, stop - start)
+  return share > 0.02 && share < 0.98
+}
 
 function tickText(tick: number, lengthMs: number): string {
   const [date = '', time = ''] = fullTime(tick).split(', ')
