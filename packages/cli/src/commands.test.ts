@@ -553,6 +553,14 @@ describe('access', () => {
   })
 })
 
+test('the console command prints an address that signs in, and nothing else', async () => {
+  const url = 'http://127.0.0.1:8080/#sign-in=abc'
+  const ran = await berth(['console'], {
+    createSignInCode: () => ({ code: 'abc', expiresAt: '2026-01-02T03:04:05.000Z', url }),
+  })
+  expect(ran).toMatchObject({ code: 0, stdout: `${url}\n` })
+})
+
 describe('exit codes', () => {
   test.each([
     ['not_found', 3],

@@ -2,6 +2,7 @@
 import { Command, CommanderError } from 'commander'
 import manifest from '../package.json' with { type: 'json' }
 import { addCall } from './commands/call.ts'
+import { addConsole } from './commands/console.ts'
 import { addDelete } from './commands/delete.ts'
 import { addDeploy } from './commands/deploy.ts'
 import { addDescribe } from './commands/describe.ts'
@@ -37,7 +38,7 @@ const COMMANDS = {
     addEvents,
     addRevisions,
   ],
-  'Server and access:': [addStatus, addLogin, addWhoami, addToken],
+  'Server and access:': [addStatus, addConsole, addLogin, addWhoami, addToken],
 } satisfies Record<string, readonly ((program: Command) => void)[]>
 
 export async function main(argv: readonly string[]): Promise<void> {

@@ -23,6 +23,7 @@ import { FollowLogLinesQuery, LogLineList, LogLinesQuery, LogsQuery } from './lo
 import { AllGraphs, graphPaths, MetricsAnswer, MetricsParams, MetricsQuery, OneGraph } from './metrics.ts'
 import { RollbackBody, UpdatePlan } from './plan.ts'
 import { Recommendation, RecommendedQuery } from './recommendation.ts'
+import { SignIn, SignInCode } from './sign-in.ts'
 import { ReplicaList } from './status.ts'
 import { SystemStatus } from './system.ts'
 import { Timeline, TimelineQuery } from './timeline.ts'
@@ -345,6 +346,21 @@ export const routes = {
     summary: 'Revoke an access token (Berth addition)',
     params: z.strictObject({ id: z.string().min(1).max(100) }),
     response: Nothing,
+  },
+  createSignInCode: {
+    method: 'POST',
+    path: '/v2/sign-in/code',
+    access: 'read',
+    summary: 'Make a code that signs in to the console once, with what this token may (Berth addition)',
+    response: SignInCode,
+  },
+  signIn: {
+    method: 'POST',
+    path: '/v2/sign-in',
+    access: 'public',
+    summary: 'Exchange a sign-in code for an access token (Berth addition)',
+    body: SignIn,
+    response: TokenCreated,
   },
   systemStatus: {
     method: 'GET',

@@ -27,6 +27,7 @@ import type { ControlRooms } from './control/rooms.ts'
 import type { EndpointRecord } from './domain/endpoint.ts'
 import type { EndpointId } from './domain/replica.ts'
 import type { Access } from './governance/access.ts'
+import type { SignInCodes } from './governance/sign-in-codes.ts'
 import { insightService } from './insight-services.ts'
 import type { LinkHub } from './link/messages.ts'
 import type { Insight } from './open-insight.ts'
@@ -40,6 +41,7 @@ import { version } from './version.ts'
 export type ServiceParts = {
   readonly control: ControlRooms
   readonly access: Access
+  readonly signIns: SignInCodes
   readonly changes: Changes<EndpointId>
   readonly insight: Insight
   readonly reconciler: Reconciler
@@ -51,7 +53,7 @@ export type ServiceParts = {
 }
 
 export function apiServices(parts: ServiceParts): ApiServices {
-  const { control, access } = parts
+  const { control, access, signIns } = parts
   return {
     authenticate: (token) => access.authenticate(token),
     namespaceExists: async (name) => (await control.store.namespaces.get(name)) !== undefined,
@@ -65,6 +67,14 @@ export function apiServices(parts: ServiceParts): ApiServices {
         return { ...tokenView(token), token: text }
       },
       revoke: (id, { user }) => access.revokeToken(id, user),
+      createSignInCode: async ({ tokenId, user }) => {
+        const { code, expiresAt } = signIns.issue(await access.rightsOf(tokenId, user))
+        return { code, expiresAt: new Date(expiresAt).toISOString(), url: signInUrl(parts.url(), code) }
+      },
+      signIn: async (code) => {
+        const { token, text } = await signIns.redeem(code)
+        return { ...tokenView(token), token: text }
+      },
     },
     vendors: (namespace) => listVendors(control, namespace),
     quotas: (namespace) => listQuotas(control, namespace),
@@ -72,6 +82,9 @@ export function apiServices(parts: ServiceParts): ApiServices {
     system: () => systemStatus(parts),
   }
 }
+
+/** Behind the #, which a browser keeps to itself. */
+export const signInUrl = (console: string, code: string): string => `${console}/#sign-in=${code}`
 
 function endpointService({ control, changes, reconciler }: ServiceParts): ApiServices['endpoints'] {
   const view = (endpoint: EndpointRecord) => viewEndpoint(control, endpoint)

@@ -7,7 +7,7 @@ import path from 'node:path'
 import { consolePages } from '@berth/console'
 import type { FastifyInstance } from 'fastify'
 import { createApi } from './api/create-api.ts'
-import { apiServices } from './api-services.ts'
+import { apiServices, signInUrl } from './api-services.ts'
 import { createModelStore } from './artifacts/create-model-store.ts'
 import type { ModelStore } from './artifacts/model-store.ts'
 import { Autoscaler } from './autoscale/autoscaler.ts'
@@ -21,6 +21,7 @@ import { reservedSetting } from './engines/reserved-settings.ts'
 import { ensureFirstUser, FIRST_USER, sampleEndpoint } from './first-run.ts'
 import { GatewayWorkers } from './gateway-workers.ts'
 import { Access } from './governance/access.ts'
+import { SignInCodes } from './governance/sign-in-codes.ts'
 import { openLinkHub } from './link/hub.ts'
 import type { ConnectedGateway, LinkHub, UpMessage } from './link/messages.ts'
 import { type Insight, openInsight } from './open-insight.ts'
@@ -52,6 +53,8 @@ export type RunningControl = {
   readonly newToken: string | undefined
   /** Replaces every worker of the gateway, one after another, without a lost request. */
   replaceGateways(): Promise<void>
+  /** The console, signing in whoever opens it first. */
+  readonly signInUrl: string
   /** Ends everything: gateways, replicas, then the rooms. */
   stop(): Promise<void>
 }
@@ -165,6 +168,7 @@ async function start(
     granted: (grant) => routing.grant(grant),
     revoked: (hash) => routing.revoke(hash),
   })
+  const signIns = new SignInCodes({ clock, createToken: (wish, user) => access.createToken(wish, user) })
   const control: ControlRooms = {
     clock,
     store,
@@ -199,6 +203,7 @@ async function start(
     apiServices({
       control,
       access,
+      signIns,
       changes,
       insight,
       reconciler,
@@ -250,7 +255,14 @@ async function start(
     await store.close()
     claim.release()
   }
-  return { url: gateway.url, newToken, replaceGateways: () => gateway.replaceAll(), stop }
+  const { code } = signIns.issue({ user: FIRST_USER, role: 'write', expiresAt: null })
+  return {
+    url: gateway.url,
+    newToken,
+    signInUrl: signInUrl(gateway.url, code),
+    replaceGateways: () => gateway.replaceAll(),
+    stop,
+  }
 }
 
 type Receivers = {

@@ -1,7 +1,7 @@
 /** `berth serve`: runs everything in the foreground, says what to try, and stops all of it on Ctrl-C. */
 import path from 'node:path'
 import { consoleFiles } from '@berth/console'
-import { startControl } from './control-main.ts'
+import { type RunningControl, startControl } from './control-main.ts'
 import { messageOf } from './domain/errors.ts'
 import { FIRST_USER, SAMPLE_ENDPOINT } from './first-run.ts'
 import { homeAt } from './platform/home.ts'
@@ -31,9 +31,7 @@ export async function serve(serveSettings: ServeSettings): Promise<void> {
   const stopAsked = untilSignalled()
   const control = await startControl(settings, log, builtConsole(log))
   process.on('SIGUSR2', () => void control.replaceGateways())
-  process.stdout.write(
-    banner(control.url, home.tokenFile, control.newToken, onTerminal ? logFile : undefined),
-  )
+  process.stdout.write(banner(control, home.tokenFile, onTerminal ? logFile : undefined))
   await stopAsked
   process.stdout.write('\nStopping: replicas finish what they have. Press Ctrl-C again to leave at once.\n')
   await control.stop()
@@ -65,9 +63,8 @@ function untilSignalled(): Promise<void> {
 }
 
 function banner(
-  url: string,
+  { url, newToken, signInUrl }: RunningControl,
   tokenFile: string,
-  newToken: string | undefined,
   logFile: string | undefined,
 ): string {
   const model = `${FIRST_USER}/${SAMPLE_ENDPOINT}`
@@ -83,7 +80,7 @@ function banner(
     'Try next:',
     `  curl ${url}/v1/chat/completions -H "Authorization: Bearer ${token}" -H 'Content-Type: application/json' -d '${body}'`,
     `  OPENAI_BASE_URL=${url}/v1 OPENAI_API_KEY=${token} node -e "${openai}"`,
-    `  ${url}/   (the console: sign in with the token in ${tokenFile})`,
+    `  ${signInUrl}   (the console; this address signs in once, and \`berth console\` prints another)`,
     '',
     `The sample endpoint ${model} sleeps; the first request wakes it. Ctrl-C stops everything.`,
     ...(logFile ? [`Log: ${logFile}`] : []),

@@ -52,7 +52,7 @@ export function Combobox({
           placeholder={placeholder}
           autoFocus={autoFocus}
           spellCheck={false}
-          className={classNames(CONTROL, 'pl-8')}
+          className={classNames(CONTROL, 'w-full pl-8')}
         />
       </div>
       <Base.Portal>

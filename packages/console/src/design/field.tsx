@@ -37,7 +37,7 @@ export function Field({ label, help, error, optional, className, labelHidden, ch
 }
 
 export const CONTROL =
-  'h-8 w-full min-w-0 rounded-md border border-line-field bg-surface px-2.5 text-sm text-ink transition-colors pointer-coarse:h-10 pointer-coarse:text-lg ' +
+  'h-8 min-w-0 rounded-md border border-line-field bg-surface px-2.5 text-sm text-ink transition-colors pointer-coarse:h-10 pointer-coarse:text-lg ' +
   'hover:border-ink focus-visible:border-focus focus-visible:outline-1 focus-visible:outline-offset-0 ' +
   'data-[invalid]:border-bad aria-invalid:border-bad disabled:opacity-50'
 
@@ -55,7 +55,7 @@ export function Input({ value, onValue, mono, className, ...rest }: InputProps) 
       {...rest}
       value={value}
       onValueChange={onValue}
-      className={classNames(CONTROL, mono && 'font-mono text-xs', className)}
+      className={classNames(CONTROL, 'w-full', mono && 'font-mono text-xs', className)}
     />
   )
 }
@@ -76,7 +76,7 @@ export function Textarea({
       render={<textarea {...rest} spellCheck={false} />}
       value={value}
       onValueChange={onValue}
-      className={classNames(CONTROL, 'h-auto min-h-16 py-1.5', mono && 'font-mono text-xs', className)}
+      className={classNames(CONTROL, 'h-auto min-h-16 w-full py-1.5', mono && 'font-mono text-xs', className)}
     />
   )
 }

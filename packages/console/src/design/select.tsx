@@ -16,7 +16,7 @@ export function Select<Value extends string>({
   choices,
   onValue,
   label,
-  className,
+  className = 'w-full',
 }: {
   readonly value: Value
   readonly choices: readonly Choice<Value>[]

@@ -5,9 +5,10 @@
  * of this console for it; when the last one closes it is forgotten. Signing out anywhere signs out everywhere.
  */
 import { useSyncExternalStore } from 'react'
+import { exchangeCode } from './exchange-code.ts'
 
 export type Session =
-  /** Nobody has answered yet whether there is a token. */
+  /** It is not known yet whether there is a token. */
   | { readonly kind: 'asking' }
   | { readonly kind: 'signedOut'; readonly reason?: string }
   | { readonly kind: 'signedIn'; readonly token: string }
@@ -70,11 +71,33 @@ export function beginSession(): void {
     if (data.kind === 'signedIn' && session.kind !== 'signedIn') become(data)
     if (data.kind === 'signedOut' && session.kind === 'signedIn') become(data)
   })
+  const code = takeCode()
+  if (code !== undefined) {
+    void redeem(code)
+    return
+  }
   if (session.kind !== 'asking') return
   channel.postMessage({ kind: 'who' } satisfies Message)
   setTimeout(() => {
     if (session.kind === 'asking') become({ kind: 'signedOut' })
   }, ANSWER_MS)
+}
+
+/** A sign-in link has its code behind the #. It is used once, so it does not stay in the address. */
+function takeCode(): string | undefined {
+  const code = new URLSearchParams(location.hash.slice(1)).get('sign-in') ?? undefined
+  if (code !== undefined) history.replaceState(null, '', location.pathname + location.search)
+  return code
+}
+
+/** Who is signed in already stays so when the link is no good. */
+async function redeem(code: string): Promise<void> {
+  const before = session
+  if (before.kind === 'signedIn') become({ kind: 'asking' })
+  const exchanged = await exchangeCode(code)
+  if ('token' in exchanged) signIn(exchanged.token)
+  else if (before.kind === 'signedIn') become(before)
+  else become({ kind: 'signedOut', reason: exchanged.refusal })
 }
 
 function become(next: Session): void {

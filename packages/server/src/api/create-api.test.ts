@@ -111,6 +111,8 @@ describe('the route table', () => {
     ['listTokens', 'GET', '/v2/token'],
     ['createToken', 'POST', '/v2/token', { name: 'laptop' }],
     ['revokeToken', 'DELETE', '/v2/token/first'],
+    ['createSignInCode', 'POST', '/v2/sign-in/code'],
+    ['signIn', 'POST', '/v2/sign-in', { code: 'code-of-ada' }],
     ['systemStatus', 'GET', '/v2/system'],
   ]
 

@@ -86,6 +86,8 @@ export interface TokenService {
   list(caller: Caller): Promise<RouteOutput<'listTokens'>>
   create(body: RouteInput<'createToken'>['body'], caller: Caller): Promise<RouteOutput<'createToken'>>
   revoke(id: string, caller: Caller): Promise<void>
+  createSignInCode(caller: Caller): Promise<RouteOutput<'createSignInCode'>>
+  signIn(code: string): Promise<RouteOutput<'signIn'>>
 }
 
 export interface ApiServices {

@@ -5,7 +5,7 @@ import type { Caller, TokenService } from './services.ts'
 
 export function tokenHandlers(
   tokens: TokenService,
-): Pick<Handlers, 'whoami' | 'listTokens' | 'createToken' | 'revokeToken'> {
+): Pick<Handlers, 'whoami' | 'listTokens' | 'createToken' | 'revokeToken' | 'createSignInCode' | 'signIn'> {
   return {
     whoami: async ({ caller }) => whoami(caller),
     listTokens: ({ caller }) => tokens.list(caller),
@@ -14,6 +14,8 @@ export function tokenHandlers(
       await tokens.revoke(params.id, caller)
       return {}
     },
+    createSignInCode: ({ caller }) => tokens.createSignInCode(caller),
+    signIn: ({ body }) => tokens.signIn(body.code),
   }
 }
 

@@ -10,6 +10,7 @@ import type { TokenGrant } from '../link/messages.ts'
 import type { Clock } from '../platform/clock.ts'
 import { newTokenId, newTokenText } from '../platform/ids.ts'
 import type { Store, TokenRecord } from '../store/store.ts'
+import type { SignInRights } from './sign-in-codes.ts'
 
 export type AccessRooms = {
   readonly clock: Clock
@@ -73,6 +74,14 @@ export class Access {
       tokenCreatedAt: token.createdAt,
       namespaces: namespacesOf(token.user),
     }
+  }
+
+  /** What a token may: for what is made in its name. */
+  async rightsOf(tokenId: string, user: string): Promise<SignInRights> {
+    const token = (await this.#rooms.store.tokens.list(user)).find((mine) => mine.id === tokenId)
+    if (!token) throw new PlatformError('unauthenticated', 'The token of this request has just been revoked.')
+    const { role, expiresAt, limits } = token
+    return { user, role, expiresAt, ...(limits && { limits }) }
   }
 
   async createToken(

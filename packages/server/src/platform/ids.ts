@@ -15,5 +15,7 @@ export const newReplicaId = (endpointId: EndpointId): ReplicaId =>
 export const newTokenId = (): string => randomName(12)
 export const newRequestId = (): string => randomName(10)
 export const newGatewayId = (): string => `gw-${randomName(8)}`
+/** 32 random characters, 160 bits: nobody guesses one in the half hour that it holds. */
+export const newSignInCode = (): string => randomName(32)
 /** 40 random characters, 200 bits; the prefix says whose token it is when it leaks. */
 export const newTokenText = (): string => `berth_${randomName(40)}`

@@ -77,57 +77,60 @@ export type ColumnId =
 export type Column = {
   readonly id: ColumnId
   readonly title: string
-  /** In the grid: how wide it is at least, and whether it takes what is left. */
-  readonly width: string
+  /** How wide it is, at least where it grows. */
+  readonly widthRem: number
+  /** Its share of the width that is left over. */
+  readonly grow?: number
   readonly chosenAtFirst: boolean
   readonly order?: (row: EndpointRow) => string | number
 }
 
 export const COLUMNS: readonly Column[] = [
-  { id: 'name', title: 'Name', width: 'minmax(9rem,1.4fr)', chosenAtFirst: true, order: (row) => row.name },
+  { id: 'name', title: 'Name', widthRem: 9, grow: 1.4, chosenAtFirst: true, order: (row) => row.name },
   {
     id: 'state',
     title: 'State',
-    width: '8.5rem',
+    widthRem: 8.5,
     chosenAtFirst: true,
     order: (row) => STATE_ORDER.indexOf(row.state),
   },
-  { id: 'model', title: 'Model', width: 'minmax(10rem,2fr)', chosenAtFirst: true, order: (row) => row.model },
-  { id: 'task', title: 'Task', width: '10rem', chosenAtFirst: false, order: (row) => row.task },
-  { id: 'engine', title: 'Engine', width: '6.5rem', chosenAtFirst: true, order: (row) => row.engine },
-  { id: 'instance', title: 'Instance', width: '7rem', chosenAtFirst: true, order: (row) => row.instance },
-  { id: 'replicas', title: 'Replicas', width: '5.5rem', chosenAtFirst: true, order: (row) => row.replicas },
-  { id: 'requests', title: 'Requests, 1 h', width: '7rem', chosenAtFirst: true },
-  { id: 'cost', title: 'Cost', width: '5.5rem', chosenAtFirst: true, order: (row) => row.costPerHour ?? -1 },
+  { id: 'model', title: 'Model', widthRem: 10, grow: 2, chosenAtFirst: true, order: (row) => row.model },
+  { id: 'task', title: 'Task', widthRem: 10, chosenAtFirst: false, order: (row) => row.task },
+  { id: 'engine', title: 'Engine', widthRem: 6.5, chosenAtFirst: true, order: (row) => row.engine },
+  { id: 'instance', title: 'Instance', widthRem: 7, chosenAtFirst: true, order: (row) => row.instance },
+  { id: 'replicas', title: 'Replicas', widthRem: 5.5, chosenAtFirst: true, order: (row) => row.replicas },
+  { id: 'requests', title: 'Requests, 1 h', widthRem: 7, chosenAtFirst: true },
+  { id: 'cost', title: 'Cost', widthRem: 5.5, chosenAtFirst: true, order: (row) => row.costPerHour ?? -1 },
   {
     id: 'tags',
     title: 'Tags',
-    width: 'minmax(7rem,1fr)',
+    widthRem: 7,
+    grow: 1,
     chosenAtFirst: false,
     order: (row) => row.tags.join(' '),
   },
-  { id: 'access', title: 'Access', width: '7rem', chosenAtFirst: false, order: (row) => row.access },
-  { id: 'url', title: 'URL', width: 'minmax(12rem,2fr)', chosenAtFirst: false, order: (row) => row.url },
-  { id: 'created', title: 'Created', width: '6.5rem', chosenAtFirst: false, order: (row) => row.createdAt },
+  { id: 'access', title: 'Access', widthRem: 7, chosenAtFirst: false, order: (row) => row.access },
+  { id: 'url', title: 'URL', widthRem: 12, grow: 2, chosenAtFirst: false, order: (row) => row.url },
+  { id: 'created', title: 'Created', widthRem: 6.5, chosenAtFirst: false, order: (row) => row.createdAt },
   {
     id: 'createdBy',
     title: 'Created by',
-    width: '7rem',
+    widthRem: 7,
     chosenAtFirst: false,
     order: (row) => row.createdBy,
   },
-  { id: 'updated', title: 'Updated', width: '6.5rem', chosenAtFirst: true, order: (row) => row.updatedAt },
+  { id: 'updated', title: 'Updated', widthRem: 6.5, chosenAtFirst: true, order: (row) => row.updatedAt },
   {
     id: 'updatedBy',
     title: 'Updated by',
-    width: '7rem',
+    widthRem: 7,
     chosenAtFirst: false,
     order: (row) => row.updatedBy,
   },
   {
     id: 'lastUsed',
     title: 'Last used',
-    width: '6.5rem',
+    widthRem: 6.5,
     chosenAtFirst: false,
     order: (row) => row.lastUsedAt ?? 0,
   },

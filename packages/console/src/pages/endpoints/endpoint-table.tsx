@@ -35,16 +35,21 @@ export function EndpointTable({ rows, columns, view, selected, onSort, onSelect 
     overscan: OVERSCAN_ROWS,
     getItemKey: (index) => rows[index]!.name,
   })
-  const grid = ['2.25rem', ...columns.map((column) => column.width)].join(' ')
+  const { grid, minWidth } = gridOf(columns)
   const names = rows.map((row) => row.name)
   const selectedHere = names.filter((name) => selected.has(name)).length
 
   return (
     <div
       ref={scroller}
-      className="max-h-[calc(100dvh-11rem)] min-h-40 overflow-auto rounded-lg border border-line bg-surface"
+      className="max-h-[calc(100dvh-11rem)] overflow-auto rounded-lg border border-line bg-surface"
     >
-      <table aria-label="Endpoints" aria-rowcount={rows.length + 1} className="block min-w-max">
+      <table
+        aria-label="Endpoints"
+        aria-rowcount={rows.length + 1}
+        className="block"
+        style={isNarrow ? {} : { minWidth }}
+      >
         <thead className={classNames('sticky top-0 z-10', isNarrow ? 'hidden' : 'block')}>
           <tr
             className="grid items-center border-b border-line bg-well text-left text-xs text-soft"
@@ -81,6 +86,17 @@ export function EndpointTable({ rows, columns, view, selected, onSort, onSelect 
       </table>
     </div>
   )
+}
+
+const CHECKBOX_REM = 2.25
+
+/** Columns keep their width; what is left over goes to those that grow. */
+function gridOf(columns: readonly Column[]) {
+  const tracks = columns.map(({ widthRem, grow }) =>
+    grow ? `minmax(${widthRem}rem, ${grow}fr)` : `${widthRem}rem`,
+  )
+  const minimumRem = columns.reduce((sum, column) => sum + column.widthRem, CHECKBOX_REM)
+  return { grid: [`${CHECKBOX_REM}rem`, ...tracks].join(' '), minWidth: `${minimumRem}rem` }
 }
 
 function ColumnHead({

@@ -132,7 +132,7 @@ function Toolbar({
       </Field>
       <Select
         label="State"
-        className="w-auto min-w-36"
+        className="min-w-36"
         value={state ?? 'all'}
         choices={[{ value: 'all', label: 'Any state' }, ...STATE_CHOICES]}
         onValue={(value) => onChange({ ...rest, ...(q && { q }), ...(isState(value) && { state: value }) })}
