@@ -35,6 +35,7 @@ export async function examineMachine(settings: ServeSettings, env: Environment):
     examinePort(settings),
     examineHardware(),
     examineLlama(settings.home, env),
+    examineToolkit(),
     examineDocker(env),
   ])
   return findings.flat()
@@ -194,6 +195,23 @@ async function examineLlama(home: string, env: Environment): Promise<Finding> {
     message: `no llama-server on PATH, and no embedded engine for ${process.platform} on ${process.arch}`,
     remedy:
       'Install llama.cpp (https://github.com/ggml-org/llama.cpp) or set BERTH_LLAMA_SERVER to its llama-server.',
+  }
+}
+
+async function examineToolkit(): Promise<Finding> {
+  const { findOnnxProgram, INSTALL_COMMAND } = await import('@berth/server/engines/onnx-program')
+  if (findOnnxProgram() !== undefined) {
+    return {
+      level: 'fine',
+      about: 'toolkit',
+      message: 'embeddings, reranking and other tasks of ONNX models',
+    }
+  }
+  return {
+    level: 'note',
+    about: 'toolkit',
+    message: 'not installed: embeddings, reranking and other tasks of ONNX models need it, or Docker',
+    remedy: `Run \`${INSTALL_COMMAND}\` in the Berth repository (330 MB).`,
   }
 }
 

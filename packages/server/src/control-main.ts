@@ -17,6 +17,7 @@ import { messageOf, PlatformError } from './domain/errors.ts'
 import type { EndpointId } from './domain/replica.ts'
 import { chooseEngine, createEngines, everyEngine, repositoryContents } from './engines/engines.ts'
 import { findLlamaServer } from './engines/find-llama-server.ts'
+import { findOnnxProgram } from './engines/onnx-program.ts'
 import { reservedSetting } from './engines/reserved-settings.ts'
 import { ensureFirstUser, FIRST_USER, sampleEndpoint } from './first-run.ts'
 import { GatewayWorkers } from './gateway-workers.ts'
@@ -103,6 +104,7 @@ async function start(
   const engines = createEngines({
     server: llamaServer,
     compileCacheDirectory: path.join(home.cache, 'compiled'),
+    onnxProgram: findOnnxProgram(),
     runtimes: [settings.runtime === 'docker' ? 'container' : 'process'],
   })
   const engine = (name: string) => engines.find((one) => one.name === name)

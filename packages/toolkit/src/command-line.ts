@@ -60,13 +60,14 @@ export const USAGE = `Usage: toolkit-main --model-id DIRECTORY [options]
   -h, --help                        show this
 
 Environment: API_KEY  the key that every route but /health asks for
+             HF_TASK  the task, where --task does not say it
 `
 
 const TEI_PAYLOAD_BYTES = 2_000_000
 /** Pictures and sound. */
 const TOOLKIT_PAYLOAD_BYTES = 64_000_000
 
-export function readCommandLine(args: readonly string[], apiKey: string | undefined): CommandLine {
+export function readCommandLine(args: readonly string[], env: NodeJS.ProcessEnv): CommandLine {
   try {
     const { values } = parseArgs({
       args: [...args],
@@ -101,7 +102,7 @@ export function readCommandLine(args: readonly string[], apiKey: string | undefi
         port: whole('--port', values.port, 0, 65_535),
         servedName:
           values['served-model-name'] ?? (directory.split('/').findLast((part) => part !== '') || directory),
-        task: values.task,
+        task: values.task ?? (env['HF_TASK'] || undefined),
         pooling: values.pooling === undefined ? undefined : oneOf('--pooling', values.pooling, poolings),
         threads: whole('--threads', values.threads, 1, 1_024),
         maxConcurrentRequests: whole('--max-concurrent-requests', values['max-concurrent-requests'], 1, 1e6),
@@ -109,7 +110,7 @@ export function readCommandLine(args: readonly string[], apiKey: string | undefi
         maxClientBatchSize: whole('--max-client-batch-size', values['max-client-batch-size'], 1, 1e6),
         payloadLimitBytes: whole('--payload-limit', values['payload-limit'] ?? String(payload), 1, 1e9),
         autoTruncate: values['auto-truncate'],
-        apiKey: apiKey === '' ? undefined : apiKey,
+        apiKey: env['API_KEY'] || undefined,
       },
     }
   } catch (mistake) {

@@ -15,7 +15,7 @@ enableCompileCache()
 process.stdout.on('error', () => undefined)
 process.stderr.on('error', () => undefined)
 
-const commandLine = readCommandLine(process.argv.slice(2), process.env['API_KEY'])
+const commandLine = readCommandLine(process.argv.slice(2), process.env)
 switch (commandLine.kind) {
   case 'help':
     process.stdout.write(USAGE)

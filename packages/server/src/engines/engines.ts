@@ -7,6 +7,8 @@ import { createCustom } from './custom.ts'
 import { createEcho } from './echo.ts'
 import type { Engine, ModelFacts, RuntimeKind } from './engine.ts'
 import { createLlamacpp, type LlamacppOptions } from './llamacpp.ts'
+import { createOnnxTei, createOnnxToolkit } from './onnx.ts'
+import { INSTALL_COMMAND } from './onnx-program.ts'
 import { contentsOf } from './repository-contents.ts'
 import { createSglang } from './sglang.ts'
 import { createTei } from './tei.ts'
@@ -25,17 +27,27 @@ export type ChosenEngine = {
 export type EnginesOptions = Omit<LlamacppOptions, 'runtime'> & {
   /** What this installation can run. Without it: programs on the machine itself. */
   readonly runtimes?: readonly RuntimeKind[]
+  /** What serves ONNX models where no container runs. */
+  readonly onnxProgram?: string | undefined
 }
 
 /** The engines whose plans the installation's runtimes can carry out, in the order in which Berth prefers them. */
-export function createEngines({ runtimes = ['process'], ...options }: EnginesOptions): readonly Engine[] {
+export function createEngines({
+  runtimes = ['process'],
+  onnxProgram,
+  ...options
+}: EnginesOptions): readonly Engine[] {
   // With both, llama.cpp runs as a program of the machine: its weights are then shared between replicas.
   const runtime = runtimes.includes('process') ? 'process' : 'container'
+  const onnx =
+    onnxProgram === undefined || runtimes.includes('container')
+      ? undefined
+      : { program: onnxProgram, compileCacheDirectory: options.compileCacheDirectory }
   return [
     createLlamacpp({ ...options, runtime }),
-    createTei(),
+    onnx ? createOnnxTei(onnx) : createTei(),
     createVllm(),
-    createToolkit(),
+    onnx ? createOnnxToolkit(onnx) : createToolkit(),
     createSglang(),
     createTgi(),
     createCustom(),
@@ -71,7 +83,7 @@ const NEEDS: Readonly<Partial<Record<ImageVariant, string>>> = {
   sGLang: DOCKER,
   tgi: DOCKER,
   tgiNeuron: NEURON,
-  tei: DOCKER,
+  tei: `its program, which \`${INSTALL_COMMAND}\` installs, or the Docker runtime`,
   hfServe: `${UNKNOWN}; the "custom" variant runs its image`,
   custom: DOCKER,
   echo: 'the process runtime, which this installation does not have',

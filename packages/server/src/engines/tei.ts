@@ -19,7 +19,7 @@ type Settings = NonNullable<Image['tei']>
 const PORT = 8_080
 const START_TIMEOUT_MS = 300_000
 /** What it takes by default; it answers 429 above. */
-const CONCURRENT_REQUESTS = 512
+export const CONCURRENT_REQUESTS = 512
 const STOP_GRACE_MS = 5_000
 
 /** What people write → what TEI takes. */
@@ -89,7 +89,7 @@ function flags(settings: Settings, { servedName }: LaunchRequest): string[] {
   ]
 }
 
-function poolingOf({ pooling }: Settings): string | undefined {
+export function poolingOf({ pooling }: Settings): string | undefined {
   if (pooling === undefined) return undefined
   const known = Object.hasOwn(POOLING, pooling) ? POOLING[pooling] : undefined
   if (known) return known
