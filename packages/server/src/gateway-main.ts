@@ -6,6 +6,7 @@
  * place it takes, which gives it its socket.
  */
 import { spawn } from 'node:child_process'
+import { mkdir } from 'node:fs/promises'
 import type { Server } from 'node:net'
 import { parseArgs } from 'node:util'
 import { messageOf } from './domain/errors.ts'
@@ -73,6 +74,7 @@ const gatewayId = newGatewayId()
 const listening = new AbortController()
 
 const startedAt = systemClock.now()
+await mkdir(settings.records, { recursive: true, mode: 0o700 })
 const accessLog = settings.accessLog === undefined ? undefined : new LineFile(settings.accessLog)
 const isFollower = settings.inherits || settings.joins
 if (isFollower) {
@@ -90,6 +92,7 @@ const gateway = await openGateway({
   place: settings.inherits ? { inherit: inheritedSocket } : settings.joins ? 'joined' : placeOfFirst(),
   worker: settings.worker,
   handOver,
+  companyDirectory: settings.records,
   ...(accessLog && { accessLog: (line) => accessLog.add(line) }),
   controlSocket: settings.controlSocket,
   ...(settings.domain === undefined ? {} : { domain: settings.domain.toLowerCase() }),

@@ -1,8 +1,8 @@
 /**
  * Lets a request in, or refuses it because its token or its endpoint has used up what it may.
  *
- * Limits are counted by this gateway alone: with several, each grants the whole. Where none are set, nothing is kept
- * and nothing is looked up.
+ * What other workers let in is charged here a few milliseconds later, so the limits of several are those of one, but
+ * for what arrives in that time. Where none are set, nothing is kept and nothing is looked up.
  */
 import type { LimitRefusal, RateStanding, Standing } from '../domain/limits/limit-account.ts'
 import { LimitAccount } from '../domain/limits/limit-account.ts'
@@ -22,12 +22,24 @@ export type Pass = {
   readonly leave: (tokens: number, now: number) => void
 }
 
-type Limited = { readonly account: LimitAccount; readonly holder: string }
+type Limited = { readonly key: string; readonly account: LimitAccount; readonly holder: string }
+
+/** What a worker charged to an account since it last said so, and how many requests of it are inside. */
+export type Charge = {
+  readonly key: string
+  readonly limits: UsageLimits
+  readonly requests: number
+  readonly tokens: number
+  readonly inside: number
+}
 
 export class Admission {
   readonly #accounts = new Map<string, LimitAccount>()
   readonly #retryAfterMs: number
+  readonly #uncharged = new Map<string, { requests: number; tokens: number }>()
   #sweepAt = FIRST_SWEEP_AT
+  /** Told that there is something to tell others. */
+  onCharge: (() => void) | undefined
 
   /** @param retryAfterMs for refusals whose end cannot be foreseen. */
   constructor(retryAfterMs: number) {
@@ -52,12 +64,13 @@ export class Admission {
     if (!grant?.limits && !endpoint.limits) return undefined
     const limited: Limited[] = []
     if (grant?.limits) {
-      const account = this.#accountOf(`token ${grant.tokenId}`, grant.limits, now)
-      limited.push({ account, holder: 'this token' })
+      const key = `token ${grant.tokenId}`
+      limited.push({ key, account: this.#accountOf(key, grant.limits, now), holder: 'this token' })
     }
     if (endpoint.limits) {
-      const account = this.#accountOf(`endpoint ${endpoint.id}`, endpoint.limits, now)
-      limited.push({ account, holder: `endpoint "${endpoint.namespace}/${endpoint.name}"` })
+      const key = `endpoint ${endpoint.id}`
+      const holder = `endpoint "${endpoint.namespace}/${endpoint.name}"`
+      limited.push({ key, account: this.#accountOf(key, endpoint.limits, now), holder })
     }
     for (const { account, holder } of limited) {
       const refusal = account.refusal(now)
@@ -65,14 +78,55 @@ export class Admission {
       refused(refusal.kind, rateHeaders(limited, now))
       throw this.#asError(refusal, holder)
     }
-    for (const { account } of limited) account.enter(now)
+    for (const { key, account } of limited) {
+      account.enter(now)
+      this.#charge(key, 1, 0)
+    }
     return {
       bodyBytes: smaller(grant?.limits?.bodyBytes, endpoint.limits?.bodyBytes),
       headers: rateHeaders(limited, now),
       leave: (tokens, then) => {
-        for (const { account } of limited) account.leave(tokens, then)
+        for (const { key, account } of limited) {
+          account.leave(tokens, then)
+          this.#charge(key, 0, tokens)
+        }
       },
     }
+  }
+
+  /** What was charged since the last call, for the other workers. */
+  charges(): readonly Charge[] {
+    const charges = [...this.#uncharged].flatMap(([key, spent]) => {
+      const account = this.#accounts.get(key)
+      return account ? [{ key, limits: account.limits, ...spent, inside: account.inside }] : []
+    })
+    this.#uncharged.clear()
+    return charges
+  }
+
+  /** Accounts with requests inside, for a worker that knows nothing yet. */
+  standingCharges(): readonly Charge[] {
+    return [...this.#accounts].flatMap(([key, { limits, inside }]) =>
+      inside > 0 ? [{ key, limits, requests: 0, tokens: 0, inside }] : [],
+    )
+  }
+
+  /** @param inside of all other workers together. */
+  chargedElsewhere({ key, limits, requests, tokens }: Charge, inside: number, now: number): void {
+    const account = this.#accounts.get(key) ?? this.#accountOf(key, limits, now)
+    account.chargedElsewhere(requests, tokens, inside, now)
+  }
+
+  /** A worker is gone, and with it what it had inside. */
+  insideElsewhere(key: string, inside: number, now: number): void {
+    this.#accounts.get(key)?.chargedElsewhere(0, 0, inside, now)
+  }
+
+  #charge(key: string, requests: number, tokens: number): void {
+    if (!this.onCharge) return
+    const spent = this.#uncharged.get(key) ?? { requests: 0, tokens: 0 }
+    this.#uncharged.set(key, { requests: spent.requests + requests, tokens: spent.tokens + tokens })
+    this.onCharge()
   }
 
   #asError(refusal: LimitRefusal, holder: string) {

@@ -32,7 +32,7 @@ import * as refusals from './refusals.ts'
 import { ReplicaLeases } from './replica-leases.ts'
 import { KeptBytes } from './request-body.ts'
 import { type RequestTarget, requestTarget } from './request-target.ts'
-import { RoutingTable } from './routing-table.ts'
+import { keyOf, RoutingTable } from './routing-table.ts'
 import { serveControl } from './serve-control.ts'
 import type { EndpointRooms } from './serve-endpoint.ts'
 import { Traffic } from './traffic.ts'
@@ -40,6 +40,8 @@ import { Upstream } from './upstream/upstream.ts'
 import { UsageAsk } from './usage-ask.ts'
 import { UsageSpool } from './usage-spool.ts'
 import { Visits } from './visits.ts'
+import { legacyOf, sumPages } from './workers/sum-pages.ts'
+import { WorkerCompany } from './workers/worker-company.ts'
 
 export type GatewayOptions = {
   readonly gatewayId: string
@@ -59,6 +61,8 @@ export type GatewayOptions = {
   readonly clock: Clock
   readonly log: Log
   readonly limits?: Partial<GatewayLimits>
+  /** Where the workers that share the address find each other; without one, this is the only one. */
+  readonly companyDirectory?: string
   /** Takes a line for each request. */
   readonly accessLog?: (line: string) => void
   readonly openFront?: (rooms: FrontRooms) => Front
@@ -112,6 +116,7 @@ class RunningGateway implements Gateway {
   readonly #rooms: EndpointRooms
   readonly #stopped = new AbortController()
   readonly #open = new Set<Exchange>()
+  readonly #company: WorkerCompany | undefined
   #link: LinkClient | undefined
   #port: number
   #isLeaving = false
@@ -137,6 +142,7 @@ class RunningGateway implements Gateway {
       clock,
       drained: (replicaId) => this.#link?.send({ kind: 'drained', replicaId }),
       roomCameFree: (id) => this.#line.handOut(id),
+      changed: (id, replicaId, keys) => this.#company?.changed(id, replicaId, keys),
     })
     this.#line = new HoldLine({
       clock,
@@ -160,10 +166,21 @@ class RunningGateway implements Gateway {
       closing: () => (this.#isClosing ? refusals.isShuttingDown(limits.retryAfterMs) : undefined),
       wake: (id) => this.#link?.send({ kind: 'wake', id, waiting: Math.max(1, this.#line.waiting(id)) }),
     }
+    const admission = new Admission(limits.retryAfterMs)
+    if (options.companyDirectory !== undefined) {
+      this.#company = new WorkerCompany({
+        directory: options.companyDirectory,
+        gatewayId: options.gatewayId,
+        clock,
+        leases: this.#leases,
+        admission,
+        answer: (namespaces) => this.#metrics(new Set(namespaces.split(','))),
+      })
+    }
     this.#visits = new Visits({
       clock,
       endpointRooms: this.#rooms,
-      admission: new Admission(limits.retryAfterMs),
+      admission,
       demand: this.#demand,
       traffic: this.#traffic,
       spool: this.#spool,
@@ -198,6 +215,7 @@ class RunningGateway implements Gateway {
     const address = { host, port }
     const isAlone = place === 'own' || place === 'shared'
     if (isAlone) this.#port = await listen(this.#server, address, place)
+    await this.#company?.open()
     const snapshot = new Promise<void>((resolve) => {
       this.#heardSnapshot = resolve
     })
@@ -248,6 +266,7 @@ class RunningGateway implements Gateway {
     await emptied
     const outOfTime = this.#clock.sleep(this.#limits.lastUsageMs, this.#stopped.signal)
     await Promise.race([this.#reportLast(), outOfTime])
+    await this.#company?.close(this.#metrics(this.#allNamespaces))
     this.#stopped.abort()
     this.#upstream.close()
     await this.#link?.close()
@@ -414,15 +433,23 @@ class RunningGateway implements Gateway {
     }
   }
 
-  /** Names of endpoints are nobody's business but their namespace's. */
-  #sendMetrics(exchange: Exchange, caller: Caller): void {
+  /** Names of endpoints are nobody's business but their namespace's. Of all workers together. */
+  async #sendMetrics(exchange: Exchange, caller: Caller): Promise<void> {
     if (caller.kind !== 'known') {
       const reason = caller.kind === 'rejected' ? caller.reason : 'Metrics need a token: send it as a bearer.'
       throw new PlatformError('unauthenticated', reason)
     }
-    const endpoints = this.#table.endpoints.filter(({ namespace }) =>
-      caller.grant.namespaces.includes(namespace),
-    )
+    const namespaces = new Set(caller.grant.namespaces)
+    const pages = [
+      this.#metrics(namespaces),
+      ...((await this.#company?.ask(caller.grant.namespaces.join(','))) ?? []),
+    ]
+    exchange.sendText(200, 'text/plain; version=0.0.4; charset=utf-8', sumPages(pages))
+  }
+
+  /** What this worker has counted, and what those have that left. */
+  #metrics(namespaces: ReadonlySet<string>): string {
+    const endpoints = this.#table.endpoints.filter(({ namespace }) => namespaces.has(namespace))
     const page = this.#traffic.page(endpoints, {
       inFlight: (id) => this.#leases.inFlight(id),
       waiting: (id) => this.#line.waiting(id),
@@ -433,7 +460,14 @@ class RunningGateway implements Gateway {
       droppedRecords: this.#spool.dropped,
       isConnected: this.#link?.connected ?? false,
     })
-    exchange.sendText(200, 'text/plain; version=0.0.4; charset=utf-8', page)
+    const legacy = this.#company?.legacy
+    if (legacy === undefined) return page
+    const names = new Set(endpoints.map(keyOf))
+    return sumPages([page, legacyOf(legacy, (name) => names.has(name))])
+  }
+
+  get #allNamespaces(): ReadonlySet<string> {
+    return new Set(this.#table.endpoints.map(({ namespace }) => namespace))
   }
 
   #sayWhetherReady(exchange: Exchange): void {

@@ -6,7 +6,7 @@
  */
 import type { EndpointId, ReplicaId } from '../domain/replica.ts'
 import { DEFAULT_ROUTING, type RoutingRules } from '../domain/routing/choose-replica.ts'
-import { type ClaimEnd, EndpointRouting } from '../domain/routing/endpoint-routing.ts'
+import { type ClaimEnd, EndpointRouting, type LoadElsewhere } from '../domain/routing/endpoint-routing.ts'
 import { PLAIN_REQUEST, type RoutingRequest } from '../domain/routing/prompt.ts'
 import type { RoutedReplica } from '../link/messages.ts'
 import type { Clock } from '../platform/clock.ts'
@@ -25,7 +25,13 @@ type LeaseRooms = {
   readonly drained: (replicaId: ReplicaId) => void
   /** Replicas of this endpoint are full at times, and one of them is not any more. */
   readonly roomCameFree: (id: EndpointId) => void
+  /** What is on the endpoint's replicas changed; what was given to one to read is `keys`. */
+  readonly changed?: (id: EndpointId, replicaId: ReplicaId, keys: readonly number[]) => void
 }
+
+/** What other workers have on an endpoint's replicas. */
+export type LoadsElsewhere = ReadonlyMap<ReplicaId, LoadElsewhere>
+const NO_KEYS: readonly number[] = []
 
 type Listed = {
   readonly routing: EndpointRouting
@@ -33,10 +39,13 @@ type Listed = {
   readonly replicas: Map<ReplicaId, RoutedReplica>
 }
 
+const NOWHERE: LoadsElsewhere = new Map()
+
 export class ReplicaLeases {
   readonly #rooms: LeaseRooms
   /** Endpoints with replicas, or with requests on replicas that left. */
   readonly #endpoints = new Map<EndpointId, Listed>()
+  readonly #elsewhere = new Map<EndpointId, LoadsElsewhere>()
 
   constructor(rooms: LeaseRooms) {
     this.#rooms = rooms
@@ -51,6 +60,7 @@ export class ReplicaLeases {
     for (const replica of replicas) listed.replicas.set(replica.id, replica)
     listed.routing.list(replicas, rules, this.#rooms.clock.now())
     this.#endpoints.set(id, listed)
+    this.#apply(id, listed)
     for (const replicaId of new Set([...listed.replicas.keys(), ...before])) {
       if (listed.routing.isDrained(replicaId)) this.#rooms.drained(replicaId)
     }
@@ -63,13 +73,18 @@ export class ReplicaLeases {
     if (!listed || !claim) return undefined
     const replica = listed.replicas.get(claim.replicaId)!
     let isHeld = true
+    this.#rooms.changed?.(id, replica.id, claim.keys)
     return {
       replica,
-      begun: (status) => claim.begun(status, this.#rooms.clock.now()),
+      begun: (status) => {
+        claim.begun(status, this.#rooms.clock.now())
+        this.#rooms.changed?.(id, replica.id, NO_KEYS)
+      },
       release: (end) => {
         if (!isHeld) return
         isHeld = false
         claim.ended(end, this.#rooms.clock.now())
+        this.#rooms.changed?.(id, replica.id, NO_KEYS)
         this.#released(id, listed, replica.id)
       },
     }
@@ -101,11 +116,40 @@ export class ReplicaLeases {
     return counts
   }
 
+  /** What this worker has on the endpoint's replicas. */
+  ownLoads(id: EndpointId): LoadsElsewhere {
+    return new Map(this.#endpoints.get(id)?.routing.ownLoads())
+  }
+
+  /** Where something is on a replica. */
+  get busyEndpoints(): readonly EndpointId[] {
+    return [...this.#endpoints].flatMap(([id, { routing }]) => (routing.inFlight > 0 ? [id] : []))
+  }
+
+  /** What the other workers have on it now, all together; also for replicas that this one has not heard of yet. */
+  setElsewhere(id: EndpointId, loads: LoadsElsewhere): void {
+    if (loads.size === 0) this.#elsewhere.delete(id)
+    else this.#elsewhere.set(id, loads)
+    const listed = this.#endpoints.get(id)
+    if (!listed) return
+    this.#apply(id, listed)
+    if (listed.rules.room !== null) this.#rooms.roomCameFree(id)
+  }
+
+  learn(id: EndpointId, replicaId: ReplicaId, keys: readonly number[]): void {
+    this.#endpoints.get(id)?.routing.learn(replicaId, keys)
+  }
+
   /** What is kept of prompts for routing. */
   get prefixBytes(): number {
     let bytes = 0
     for (const { routing } of this.#endpoints.values()) bytes += routing.prefixBytes
     return bytes
+  }
+
+  #apply(id: EndpointId, { routing, replicas }: Listed): void {
+    const loads = this.#elsewhere.get(id) ?? NOWHERE
+    for (const replicaId of replicas.keys()) routing.setElsewhere(replicaId, loads.get(replicaId))
   }
 
   #released(id: EndpointId, { routing, rules }: Listed, replicaId: ReplicaId): void {

@@ -197,9 +197,10 @@ function writeProcess(page: MetricsPage, present: Present): void {
   )
   page.gauge(
     'berth_gateway_control_connected',
-    '1 while the control process is connected.',
+    'Workers that are connected to the control process.',
     one(present.isConnected ? 1 : 0),
   )
+  page.gauge('berth_gateway_workers', 'Workers of the gateway that answered for this page.', one(1))
   page.gauge('process_resident_memory_bytes', 'Resident memory.', one(process.memoryUsage.rss()))
   page.counter('process_cpu_seconds_total', 'User and system time.', one((user + system) / 1_000_000))
 }

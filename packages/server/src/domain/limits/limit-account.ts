@@ -28,6 +28,7 @@ export class LimitAccount {
   #requests: RateBucket | undefined
   #tokens: RateBucket | undefined
   #inside = 0
+  #insideElsewhere = 0
 
   constructor(limits: UsageLimits, now: number) {
     this.#limits = limits
@@ -37,6 +38,10 @@ export class LimitAccount {
 
   get inside(): number {
     return this.#inside
+  }
+
+  get limits(): UsageLimits {
+    return this.#limits
   }
 
   changeTo(limits: UsageLimits, now: number): void {
@@ -49,7 +54,7 @@ export class LimitAccount {
   /** Why one more request may not enter now; undefined if it may. */
   refusal(now: number): LimitRefusal | undefined {
     const { concurrentRequests } = this.#limits
-    if (concurrentRequests !== undefined && this.#inside >= concurrentRequests) {
+    if (concurrentRequests !== undefined && this.#inside + this.#insideElsewhere >= concurrentRequests) {
       return { kind: 'concurrency', limit: concurrentRequests, retryAfterMs: undefined }
     }
     return rateRefusal('requests', this.#requests, now) ?? rateRefusal('tokens', this.#tokens, now)
@@ -65,6 +70,13 @@ export class LimitAccount {
     if (tokens > 0) this.#tokens?.take(tokens, now)
   }
 
+  /** Other gateways let in and charged so much since they last said so, and have so many inside. */
+  chargedElsewhere(requests: number, tokens: number, insideElsewhere: number, now: number): void {
+    if (requests > 0) this.#requests?.take(requests, now)
+    if (tokens > 0) this.#tokens?.take(tokens, now)
+    this.#insideElsewhere = insideElsewhere
+  }
+
   standing(now: number): Standing {
     return { requests: standingOf(this.#requests, now), tokens: standingOf(this.#tokens, now) }
   }
@@ -72,7 +84,7 @@ export class LimitAccount {
   /** Nobody is inside and nothing is used up, so a new account would say the same. */
   isFresh(now: number): boolean {
     const isFull = (bucket: RateBucket | undefined) => bucket === undefined || bucket.msUntilFull(now) === 0
-    return this.#inside === 0 && isFull(this.#requests) && isFull(this.#tokens)
+    return this.#inside === 0 && this.#insideElsewhere === 0 && isFull(this.#requests) && isFull(this.#tokens)
   }
 }
 

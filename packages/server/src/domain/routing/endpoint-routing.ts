@@ -37,8 +37,19 @@ export type ListedReplica = { readonly id: ReplicaId; readonly state: 'ready' | 
 /** How a request's stay on a replica ended; `left` says nothing about the replica. */
 export type ClaimEnd = 'failed' | 'left' | { readonly status: number }
 
+/** What other gateways have on a replica. */
+export type LoadElsewhere = {
+  readonly inFlight: number
+  readonly outstanding: number
+  readonly unread: number
+}
+
+const NOTHING_ELSEWHERE: LoadElsewhere = { inFlight: 0, outstanding: 0, unread: 0 }
+
 export type Claim = {
   readonly replicaId: ReplicaId
+  /** Of what is to be read there: none where nothing was found out. */
+  readonly keys: readonly number[]
   /** The answer has begun, with this status. */
   readonly begun: (status: number, now: number) => void
   /** A second call does nothing. */
@@ -52,6 +63,9 @@ type Seat = ReplicaLoad & {
   state: 'ready' | 'draining'
   isListed: boolean
   resting: boolean
+  /** Requests on it that this gateway put there; `inFlight` counts those of others too. */
+  own: number
+  elsewhere: LoadElsewhere
   inFlight: number
   outstanding: number
   unread: number
@@ -113,8 +127,8 @@ export class EndpointRouting {
     const prompt = this.#look(known, now)
     const seat = chooseReplica(this.#listed, this.#rules, known.units, this.#turn++)
     if (!seat) return undefined
-    this.#remember(seat, prompt, known.session())
-    return this.#seated(seat, known.units, now)
+    const keys = this.#remember(seat, prompt, known.session())
+    return this.#seated(seat, known.units, keys, now)
   }
 
   /** It gets nothing new until `endRest`. @returns whether it was not resting already. */
@@ -133,11 +147,41 @@ export class EndpointRouting {
   /** Told to finish, or no longer listed, and nothing is on it. */
   isDrained(id: ReplicaId): boolean {
     const seat = this.#seats.get(id)
-    return seat === undefined || (seat.state === 'draining' && seat.inFlight === 0)
+    return seat === undefined || (seat.state === 'draining' && seat.own === 0)
   }
 
   *loads(): Iterable<readonly [ReplicaId, number]> {
-    for (const { id, inFlight } of this.#seats.values()) yield [id, inFlight]
+    for (const { id, own } of this.#seats.values()) yield [id, own]
+  }
+
+  /** What this gateway has on each replica. */
+  *ownLoads(): Iterable<readonly [ReplicaId, LoadElsewhere]> {
+    for (const { id, own, outstanding, unread, elsewhere } of this.#seats.values()) {
+      yield [
+        id,
+        {
+          inFlight: own,
+          outstanding: outstanding - elsewhere.outstanding,
+          unread: unread - elsewhere.unread,
+        },
+      ]
+    }
+  }
+
+  /** Other gateways have so much on it now, all together. */
+  setElsewhere(id: ReplicaId, load: LoadElsewhere = NOTHING_ELSEWHERE): void {
+    const seat = this.#seats.get(id)
+    if (!seat) return
+    seat.inFlight += load.inFlight - seat.elsewhere.inFlight
+    seat.outstanding += load.outstanding - seat.elsewhere.outstanding
+    seat.unread += load.unread - seat.elsewhere.unread
+    seat.elsewhere = load
+  }
+
+  /** Another gateway had it read the prompt with these keys. */
+  learn(id: ReplicaId, keys: Iterable<number>): void {
+    const seat = this.#seats.get(id)
+    if (seat) this.#memory?.remember(keys, seat.slot)
   }
 
   #seatOf({ id, state }: ListedReplica, now: number): Seat {
@@ -157,6 +201,8 @@ export class EndpointRouting {
       state,
       isListed: true,
       resting: false,
+      own: 0,
+      elsewhere: NOTHING_ELSEWHERE,
       inFlight: 0,
       outstanding: 0,
       unread: 0,
@@ -172,7 +218,7 @@ export class EndpointRouting {
 
   #leave(seat: Seat): void {
     seat.state = 'draining'
-    if (seat.isListed || seat.inFlight > 0) return
+    if (seat.isListed || seat.own > 0) return
     this.#seats.delete(seat.id)
     this.#slots[seat.slot] = undefined
     this.#memory?.forget(seat.slot)
@@ -209,12 +255,14 @@ export class EndpointRouting {
     return prompt
   }
 
-  #remember(seat: Seat, prompt: Prompt | undefined, session: number | undefined): void {
-    if (prompt) this.#memory?.remember(prompt.keys, seat.slot)
-    if (session !== undefined) this.#memory?.remember([session], seat.slot)
+  /** @returns what others might want to know too. */
+  #remember(seat: Seat, prompt: Prompt | undefined, session: number | undefined): readonly number[] {
+    const keys = [...(prompt?.keys ?? []), ...(session === undefined ? [] : [session])]
+    this.#memory?.remember(keys, seat.slot)
+    return keys
   }
 
-  #seated(seat: Seat, units: number, claimedAt: number): Claim {
+  #seated(seat: Seat, units: number, keys: readonly number[], claimedAt: number): Claim {
     const own = unreadUnits(units, seat.cached)
     const ahead = seat.unread + own + PACE_FIXED_UNITS
     let unread = own
@@ -226,6 +274,7 @@ export class EndpointRouting {
     }
     return {
       replicaId: seat.id,
+      keys,
       begun: (status, now) => {
         if (unread === 0) return
         hasRead()
@@ -247,6 +296,7 @@ export class EndpointRouting {
   }
 
   #count(seat: Seat, requests: 1 | -1, units: number, unread: number): void {
+    seat.own += requests
     seat.inFlight += requests
     seat.outstanding += units
     seat.unread += unread
