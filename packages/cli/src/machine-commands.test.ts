@@ -26,7 +26,7 @@ test('doctor looks at everything and leaves nothing behind', async () => {
   expect(ok).toBe(findings.every(({ level }) => level !== 'missing'))
   expect(new Set(findings.map(({ about }) => about))).toEqual(
     new Set([
-      ...['node', 'home', 'disk', 'port', 'machine', 'instances', 'gpu', 'llama.cpp', 'docker'],
+      ...['node', 'home', 'disk', 'port', 'machine', 'instances', 'gpu', 'llama.cpp', 'toolkit', 'docker'],
       ...findings.filter(({ about }) => about === 'limits').map(({ about }) => about),
     ]),
   )
