@@ -245,6 +245,21 @@ export class Rig {
     })
   }
 
+  /** A connection on which a test says what it likes, when it likes. */
+  async client(): Promise<RawClient> {
+    const client = await connected(this.gateway.port)
+    this.#cleanUps.push(() => client.socket.destroy())
+    return client
+  }
+
+  /** A replica that speaks as a test makes it. */
+  async rawEngine(id: string, talk: (socket: net.Socket, heard: string) => void): Promise<RawEngine> {
+    const engine = new RawEngine(id, talk)
+    await engine.listen()
+    this.#cleanUps.push(() => engine.close())
+    return engine
+  }
+
   /** As all reports together say. */
   arrivalsOf(id: EndpointId): number {
     return this.said
@@ -266,6 +281,69 @@ export class Rig {
     return this.said
       .flatMap((message) => (message.kind === 'demand' ? message.endpoints : []))
       .findLast((endpoint) => endpoint.id === id)
+  }
+}
+
+export type RawClient = {
+  readonly socket: net.Socket
+  /** Everything that came. */
+  readonly text: () => string
+  readonly isClosed: () => boolean
+}
+
+export async function connected(port: number): Promise<RawClient> {
+  let text = ''
+  let isClosed = false
+  const socket = net.connect({ port, host: '127.0.0.1', noDelay: true })
+  socket.on('data', (chunk) => {
+    text += chunk.toString('latin1')
+  })
+  socket.on('error', () => {})
+  socket.on('close', () => {
+    isClosed = true
+  })
+  await new Promise((resolve) => socket.once('connect', resolve))
+  return { socket, text: () => text, isClosed: () => isClosed }
+}
+
+export class RawEngine {
+  readonly #id: string
+  readonly #server: net.Server
+  readonly #sockets = new Set<net.Socket>()
+  /** What each connection was sent, by its number. */
+  readonly heard: string[] = []
+  #port = 0
+
+  constructor(id: string, talk: (socket: net.Socket, heard: string) => void) {
+    this.#id = id
+    this.#server = net.createServer({ noDelay: true }, (socket) => {
+      const number = this.heard.push('') - 1
+      this.#sockets.add(socket)
+      socket.on('close', () => this.#sockets.delete(socket))
+      socket.on('error', () => {})
+      socket.on('data', (chunk) => {
+        this.heard[number] += chunk.toString('latin1')
+        talk(socket, this.heard[number]!)
+      })
+    })
+  }
+
+  get openConnections(): number {
+    return this.#sockets.size
+  }
+
+  get replica(): RoutedReplica {
+    return { id: this.#id as ReplicaId, host: '127.0.0.1', port: this.#port, apiKey: null, state: 'ready' }
+  }
+
+  async listen(): Promise<void> {
+    await new Promise<void>((resolve) => this.#server.listen(0, '127.0.0.1', resolve))
+    this.#port = (this.#server.address() as AddressInfo).port
+  }
+
+  close(): void {
+    this.#server.close()
+    for (const socket of this.#sockets) socket.destroy()
   }
 }
 

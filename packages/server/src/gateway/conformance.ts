@@ -3,10 +3,12 @@ import { describeAddresses } from './conformance-addresses.ts'
 import { describeClients } from './conformance-clients.ts'
 import { describeHardship } from './conformance-hardship.ts'
 import { describeHolding } from './conformance-holding.ts'
+import { describeHttp } from './conformance-http.ts'
 import { describeLimits } from './conformance-limits.ts'
 import { describePassingOn } from './conformance-passing-on.ts'
 import { describeReplicas } from './conformance-replicas.ts'
 import type { OpenGateway } from './conformance-rig.ts'
+import { describeUpstream } from './conformance-upstream.ts'
 import { describeUsage } from './conformance-usage.ts'
 
 export function describeGateway(name: string, openGateway: OpenGateway): void {
@@ -16,6 +18,8 @@ export function describeGateway(name: string, openGateway: OpenGateway): void {
   describeAddresses(name, openGateway)
   describeClients(name, openGateway)
   describeHardship(name, openGateway)
+  describeHttp(name, openGateway)
+  describeUpstream(name, openGateway)
   describeUsage(name, openGateway)
   describeLimits(name, openGateway)
 }

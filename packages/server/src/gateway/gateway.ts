@@ -23,7 +23,7 @@ import { toErrorResponse } from './error-response.ts'
 import { ClientLeft, Exchange } from './exchange.ts'
 import { endpointFor, modelList, sharedCorsHeaders } from './find-endpoint.ts'
 import type { ClientRequest, ClientResponse, Front, FrontRooms } from './front/front.ts'
-import { NodeFront } from './front/node-front.ts'
+import { RawFront } from './front/raw-front.ts'
 import { requestIdIn } from './headers.ts'
 import { HoldLine } from './hold-line.ts'
 import { GATEWAY_LIMITS, type GatewayLimits } from './limits.ts'
@@ -186,7 +186,7 @@ class RunningGateway implements Gateway {
       spool: this.#spool,
       find: this.#rooms.find,
     })
-    this.#front = (options.openFront ?? openNodeFront)({
+    this.#front = (options.openFront ?? openRawFront)({
       limits,
       deadlines: this.#deadlines,
       now: () => clock.now(),
@@ -478,7 +478,7 @@ class RunningGateway implements Gateway {
   }
 }
 
-const openNodeFront = (rooms: FrontRooms): Front => new NodeFront(rooms)
+const openRawFront = (rooms: FrontRooms): Front => new RawFront(rooms)
 
 /** What a client is told that sent no request: in the same shape as every other error. */
 function asRefusal(fault: string): { readonly requestId: string; readonly text: string } {

@@ -89,12 +89,17 @@ const NO_TRAILER = new Set([
   'transfer-encoding',
 ])
 
+/** @returns those that a client may be sent. */
+export function passableTrailers(trailers: readonly string[]): readonly string[] {
+  return trailers.flatMap((name, i) =>
+    i % 2 === 1 || NO_TRAILER.has(lowerCaseOf(name) ?? '') ? [] : [name, trailers[i + 1]!],
+  )
+}
+
 /** The end of a body in chunks. */
 export function writeTrailers(trailers: readonly string[]): string {
+  const passable = passableTrailers(trailers)
   let text = '0\r\n'
-  for (let i = 0; i < trailers.length; i += 2) {
-    if (NO_TRAILER.has(lowerCaseOf(trailers[i]!) ?? '')) continue
-    text += `${trailers[i]}: ${trailers[i + 1]}\r\n`
-  }
+  for (let i = 0; i < passable.length; i += 2) text += `${passable[i]}: ${passable[i + 1]}\r\n`
   return `${text}\r\n`
 }

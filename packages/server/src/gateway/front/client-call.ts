@@ -335,9 +335,9 @@ export class ClientCall implements ClientRequest, ClientResponse {
   }
 
   #completed(reader: BodyReader): void {
+    const wasAnswered = this.#isOver
     reader.ended()
-    // The answer was complete before the request.
-    if (this.#isOver) this.#connection.callEnded(this.#mayPersist)
+    if (wasAnswered) this.#connection.callEnded(this.#mayPersist)
   }
 
   #breakBody(): void {

@@ -9,6 +9,7 @@ import http, { type IncomingMessage, type ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import type { HeaderFields } from '../http1/field-lines.ts'
+import { passableTrailers } from './answer-head.ts'
 import { ClientConnection, type ConnectionRooms, refusalText } from './client-connection.ts'
 import type {
   BodyKind,
@@ -269,7 +270,9 @@ class NodeCall implements ClientRequest, ClientResponse {
 
   end(chunk?: Buffer, trailers: readonly string[] = []): void {
     this.#response.uncork()
-    if (trailers.length > 0 && this.#head.takesTrailers) this.#response.addTrailers(pairsOf(trailers))
+    if (trailers.length > 0 && this.#head.takesTrailers) {
+      this.#response.addTrailers(pairsOf(passableTrailers(trailers)))
+    }
     this.#response.end(chunk)
   }
 

@@ -61,7 +61,7 @@ export function requestOf({ method, url, version }: StartLine, lines: FieldLines
   const isHttp10 = version === '1.0'
   if (lines.raw.length > 2 * MOST_FIELDS)
     return { status: 431, fault: `it has more than ${MOST_FIELDS} headers` }
-  const fault = startFault(method, url) ?? hostFault(headers['host'], isHttp10)
+  const fault = startFault(method, url, version) ?? hostFault(headers['host'], isHttp10)
   if (fault !== undefined) return { status: 400, fault }
   const body = bodyOf(headers, isHttp10)
   if ('fault' in body) return { status: 400, fault: body.fault }
@@ -85,14 +85,15 @@ export function requestOf({ method, url, version }: StartLine, lines: FieldLines
       headers['upgrade'].toLowerCase() === 'websocket' &&
       options.includes('upgrade'),
     isHttp10,
-    persists: isHttp10 ? options.includes('keep-alive') : !options.includes('close'),
+    persists: !options.includes('close') && (!isHttp10 || options.includes('keep-alive')),
     takesTrailers: !isHttp10 && headers['te'] !== undefined && listed(headers['te']).includes('trailers'),
   }
 }
 
 const NO_OPTIONS: readonly string[] = []
 
-function startFault(method: string, url: string): string | undefined {
+function startFault(method: string, url: string, version: string): string | undefined {
+  if (version !== '1.1' && version !== '1.0') return 'it is not HTTP/1.1'
   if (!KNOWN_METHODS.has(method)) return `its method "${method.slice(0, 40)}" is not served`
   if (!url.startsWith('/')) return `its target "${url.slice(0, 100)}" must be a path`
   if (!URL_CHARACTERS.test(url)) return 'its target has a character that belongs in no URL'

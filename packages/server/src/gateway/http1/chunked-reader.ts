@@ -112,6 +112,9 @@ export class ChunkedReader {
     if (typeof end !== 'number') return this.#break(end.fault, to)
     const lines = readFieldLines(all.toString('latin1', 0, end - EMPTY_LINE.length), 0, NONE)
     if ('fault' in lines) return this.#break(lines.fault, to)
+    if ((lines.fields['content-length'] ?? lines.fields['transfer-encoding']) !== undefined) {
+      return this.#break('a trailer says how the body is framed', to)
+    }
     this.#trailers = lines.raw
     this.#trailerBytes = undefined
     this.#state = 'done'

@@ -79,6 +79,10 @@ export function readFieldLines(
     const name = text.slice(at, colon)
     const lower = lowerCaseOf(name)
     if (lower === undefined) return { fault: 'a header has a name that is none' }
+    // Readers disagree whether it is the coding that it seems to be.
+    if (lower === 'transfer-encoding' && isBlank(text.charCodeAt(end - 1))) {
+      return { fault: 'its Transfer-Encoding ends in a blank' }
+    }
     const value = trimmed(text, colon + 1, end)
     raw.push(name, value)
     if (!addField(fields, lower, value, once)) return { fault: `it has more than one ${name} header` }

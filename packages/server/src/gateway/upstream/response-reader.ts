@@ -117,7 +117,7 @@ export class ResponseReader {
   }
 
   /** @returns why it cannot be taken. */
-  #take(head: AnswerHead & { readonly version: string }): string | undefined {
+  #take(head: VersionedHead): string | undefined {
     const { status, headers } = head
     if (status === SWITCHING_PROTOCOLS) {
       if (!this.#mayUpgrade) return 'it switched to a protocol that nobody asked for'
@@ -127,6 +127,7 @@ export class ResponseReader {
     }
     if (status < 200) {
       if (++this.#interim > MOST_INTERIM) return 'it goes on announcing an answer'
+      if (saysMoreThanInterim(head)) return 'an interim answer says that it has a body, or is the last'
       this.#to.informed(head)
       return undefined
     }
@@ -190,9 +191,17 @@ export class ResponseReader {
   }
 }
 
+const saysMoreThanInterim = ({ headers, version }: VersionedHead) =>
+  version !== '1.1' ||
+  headers['content-length'] !== undefined ||
+  headers['transfer-encoding'] !== undefined ||
+  listed(headers['connection']).includes('close')
+
+type VersionedHead = AnswerHead & { readonly version: string }
+
 const STATUS_LINE = /^HTTP\/(1\.[01]) ([1-9]\d\d)(?: ([\t\x20-\x7e\x80-\xff]*))?$/
 
-function headIn(text: string): (AnswerHead & { readonly version: string }) | { readonly fault: string } {
+function headIn(text: string): VersionedHead | { readonly fault: string } {
   const lineEnd = text.indexOf('\r\n')
   const start = STATUS_LINE.exec(text.slice(0, lineEnd))
   if (!start) return { fault: 'it does not begin as an HTTP/1.1 answer does' }
@@ -203,7 +212,7 @@ function headIn(text: string): (AnswerHead & { readonly version: string }) | { r
 }
 
 function bodyOf(
-  { status, headers, version }: AnswerHead & { readonly version: string },
+  { status, headers, version }: VersionedHead,
   method: string,
 ): Body | { readonly fault: string } {
   const coding = headers['transfer-encoding']
