@@ -19,6 +19,11 @@ export function atMost(measure: string, value: number, unit: string, bound: numb
   return { measure, value: rounded(value), unit, goal: `≤ ${bound}`, holds: value <= bound }
 }
 
+/** A row whose goal is a lower bound. */
+export function atLeast(measure: string, value: number, unit: string, bound: number): Row {
+  return { measure, value: rounded(value), unit, goal: `≥ ${bound}`, holds: value >= bound }
+}
+
 export function plain(measure: string, value: number, unit: string): Row {
   return { measure, value: rounded(value), unit, goal: null, holds: null }
 }
