@@ -55,7 +55,8 @@ const CONSOLE_MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   api: ['text', 'design', 'session'],
   session: ['text', 'design', 'api'],
   app: ['text', 'design', 'api', 'session'],
-  pages: ['text', 'design', 'charts', 'api', 'session', 'app'],
+  catalog: [],
+  pages: ['text', 'design', 'charts', 'catalog', 'api', 'session', 'app'],
 }
 
 const PACKAGES = path.resolve(import.meta.dirname, '../packages')

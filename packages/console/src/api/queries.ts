@@ -92,3 +92,16 @@ export const recentRequestsQuery = (namespace: string, name: string) =>
   })
 
 const RECENT_STEP_S = 120
+
+/** What Berth would run a repository with. Berth has to look at the model for it, perhaps on the Hub. */
+export const recommendationQuery = (namespace: string, question: RecommendationQuestion) =>
+  queryOptions({
+    queryKey: ['recommendation', namespace, question],
+    queryFn: ({ signal }) =>
+      client.recommendConfiguration({ params: { namespace }, query: question, signal }),
+    staleTime: SLOW_MS,
+    retry: false,
+    placeholderData: keepPreviousData,
+  })
+
+type RecommendationQuestion = NonNullable<Parameters<typeof client.recommendConfiguration>[0]['query']>

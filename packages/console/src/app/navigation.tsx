@@ -1,6 +1,6 @@
 /** The pages of the console, in the order in which they are needed. */
 import { Link, type LinkProps } from '@tanstack/react-router'
-import { Cpu, KeyRound, Layers, type LucideIcon, Settings } from 'lucide-react'
+import { Cpu, KeyRound, Layers, Library, type LucideIcon, Settings } from 'lucide-react'
 import { useNamespace } from './namespace.ts'
 
 export function Navigation() {
@@ -9,6 +9,9 @@ export function Navigation() {
     <nav aria-label="Main" className="flex flex-1 flex-col gap-0.5 overflow-y-auto px-3 py-4">
       <NavigationLink icon={Layers} to="/endpoints/$namespace" params={{ namespace }}>
         Endpoints
+      </NavigationLink>
+      <NavigationLink icon={Library} to="/catalog">
+        Catalog
       </NavigationLink>
       <NavigationLink icon={Cpu} to="/hardware">
         Hardware

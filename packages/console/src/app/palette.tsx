@@ -3,7 +3,19 @@ import { Autocomplete } from '@base-ui/react/autocomplete'
 import { Dialog } from '@base-ui/react/dialog'
 import { useQuery } from '@tanstack/react-query'
 import { useNavigate } from '@tanstack/react-router'
-import { Cpu, KeyRound, Layers, LogOut, type LucideIcon, Moon, Search, Settings, Sun } from 'lucide-react'
+import {
+  Cpu,
+  KeyRound,
+  Layers,
+  Library,
+  LogOut,
+  type LucideIcon,
+  Moon,
+  Plus,
+  Search,
+  Settings,
+  Sun,
+} from 'lucide-react'
 import { useMemo, useState } from 'react'
 import { endpointsQuery } from '../api/queries.ts'
 import { State } from '../design/state.tsx'
@@ -96,6 +108,13 @@ function useEntries(): readonly Entry[] {
         icon: Layers,
         go: () => void navigate({ to: '/endpoints/$namespace', params: { namespace } }),
       },
+      {
+        value: 'new',
+        label: 'New endpoint',
+        icon: Plus,
+        go: () => void navigate({ to: '/new/$namespace', params: { namespace } }),
+      },
+      { value: 'catalog', label: 'Catalog', icon: Library, go: () => void navigate({ to: '/catalog' }) },
       { value: 'hardware', label: 'Hardware', icon: Cpu, go: () => void navigate({ to: '/hardware' }) },
       { value: 'tokens', label: 'Tokens', icon: KeyRound, go: () => void navigate({ to: '/tokens' }) },
       { value: 'settings', label: 'Settings', icon: Settings, go: () => void navigate({ to: '/settings' }) },

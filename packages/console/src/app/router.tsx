@@ -78,6 +78,28 @@ const endpointSettings = createRoute({
   component: lazyRouteComponent(() => import('../pages/endpoint/settings-tab.tsx'), 'SettingsTab'),
 })
 
+const newEndpoint = createRoute({
+  getParentRoute: () => root,
+  path: '/new/$namespace',
+  validateSearch: ({
+    model,
+    file,
+  }: Record<string, unknown>): { readonly model?: string; readonly file?: string } => ({
+    ...(typeof model === 'string' && model !== '' && { model }),
+    ...(typeof file === 'string' && file !== '' && { file }),
+  }),
+  component: lazyRouteComponent(
+    () => import('../pages/new-endpoint/new-endpoint-page.tsx'),
+    'NewEndpointPage',
+  ),
+})
+
+const catalog = createRoute({
+  getParentRoute: () => root,
+  path: '/catalog',
+  component: lazyRouteComponent(() => import('../pages/catalog/catalog-page.tsx'), 'CatalogPage'),
+})
+
 const hardware = createRoute({
   getParentRoute: () => root,
   path: '/hardware',
@@ -102,6 +124,8 @@ export const router = createRouter({
     endpointsHome,
     endpoints,
     endpoint.addChildren([overview, playground, analytics, logs, timeline, endpointSettings]),
+    newEndpoint,
+    catalog,
     hardware,
     tokens,
     settings,

@@ -23,6 +23,7 @@ export function useShortcuts(openPalette: () => void): void {
       const going = event.timeStamp - goSince < SEQUENCE_MS
       goSince = event.key === 'g' ? event.timeStamp : Number.NEGATIVE_INFINITY
       if (!going) {
+        if (event.key === 'n') void navigate({ to: '/new/$namespace', params: { namespace } })
         if (event.key === '/') {
           const filter = document.querySelector<HTMLInputElement>('[data-filter]')
           if (!filter) return
@@ -32,6 +33,7 @@ export function useShortcuts(openPalette: () => void): void {
         return
       }
       if (event.key === 'e') void navigate({ to: '/endpoints/$namespace', params: { namespace } })
+      if (event.key === 'c') void navigate({ to: '/catalog' })
       if (event.key === 'h') void navigate({ to: '/hardware' })
       if (event.key === 't') void navigate({ to: '/tokens' })
       if (event.key === 's') void navigate({ to: '/settings' })

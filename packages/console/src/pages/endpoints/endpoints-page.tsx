@@ -2,10 +2,10 @@
 import type { VendorList } from '@berth/contract'
 import { useQuery } from '@tanstack/react-query'
 import { useNavigate, useParams, useSearch } from '@tanstack/react-router'
-import { Columns3, Search } from 'lucide-react'
+import { Columns3, Plus, Search } from 'lucide-react'
 import { useDeferredValue, useMemo, useState } from 'react'
 import { endpointsQuery, vendorsQuery } from '../../api/queries.ts'
-import { Button } from '../../design/button.tsx'
+import { Button, ButtonLink } from '../../design/button.tsx'
 import { EmptyState } from '../../design/empty-state.tsx'
 import { Field, Input } from '../../design/field.tsx'
 import { Menu, MenuCheck } from '../../design/menu.tsx'
@@ -29,7 +29,15 @@ export function EndpointsPage() {
   const prices = useMemo(() => pricesOf(hardware), [hardware])
   const rows = useMemo(() => (data?.items ?? []).map((one) => endpointRow(one, prices)), [data, prices])
   return (
-    <Page title="Endpoints" aside={data && <span className="tabular">{count(data.totalItems)}</span>}>
+    <Page
+      title="Endpoints"
+      aside={data && <span className="tabular">{count(data.totalItems)}</span>}
+      actions={
+        <ButtonLink look="primary" icon={Plus} to="/new/$namespace" params={{ namespace }}>
+          New endpoint
+        </ButtonLink>
+      }
+    >
       {error && !data && <ErrorNote error={error} />}
       {!error && !data && (
         <div className="overflow-hidden rounded-lg border border-line bg-surface">

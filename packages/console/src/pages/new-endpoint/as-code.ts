@@ -1,0 +1,117 @@
+/**
+ * The endpoint of the form as a `berth` command, as curl and as Python: the same thing, ready to be pasted. Pure.
+ *
+ * A secret's value is never shown: it is taken from the environment variable of its name.
+ */
+import type { Endpoint } from '@berth/contract'
+
+export type CodeLanguage = 'berth' | 'curl' | 'python'
+
+export type Target = { readonly url: string; readonly namespace: string; readonly ownNamespace: boolean }
+
+export function endpointAsCode(language: CodeLanguage, endpoint: Endpoint, target: Target): string {
+  switch (language) {
+    case 'berth':
+      return berthCommand(endpoint, target)
+    case 'curl':
+      return curlCommand(endpoint, target)
+    case 'python':
+      return pythonProgram(endpoint, target)
+  }
+}
+
+function berthCommand(endpoint: Endpoint, { namespace, ownNamespace }: Target): string {
+  const { name, type, compute, model, tags = [] } = endpoint
+  const { minReplica, maxReplica, scaleToZeroTimeout } = compute.scaling
+  const [variant, settings] = Object.entries(model.image)[0] as [string, Record<string, unknown>]
+  const flags = [
+    ['--name', name],
+    ...(ownNamespace ? [] : [['--namespace', namespace]]),
+    ...(variant === 'huggingface' ? [] : [['--engine', variant]]),
+    ...Object.entries(settings).map(([key, value]) => ['--set', `${key}=${String(value)}`]),
+    ['--instance', `${compute.instanceType}/${compute.instanceSize}`],
+    ['--min', String(minReplica)],
+    ['--max', String(maxReplica)],
+    [
+      '--idle',
+      scaleToZeroTimeout === null || scaleToZeroTimeout === undefined ? 'never' : String(scaleToZeroTimeout),
+    ],
+    ['--access', type],
+    ...(model.revision ? [['--revision', model.revision]] : []),
+    ...Object.entries(model.env ?? {}).map(([key, value]) => ['--env', `${key}=${value}`]),
+    ...Object.keys(model.secrets ?? {}).map((key) => ['--secret', key]),
+    ...(model.args ?? []).map((argument) => ['--arg', argument]),
+    ...tags.map((tag) => ['--tag', tag]),
+  ]
+  const parts = flags.map(([flag = '', value = '']) => `${flag} ${shellQuoted(value)}`)
+  return [`berth deploy ${shellQuoted(model.repository)}`, ...parts].join(' \\\n  ')
+}
+
+/** What the command cannot say, so that nobody believes it did. */
+export function unsaidByCommand({ compute, model }: Endpoint): readonly string[] {
+  return [
+    ...(compute.scaling.measure ? ['the autoscaling measure'] : []),
+    ...(model.command?.length ? ['the container’s command'] : []),
+  ]
+}
+
+function curlCommand(endpoint: Endpoint, { url, namespace }: Target): string {
+  const body = shellQuoted(JSON.stringify(withSecretNames(endpoint), null, 2)).replaceAll(
+    SECRET,
+    (_, name: string) => `'"$${name}"'`,
+  )
+  return [
+    `curl ${url}/v2/endpoint/${encodeURIComponent(namespace)}`,
+    `-H "Authorization: Bearer $BERTH_TOKEN"`,
+    `-H 'Content-Type: application/json'`,
+    `-d ${body}`,
+  ].join(' \\\n  ')
+}
+
+function pythonProgram(endpoint: Endpoint, { url, namespace }: Target): string {
+  const body = pythonLiteral(withSecretNames(endpoint), 0).replaceAll(
+    new RegExp(`"${SECRET.source}"`, 'g'),
+    (_, name: string) => `os.environ["${name}"]`,
+  )
+  return [
+    'import os, requests',
+    '',
+    `endpoint = ${body}`,
+    'answer = requests.post(',
+    `    ${JSON.stringify(`${url}/v2/endpoint/${encodeURIComponent(namespace)}`)},`,
+    '    headers={"Authorization": f"Bearer {os.environ[\'BERTH_TOKEN\']}"},',
+    '    json=endpoint,',
+    ')',
+    'print(answer.json())',
+  ].join('\n')
+}
+
+/** Stands for a secret's value until the language says how a variable is read. No text of a form holds U+E000. */
+const SECRET = /\uE000(\w+)\uE000/g
+
+function withSecretNames(endpoint: Endpoint): Endpoint {
+  const { secrets } = endpoint.model
+  if (!secrets) return endpoint
+  const named = Object.fromEntries(Object.keys(secrets).map((name) => [name, `\uE000${name}\uE000`]))
+  return { ...endpoint, model: { ...endpoint.model, secrets: named } }
+}
+
+/** What a POSIX shell takes as one word, whatever is in it. */
+export function shellQuoted(text: string): string {
+  return /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`
+}
+
+function pythonLiteral(value: unknown, depth: number): string {
+  if (value === null || value === undefined) return 'None'
+  if (value === true) return 'True'
+  if (value === false) return 'False'
+  if (Array.isArray(value)) return `[${value.map((one) => pythonLiteral(one, depth)).join(', ')}]`
+  if (typeof value !== 'object') return JSON.stringify(value)
+  const entries = Object.entries(value)
+  if (entries.length === 0) return '{}'
+  const indent = '    '.repeat(depth + 1)
+  const inner = entries.map(
+    ([key, one]) => `${indent}${JSON.stringify(key)}: ${pythonLiteral(one, depth + 1)},`,
+  )
+  return `{\n${inner.join('\n')}\n${'    '.repeat(depth)}}`
+}

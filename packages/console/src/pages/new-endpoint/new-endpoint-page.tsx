@@ -1,0 +1,113 @@
+/** A new endpoint: first a model, then everything about it as Berth recommends it, to be changed. */
+import { useQuery } from '@tanstack/react-query'
+import { useNavigate, useParams, useSearch } from '@tanstack/react-router'
+import { useState } from 'react'
+import { recommendationQuery, vendorsQuery } from '../../api/queries.ts'
+import { Button } from '../../design/button.tsx'
+import { ErrorNote } from '../../design/note.tsx'
+import { Page } from '../../design/page.tsx'
+import { Skeleton } from '../../design/skeleton.tsx'
+import { blankForm, formFrom } from './endpoint-form.ts'
+import { EndpointFormView } from './endpoint-form-view.tsx'
+import { instancesOf } from './instances.ts'
+import { ModelChoice } from './model-choice.tsx'
+
+export function NewEndpointPage() {
+  const { namespace } = useParams({ from: '/new/$namespace' })
+  const { model, file } = useSearch({ from: '/new/$namespace' })
+  const navigate = useNavigate({ from: '/new/$namespace' })
+  const choose = (chosen: string, itsFile?: string) =>
+    void navigate({ search: { model: chosen, ...(itsFile !== undefined && { file: itsFile }) } })
+  if (model === undefined) {
+    return (
+      <Page title="New endpoint" narrow>
+        <ModelChoice onChoose={choose} />
+      </Page>
+    )
+  }
+  return (
+    <Page
+      title="New endpoint"
+      aside={
+        <span className="flex flex-wrap items-center gap-2">
+          <code className="font-mono text-xs">{model}</code>
+          <Button size="sm" look="quiet" onClick={() => void navigate({ search: {} })}>
+            Choose another model
+          </Button>
+        </span>
+      }
+    >
+      <Recommended key={`${model} ${file}`} namespace={namespace} model={model} file={file} />
+    </Page>
+  )
+}
+
+/** The form as recommended, once that is known; by hand where it cannot be. */
+function Recommended({
+  namespace,
+  model,
+  file,
+}: {
+  readonly namespace: string
+  readonly model: string
+  readonly file: string | undefined
+}) {
+  const recommendation = useQuery(
+    recommendationQuery(namespace, { repository: model, ...(file && { file }) }),
+  )
+  const { data: hardware } = useQuery(vendorsQuery(namespace))
+  const [byHand, setByHand] = useState(false)
+  const instances = instancesOf(hardware)
+  const { data, error } = recommendation
+
+  if (data?.endpoint) {
+    return <EndpointFormView namespace={namespace} first={formFrom(data.endpoint)} instances={instances} />
+  }
+  const smallest = instances.find((one) => one.accelerator === 'cpu') ?? instances[0]
+  if (byHand && smallest) {
+    return <EndpointFormView namespace={namespace} first={blankForm(model, smallest)} instances={instances} />
+  }
+  const configure = (
+    <Button size="sm" onClick={() => setByHand(true)}>
+      Configure it by hand
+    </Button>
+  )
+  if (error) {
+    return (
+      <ErrorNote
+        error={error}
+        actions={
+          <>
+            <Button size="sm" busy={recommendation.isFetching} onClick={() => void recommendation.refetch()}>
+              Try again
+            </Button>
+            {configure}
+          </>
+        }
+      />
+    )
+  }
+  if (data) {
+    const why = [...data.notes, ...data.refusals.map(({ engine, reason }) => `${engine}: ${reason}`)]
+    return (
+      <ErrorNote
+        error={new Error(why.join(' ') || 'Berth cannot recommend anything for it.')}
+        actions={configure}
+      />
+    )
+  }
+  return (
+    <div
+      role="status"
+      aria-label="Looking at the model"
+      className="grid gap-4 lg:grid-cols-[minmax(0,1fr)_22rem]"
+    >
+      <div className="flex flex-col gap-4">
+        <Skeleton className="h-24 w-full rounded-lg" />
+        <Skeleton className="h-56 w-full rounded-lg" />
+        <Skeleton className="h-40 w-full rounded-lg" />
+      </div>
+      <Skeleton className="h-72 w-full rounded-lg" />
+    </div>
+  )
+}
