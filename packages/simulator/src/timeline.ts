@@ -3,6 +3,7 @@ import { replicasNeeded } from '@berth/server/domain/scale/replicas-needed'
 import type { ScaleSample } from '@berth/server/domain/scale/scale-sample'
 import type { LatencySlo } from '@berth/server/domain/scale/scale-spec'
 import type { ReplicaProfile } from './profiles.ts'
+import type { Trace } from './trace.ts'
 
 export type Point = {
   readonly at: number
@@ -25,17 +26,31 @@ export class Timeline {
   #needed = 0
   readonly #slo: LatencySlo
   readonly #profile: ReplicaProfile
+  /** The mean length of the prompt that a token is in. */
+  readonly #promptOfTokens: number
 
-  constructor(slo: LatencySlo, profile: ReplicaProfile) {
+  constructor(slo: LatencySlo, profile: ReplicaProfile, { input }: Trace) {
     this.#slo = slo
     this.#profile = profile
+    let tokens = 0
+    let squares = 0
+    for (const length of input) {
+      tokens += length
+      squares += length ** 2
+    }
+    this.#promptOfTokens = squares / Math.max(1, tokens)
   }
 
   load({ inFlight, waiting, tokens }: ScaleSample): void {
     if (!tokens) return
     const { context, unprefilled } = tokens
     const present = { sequences: inFlight + waiting, contextTokens: context, unprefilledTokens: unprefilled }
-    const load = { ...present, promptTokensPerSecond: 0, meanPromptTokens: 0 }
+    const load = {
+      ...present,
+      promptTokensPerSecond: 0,
+      meanPromptTokens: 0,
+      unprefilledPromptTokens: this.#promptOfTokens,
+    }
     this.#needed = replicasNeeded(load, this.#slo, this.#profile).replicas
   }
 

@@ -89,7 +89,7 @@ class World {
     const hardship = settings.hardship ?? EVERYDAY
     this.#fleet = new Fleet(settings.profile, this.#requests, random, hardship)
     this.#router = (settings.routerFor ?? gatewayRouter)(settings.trace, settings.profile)
-    this.#timeline = new Timeline(settings.slo, settings.profile)
+    this.#timeline = new Timeline(settings.slo, settings.profile, settings.trace)
     this.#count = settings.beginWith
     this.#fleet.begin(settings.beginWith)
     for (const replica of this.#fleet.serving) this.#replicas.set(replica.number, replica)

@@ -5,17 +5,25 @@
  * while replicas start.
  */
 import type { CapacityProfile } from './capacity-profile.ts'
-import { loadOfFlow, replicasNeeded } from './replicas-needed.ts'
+import { answerMsOf, loadOfFlow, replicasNeeded } from './replicas-needed.ts'
 import type { ScaleSample, TokenFlow } from './scale-sample.ts'
 import type { LatencySlo } from './scale-spec.ts'
 import { covers, emptyAverage, meanOver, restarted, type TimeAverage, withValue } from './time-average.ts'
 
-const FLOW_WINDOW_MS = 20_000
-const SURGE_WINDOW_MS = 3_000
+/**
+ * Arrivals are counted over about as long as an answer takes: a shorter while makes a burst look like a flow that
+ * would fill replicas for all that time, a longer one is late.
+ */
+const FLOW_WINDOW_MS = { shortest: 20_000, longest: 120_000 }
+/** A flow that just began shows sooner: in this part of that while. */
+const SURGE_SHARE_OF_ANSWER = 1 / 6
+const SURGE_WINDOW_MS = { shortest: 3_000, longest: 20_000 }
 /** A surge has to show in two samples in a row, each this close to the whole of it. */
 const SURGE_SHARE = 1.5
-/** Arrivals scatter like the square root of their number; what is below two of that is certain enough. */
-const CERTAINTY = 2
+/** Arrivals scatter like the square root of their number; what is below three of that is certain enough. */
+const CERTAINTY = 3
+/** What runs may need so many times what is ready or what the flow needs; beyond that it is only a pile. */
+const PILED_UP_FACTOR = 2
 /** A mean remembers about so many requests. */
 const SIZE_MEMORY_REQUESTS = 500
 /** What an answer is believed to be before any ended, and as how many it counts. */
@@ -32,6 +40,8 @@ export type DemandEstimate = {
   readonly lastRate: number
   readonly rateBefore: number
   readonly prompts: SizeMean
+  /** Of the prompts, the square of how far they are from their mean. */
+  readonly promptSpread: SizeMean
   readonly answers: SizeMean
 }
 
@@ -41,15 +51,18 @@ export type Needs = {
   readonly usual: number
   /** Of the flow alone, one that just began included. */
   readonly surge: number
+  /** As much of that as cannot be chance. */
+  readonly certainSurge: number
   readonly infeasible: boolean
 }
 
 export function firstEstimate(at: number): DemandEstimate {
   return {
-    arrivals: emptyAverage(FLOW_WINDOW_MS, at),
+    arrivals: emptyAverage(FLOW_WINDOW_MS.longest, at),
     lastRate: 0,
     rateBefore: 0,
     prompts: { tokens: 0, requests: 0 },
+    promptSpread: { tokens: 0, requests: 0 },
     answers: { tokens: PRIOR_ANSWERS * PRIOR_ANSWER_TOKENS, requests: PRIOR_ANSWERS },
   }
 }
@@ -65,58 +78,84 @@ export function withDemand(
   { at, elapsedMs }: { at: number; elapsedMs: number },
 ): DemandEstimate {
   const rate = elapsedMs > 0 ? (arrivals * 1_000) / elapsedMs : 0
+  // The prompts of one sample come as their sum, whose square deviates by the sum of theirs.
+  const spread = (tokens.prompt - arrivals * meanOf(before.prompts)) ** 2
   return {
     arrivals: withValue(before.arrivals, rate, at),
     lastRate: rate,
     rateBefore: before.lastRate,
     prompts: withSizes(before.prompts, tokens.prompt, arrivals),
+    promptSpread: withSizes(before.promptSpread, spread, arrivals),
     answers: withSizes(before.answers, tokens.generated, tokens.answers),
   }
 }
 
 export function needsOf(
   estimate: DemandEstimate,
-  { inFlight, waiting }: ScaleSample,
+  { inFlight, waiting, ready }: ScaleSample,
   tokens: TokenFlow,
   { slo, profile }: { slo: LatencySlo; profile: CapacityProfile },
 ): Needs {
   const meanPromptTokens = meanOf(estimate.prompts)
-  const flow = {
-    meanPromptTokens,
-    meanAnswerTokens: Math.min(meanOf(estimate.answers), LONGEST_MEAN_ANSWER_TOKENS),
-  }
+  const meanAnswerTokens = Math.min(meanOf(estimate.answers), LONGEST_MEAN_ANSWER_TOKENS)
   const needAt = (requestsPerSecond: number) => {
-    return replicasNeeded(loadOfFlow({ ...flow, requestsPerSecond }, slo), slo, profile)
+    return replicasNeeded(
+      loadOfFlow({ meanPromptTokens, meanAnswerTokens, requestsPerSecond }, slo),
+      slo,
+      profile,
+    )
   }
-  const usualRate = usualRateOf(estimate)
+  const answerMs = answerMsOf(meanAnswerTokens, slo)
+  const usualRate = usualRateOf(estimate, answerMs)
   const { replicas: byFlow, infeasible } = needAt(usualRate)
+  const rising = surgeRatesOf(estimate, answerMs)
+  const surge = Math.max(byFlow, needAt(rising.likely).replicas)
   const runningShare = inFlight / Math.max(1, inFlight + waiting)
   const running = {
     sequences: inFlight,
     contextTokens: tokens.context,
     unprefilledTokens: runningShare * tokens.unprefilled,
+    unprefilledPromptTokens: promptOfTokens(estimate),
     promptTokensPerSecond: usualRate * meanPromptTokens,
     meanPromptTokens,
   }
   const byRunning = replicasNeeded(running, slo, profile).replicas
   return {
-    usual: Math.max(byFlow, byRunning),
-    surge: Math.max(byFlow, needAt(surgeRateOf(estimate)).replicas),
+    // What is piled up on too few replicas says that they are too few; how many are needed is for the flow to say.
+    usual: Math.max(byFlow, Math.min(byRunning, PILED_UP_FACTOR * Math.max(ready, surge))),
+    surge,
+    certainSurge: Math.max(byFlow, needAt(rising.certain).replicas),
     infeasible,
   }
 }
 
 /** Over the whole window even when it is not full: the first requests of all are no flow yet. */
-function usualRateOf({ arrivals }: DemandEstimate): number {
-  const measuredMs = Math.min(FLOW_WINDOW_MS, arrivals.until - arrivals.since)
-  return (meanOver(arrivals, FLOW_WINDOW_MS) * measuredMs) / FLOW_WINDOW_MS
+function usualRateOf({ arrivals }: DemandEstimate, answerMs: number): number {
+  const windowMs = within(FLOW_WINDOW_MS, answerMs)
+  const measuredMs = Math.min(windowMs, arrivals.until - arrivals.since)
+  return (meanOver(arrivals, windowMs) * measuredMs) / windowMs
 }
 
-function surgeRateOf({ arrivals, lastRate, rateBefore }: DemandEstimate): number {
-  if (!covers(arrivals, SURGE_WINDOW_MS)) return 0
-  const count = (meanOver(arrivals, SURGE_WINDOW_MS) * SURGE_WINDOW_MS) / 1_000
-  const certain = ((count - CERTAINTY * Math.sqrt(count)) * 1_000) / SURGE_WINDOW_MS
-  return Math.max(0, Math.min(certain, SURGE_SHARE * lastRate, SURGE_SHARE * rateBefore))
+function surgeRatesOf({ arrivals, lastRate, rateBefore }: DemandEstimate, answerMs: number) {
+  const windowMs = within(SURGE_WINDOW_MS, SURGE_SHARE_OF_ANSWER * answerMs)
+  if (!covers(arrivals, windowMs)) return { likely: 0, certain: 0 }
+  const count = (meanOver(arrivals, windowMs) * windowMs) / 1_000
+  const certain = ((count - CERTAINTY * Math.sqrt(count)) * 1_000) / windowMs
+  const lasting = SURGE_SHARE * Math.min(lastRate, rateBefore)
+  return {
+    likely: Math.min((count * 1_000) / windowMs, lasting),
+    certain: Math.max(0, Math.min(certain, lasting)),
+  }
+}
+
+function within({ shortest, longest }: { shortest: number; longest: number }, ms: number): number {
+  return Math.min(Math.max(ms, shortest), longest)
+}
+
+/** A token is rather in a long prompt than in a short one: the mean, and the variance over the mean. */
+function promptOfTokens({ prompts, promptSpread }: DemandEstimate): number {
+  const mean = meanOf(prompts)
+  return mean > 0 ? mean + meanOf(promptSpread) / mean : 0
 }
 
 function withSizes(before: SizeMean, tokens: number, requests: number): SizeMean {

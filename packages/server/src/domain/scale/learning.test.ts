@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest'
-import { advice, newBackTest, tested } from './back-test.ts'
+import { firstEstimate, needsOf, withDemand } from './demand-estimate.ts'
+import { firstHeadRoom, SMALLEST_HEAD_ROOM, withOutcomes } from './head-room.ts'
 import { type Batch, corrected, nothingLearned, withBatch } from './learned-capacity.ts'
-import { binOf, missShares, noMisses, withOutcome } from './miss-curve.ts'
 import { loadOfFlow, replicasNeeded } from './replicas-needed.ts'
-import { promise, sloMeasure } from './scale-test-world.ts'
+import { promise, sample, sloMeasure, tokens } from './scale-test-world.ts'
 
 const prior = sloMeasure.kind === 'slo' ? sloMeasure.profile : undefined
 if (!prior) throw new Error('The measure of the tests is no promise.')
@@ -64,49 +64,97 @@ describe('the need', () => {
   })
 })
 
-describe('a miss curve', () => {
-  test('never falls, and believes what it saw over what it assumed', () => {
-    let curve = noMisses()
-    curve = withOutcome(curve, 0.5, { seen: 10_000, missed: 1_500, fading: 1 })
-    curve = withOutcome(curve, 0.8, { seen: 1_000, missed: 0, fading: 1 })
-    const shares = missShares(curve)
-    expect(shares.toSorted((a, b) => a - b)).toEqual(shares)
-    expect(shares[binOf(0.5)]).toBeGreaterThan(0.12)
-    expect(shares[binOf(0.3)]).toBeLessThan(0.01)
+describe('a head-room', () => {
+  /** So many seconds of ten requests each, of which `missed` miss their promise, on a fleet of ten. */
+  function lived(seconds: number, { need, missed }: { need: number; missed: number }) {
+    let headRoom = firstHeadRoom(0, promise.attainment)
+    for (let second = 1; second <= seconds; second++) {
+      const facts = { need, ready: 10, attainment: promise.attainment, isStarting: false, at: second * 1_000 }
+      headRoom = withOutcomes(headRoom, { seen: 10, missed }, facts)
+    }
+    return headRoom
+  }
+
+  test('grows while a busy fleet misses promises, faster the more it misses, and not without bound', () => {
+    const some = lived(600, { need: 8, missed: 1 }).factor
+    const many = lived(600, { need: 8, missed: 3 }).factor
+    expect(some).toBeGreaterThan(SMALLEST_HEAD_ROOM)
+    expect(many).toBeGreaterThan(some)
+    expect(lived(50_000, { need: 8, missed: 10 }).factor).toBe(4)
+  })
+
+  test('stays where it is while promises are kept as they should be', () => {
+    expect(lived(5_000, { need: 8, missed: 0.2 }).factor).toBe(SMALLEST_HEAD_ROOM)
+  })
+
+  test('shrinks again when hardly any promise is missed any more', () => {
+    let headRoom = lived(600, { need: 8, missed: 3 })
+    const grown = headRoom.factor
+    const facts = { need: 8, ready: 10, attainment: promise.attainment, isStarting: false }
+    for (let second = 601; second <= 20_000; second++) {
+      headRoom = withOutcomes(headRoom, { seen: 10, missed: 0 }, { ...facts, at: second * 1_000 })
+    }
+    expect(headRoom.factor).toBeLessThan(grown)
+    expect(headRoom.factor).toBeGreaterThanOrEqual(SMALLEST_HEAD_ROOM)
+  })
+
+  test('learns nothing from an idle fleet, a hopeless one or one that is still starting', () => {
+    expect(lived(600, { need: 2, missed: 10 }).factor).toBe(SMALLEST_HEAD_ROOM)
+    expect(lived(600, { need: 40, missed: 10 }).factor).toBe(SMALLEST_HEAD_ROOM)
+    const starting = { need: 8, ready: 10, attainment: promise.attainment, isStarting: true, at: 1_000 }
+    const before = firstHeadRoom(0, promise.attainment)
+    expect(withOutcomes(before, { seen: 100, missed: 100 }, starting).factor).toBe(before.factor)
   })
 })
 
-describe('a back-test', () => {
-  const judge = { slackMs: 1_500, target: 0.95 }
-  /** Two hours of a need, each request missing its promise when the fleet is busier than `limit`. */
-  function lived(need: (second: number) => number, limit: number) {
-    let test = newBackTest(90_000, 0)
-    for (let second = 1; second <= 7_200; second++) {
-      const present = need(second)
-      const ready = advice(test)
-      const missed = present / ready > limit ? 10 : 0
-      const seen = { need: present, arrivals: 10, ready, seen: 10, missed }
-      test = tested(test, seen, { ...judge, at: second * 1_000 })
+describe('the demand', () => {
+  const flow = { prompt: 4_000, answers: 4, generated: 800, firstTokens: 4, prefilled: 4_000 }
+  const profile = prior
+  function needed(seconds: number, arrivals: (second: number) => number, sizes = (_: number) => 1_000) {
+    let estimate = firstEstimate(0)
+    let last = { usual: 0, surge: 0, certainSurge: 0, infeasible: false }
+    for (let second = 1; second <= seconds; second++) {
+      const count = arrivals(second)
+      const flowing = tokens({
+        ...flow,
+        answers: count,
+        generated: 200 * count,
+        prompt: count * sizes(second),
+      })
+      estimate = withDemand(estimate, count, flowing, { at: second * 1_000, elapsedMs: 1_000 })
+      const measured = sample({ arrivals: count, inFlight: 0, ready: 2, tokens: flowing })
+      last = needsOf(estimate, measured, flowing, { slo: promise, profile: profile! })
     }
-    return test
+    return last
   }
 
-  test('follows a leaner rule where a busy fleet keeps its promises and a richer one where it does not', () => {
-    const lean = lived(() => 6, 1)
-    const rich = lived(() => 6, 0.4)
-    expect(advice(lean)).toBeLessThanOrEqual(8)
-    expect(advice(rich)).toBeGreaterThanOrEqual(14)
-    expect(advice(rich)).toBeLessThanOrEqual(22)
-    expect(rich.attainment).toBeGreaterThanOrEqual(0.9)
+  test('eight times the load shows within three seconds, all of it, and is certain', () => {
+    const step = (second: number) => (second > 600 ? 8 : 1)
+    const before = needed(600, step)
+    const after = needed(603, step)
+    expect(after.surge).toBeGreaterThan(7 * before.usual)
+    expect(after.certainSurge).toBeGreaterThan(3 * before.usual)
+    expect(needed(660, step).usual).toBeCloseTo(after.surge, 1)
   })
 
-  test('counts requests that meet a queue, which a smoothed utilisation does not show', () => {
-    const bursts = lived((second) => (second % 60 < 8 ? 14 : 2), Number.POSITIVE_INFINITY)
-    expect(advice(bursts)).toBeGreaterThanOrEqual(8)
+  test('a second of many arrivals is no surge', () => {
+    const blip = (second: number) => (second === 602 ? 12 : 1)
+    expect(needed(603, blip).certainSurge).toBeLessThan(1.6 * needed(600, blip).usual)
   })
 
-  test('holds for a load that comes and goes within a cold start', () => {
-    const square = lived((second) => (Math.floor(second / 90) % 2 === 0 ? 2 : 10), 1)
-    expect(advice(square)).toBeGreaterThanOrEqual(9)
+  test('a prompt that has more time for being long is not counted as if it were short', () => {
+    const waiting = (sizes: (second: number) => number) => {
+      let estimate = firstEstimate(0)
+      for (let second = 1; second <= 600; second++) {
+        const flowing = tokens({ prompt: sizes(second), answers: 1, generated: 200 })
+        estimate = withDemand(estimate, 1, flowing, { at: second * 1_000, elapsedMs: 1_000 })
+      }
+      const flowing = tokens({ unprefilled: 30_000 })
+      const measured = sample({ inFlight: 1, ready: 20, tokens: flowing })
+      return needsOf(estimate, measured, flowing, { slo: promise, profile: profile! }).usual
+    }
+    const even = waiting(() => 1_500)
+    const uneven = waiting((second) => (second % 20 === 0 ? 20_500 : 500))
+    expect(uneven).toBeLessThan(even / 2.5)
   })
 })

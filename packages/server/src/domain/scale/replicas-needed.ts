@@ -19,6 +19,8 @@ export type Load = {
   readonly contextTokens: number
   /** Prompt tokens that wait for their first token. */
   readonly unprefilledTokens: number
+  /** The mean length of the prompts that those tokens are in: longer prompts have more of them, and more time. */
+  readonly unprefilledPromptTokens: number
   readonly promptTokensPerSecond: number
   readonly meanPromptTokens: number
 }
@@ -42,15 +44,20 @@ export type Need = {
  */
 export function loadOfFlow(flow: Flow, slo: LatencySlo): Load {
   const { requestsPerSecond, meanPromptTokens, meanAnswerTokens } = flow
-  const answerSeconds = (meanAnswerTokens * STEP_SHARE * slo.interTokenMs) / 1_000
-  const sequences = requestsPerSecond * answerSeconds
+  const sequences = (requestsPerSecond * answerMsOf(meanAnswerTokens, slo)) / 1_000
   return {
     sequences,
     contextTokens: sequences * (meanPromptTokens + meanAnswerTokens / 2),
     unprefilledTokens: 0,
+    unprefilledPromptTokens: meanPromptTokens,
     promptTokensPerSecond: requestsPerSecond * meanPromptTokens,
     meanPromptTokens,
   }
+}
+
+/** How long an answer takes when tokens are just as slow as promised. */
+export function answerMsOf(answerTokens: number, slo: LatencySlo): number {
+  return answerTokens * STEP_SHARE * slo.interTokenMs
 }
 
 export function replicasNeeded(load: Load, slo: LatencySlo, profile: CapacityProfile): Need {
@@ -62,9 +69,13 @@ export function replicasNeeded(load: Load, slo: LatencySlo, profile: CapacityPro
   const byStep = forTokensMs > 0 ? (batchMs + slo.interTokenMs * prefillReplicas) / forTokensMs : 0
   const byContext = contextTokens / (CONTEXT_SHARE * profile.contextTokens)
   const bySequences = sequences / profile.maxSequences
-  const firstTokenMs = slo.firstTokenMs + slo.firstTokenMsPerPromptToken * meanPromptTokens
-  const byPrefill = (profile.prefillMsPerToken * unprefilledTokens) / (PREFILL_SHARE * firstTokenMs)
+  const firstTokenMs = (promptTokens: number) => {
+    return slo.firstTokenMs + slo.firstTokenMsPerPromptToken * promptTokens
+  }
+  const dueMs = PREFILL_SHARE * firstTokenMs(load.unprefilledPromptTokens)
+  const byPrefill = (profile.prefillMsPerToken * unprefilledTokens) / dueMs
   const replicas = Math.max(byStep, byContext, bySequences, byPrefill)
-  const isTooSlow = forTokensMs <= 0 || profile.prefillMsPerToken * meanPromptTokens > firstTokenMs
+  const isTooSlow =
+    forTokensMs <= 0 || profile.prefillMsPerToken * meanPromptTokens > firstTokenMs(meanPromptTokens)
   return { replicas: Number.isFinite(replicas) ? replicas : 0, infeasible: isTooSlow }
 }

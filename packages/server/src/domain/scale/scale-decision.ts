@@ -11,7 +11,7 @@ export type ScaleTerm =
   | 'pendingLow'
   | 'hardwareHigh'
   | 'hardwareLow'
-  /** The rule that keeps the latency promise asks for another count, or for the present one. */
+  /** What keeps the latency promise is another count, or the present one. */
   | 'sloNeed'
   | 'sloHold'
   /** A flow that just began. */
@@ -68,9 +68,9 @@ function termInWords(term: ScaleTerm, inputs: Readonly<Record<string, number>>):
     case 'hardwareLow':
       return `with one replica fewer the hardware would be ${figure('percentWithOneFewer')} % busy, well below ${figure('threshold')} %`
     case 'sloNeed':
-      return `the cheapest rule that keeps the latency promise, at a load that needs ${figure('need')}`
+      return `the load needed ${figure('largestNeed')} within the last cold starts, times a head-room of ${figure('headRoom')}`
     case 'sloHold':
-      return `the latency promise is kept so; the load alone needs ${figure('need')}`
+      return `the latency promise is kept so; the load needs ${figure('need')}, and needed ${figure('largestNeed')} within the last cold starts`
     case 'sloSurge':
       return `the arrivals rose at once to what ${figure('surge')} replicas carry`
     case 'steady':

@@ -322,19 +322,13 @@ describe('step', () => {
     const sizes = measures.map((measure) => {
       const load = times(3_000, (ready: number) => chatting(30, { ready, pending: 30, hardwareUsage: 70 }))
       const { state } = play(first(2), load, spec({ measure }))
-      const { test: tested, ...rest } = measure.kind === 'slo' ? sloParts(state) : { test: [], ...state }
-      return numbersIn(tested) + numbersIn(rest)
+      return numbersIn(state)
     })
-    // In numbers of eight bytes: 2 KiB for the plain modes, 64 KiB for the promise.
+    // In numbers of eight bytes: 2 KiB for the plain modes, 4 KiB for the promise.
     expect(Math.max(...sizes.slice(0, 4))).toBeLessThan(256)
-    expect(sizes[4]).toBeLessThan(8_192)
+    expect(sizes[4]).toBeLessThan(512)
   })
 })
-
-function sloParts(state: ScaleState) {
-  const parts = state.measure?.kind === 'slo' ? state.measure.state : undefined
-  return { ...parts, test: parts?.test ?? [] }
-}
 
 function numbersIn(value: unknown): number {
   if (typeof value === 'number') return 1

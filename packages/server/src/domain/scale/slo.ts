@@ -1,11 +1,10 @@
 /**
- * Scaling by a latency promise: what the load needs by a learned capacity, and the cheapest rule that would have kept
- * the promise lately (`back-test.ts`).
+ * Scaling by a latency promise: what the load needs by a learned capacity, held for a few cold starts, times a head-room
+ * learned from the promises kept and missed (`head-room.ts`).
  *
- * Up at once and to the full count: by the rule, or by a surge that no rule has seen yet. Down by a quarter at most and
- * not twice within half a minute.
+ * Up at once and to the full count: by the need, or by a surge that has not become part of it yet. Down by a quarter at
+ * most and not twice within half a minute.
  */
-import { advice, type BackTest, newBackTest, tested } from './back-test.ts'
 import type { CapacityProfile } from './capacity-profile.ts'
 import {
   type DemandEstimate,
@@ -15,6 +14,8 @@ import {
   needsOf,
   withDemand,
 } from './demand-estimate.ts'
+import { type ExtremeWindow, emptyExtremes, largestOf, withExtreme } from './extreme-window.ts'
+import { firstHeadRoom, type HeadRoom, missedPercent, SMALLEST_HEAD_ROOM, withOutcomes } from './head-room.ts'
 import { corrected, type LearnedCapacity, nothingLearned, withBatch } from './learned-capacity.ts'
 import type { Judgement, ScaleTerm } from './scale-decision.ts'
 import type { ScaleSample, TokenFlow } from './scale-sample.ts'
@@ -23,29 +24,44 @@ import type { LatencySlo } from './scale-spec.ts'
 const BETWEEN_DOWNS_MS = 30_000
 const LARGEST_DOWN_SHARE = 0.25
 /** A surge has to need this much more than what was asked for. */
-const SURGE_FACTOR = 1.25
-/** A queue may take this share of the time to the first token; the rest is for the prompt itself. */
-const QUEUE_SHARE = 0.75
+const SURGE_FACTOR = 1.6
+/** The need is smoothed over about as long as an answer of a conversation takes. */
+const SMOOTHING_MS = 60_000
+/** What was needed within so many cold starts may be needed again before a new replica could be ready. */
+const HELD_STARTS = 3
+const HELD_CELLS = 24
+/** Promises missed before the first replicas could be ready teach nothing. */
+const TEACHING_FROM_STARTS = 2
 const SHORTEST_START_MS = 5_000
-/** A cold start that is learned to be so much longer or shorter begins the back-test anew. */
+/** A cold start that is learned to be so much longer or shorter makes the need be held for another while. */
 const START_DRIFT = 1.5
 
 export type SloRule = { readonly slo: LatencySlo; readonly profile: CapacityProfile }
 
+type HeldNeed = {
+  readonly smoothed: number
+  /** The same, raised at once by a surge, so that it fades if nothing follows. */
+  readonly raised: number
+  readonly held: ExtremeWindow
+  readonly startMs: number
+}
+
 export type SloState = {
   readonly capacity: LearnedCapacity
   readonly demand: DemandEstimate
-  readonly test: BackTest | null
+  readonly headRoom: HeadRoom | null
+  /** The smoothed need, and its largest of the last cold starts; null before the first sample. */
+  readonly need: HeldNeed | null
   readonly measuredSince: number
   readonly loweredAt: number
 }
 
 export function firstSloState(at: number): SloState {
-  const demand = firstEstimate(at)
   return {
     capacity: nothingLearned(),
-    demand,
-    test: null,
+    demand: firstEstimate(at),
+    headRoom: null,
+    need: null,
     measuredSince: at,
     loweredAt: at,
   }
@@ -69,7 +85,7 @@ export function judgeSlo(
   rule: SloRule,
   facts: Facts,
 ): { state: SloState; judgement: Judgement } {
-  const { sample, count, at, elapsedMs } = facts
+  const { sample, count, ceiling, at, elapsedMs } = facts
   const { tokens, arrivals, ready } = sample
   if (!tokens) {
     const judgement = { ...plain(count, 'unmeasured'), holdsForMs: BETWEEN_DOWNS_MS }
@@ -77,40 +93,72 @@ export function judgeSlo(
   }
   const demand = withDemand(before.demand, arrivals, tokens, { at, elapsedMs })
   const capacity = learned(before.capacity, rule.profile, sample, tokens, elapsedMs)
-  const needs = needsOf(demand, sample, tokens, {
-    slo: rule.slo,
-    profile: corrected(rule.profile, capacity),
+  const profile = corrected(rule.profile, capacity)
+  const needs = needsOf(demand, sample, tokens, { slo: rule.slo, profile })
+  const startMs = Math.max(SHORTEST_START_MS, rule.profile.startMs)
+  const need = held(before.need, Math.min(needs.usual, ceiling), { startMs, at, elapsedMs })
+  const { attainment } = rule.slo
+  const isStarting = at - before.measuredSince < TEACHING_FROM_STARTS * startMs
+  const headRoom = withOutcomes(before.headRoom ?? firstHeadRoom(at, attainment), outcomesOf(tokens), {
+    need: need.smoothed,
+    ready,
+    attainment,
+    isStarting,
+    at,
   })
-  const known = backTest(before.test, Math.max(SHORTEST_START_MS, rule.profile.startMs), at)
-  const need = Math.min(needs.usual, facts.ceiling)
-  const test = tested(
-    known,
-    { need, arrivals, ready, ...outcomes(sample, tokens) },
-    {
-      at,
-      slackMs: QUEUE_SHARE * rule.slo.firstTokenMs,
-      target: rule.slo.attainment,
-    },
-  )
-  const state = { ...before, demand, capacity, test }
-  // Nothing that the flow needs now is taken away, whatever the rule says of its past.
-  const kept = Math.min(count, Math.ceil(needs.surge))
-  const wish = wanted(Math.max(advice(test), kept), needs, count)
-  const inputs = inputsOf(needs, test, sample)
-  if (wish.desired > count) {
-    const judgement = { ...plain(wish.desired, wish.term), inputs, infeasible: needs.infeasible }
-    return { state, judgement }
+  const wish = wanted(headRoom.factor, need, needs, count)
+  const raised = wish.term === 'sloSurge' ? Math.max(need.raised, needs.surge) : need.raised
+  const state = { ...before, demand, capacity, need: { ...need, raised }, headRoom }
+  const inputs = {
+    need: needs.usual,
+    largestNeed: largestOf(need.held),
+    headRoom: headRoom.factor,
+    missedPercent: missedPercent(headRoom),
+    surge: needs.surge,
+    startSeconds: startMs / 1_000,
+    waiting: sample.waiting,
+    starting: sample.starting,
   }
-  const next = lowered(state, test, wish.desired, facts)
-  return { state: next.state, judgement: { ...next.judgement, inputs, infeasible: needs.infeasible } }
+  const extras = { inputs, infeasible: needs.infeasible }
+  if (wish.desired > count) return { state, judgement: { ...plain(wish.desired, wish.term), ...extras } }
+  const next = lowered(state, startMs, wish.desired, facts)
+  return { state: next.state, judgement: { ...next.judgement, ...extras } }
 }
 
-function wanted(advised: number, { surge }: Needs, count: number): { desired: number; term: ScaleTerm } {
-  const isSurge = surge > SURGE_FACTOR * Math.max(count, advised)
-  return isSurge ? { desired: Math.ceil(surge), term: 'sloSurge' } : { desired: advised, term: 'sloNeed' }
+function held(
+  before: HeldNeed | null,
+  need: number,
+  { startMs, at, elapsedMs }: { startMs: number; at: number; elapsedMs: number },
+): HeldNeed {
+  const windowMs = HELD_STARTS * startMs
+  if (!before) {
+    const window = emptyExtremes(windowMs, HELD_CELLS, at)
+    return { smoothed: need, raised: need, held: withExtreme(window, need, at), startMs }
+  }
+  const weight = 1 - Math.exp(-elapsedMs / SMOOTHING_MS)
+  const smoothed = before.smoothed + (need - before.smoothed) * weight
+  const raised = before.raised + (need - before.raised) * weight
+  const drift = startMs / before.startMs
+  const isOther = drift > START_DRIFT || drift < 1 / START_DRIFT
+  const window = isOther
+    ? withExtreme(emptyExtremes(windowMs, HELD_CELLS, at), largestOf(before.held), at)
+    : before.held
+  const held = withExtreme(window, smoothed, at)
+  return { smoothed, raised, held, startMs: isOther ? startMs : before.startMs }
 }
 
-function lowered(state: SloState, { startMs }: BackTest, wish: number, { count, at }: Facts) {
+function wanted(
+  headRoom: number,
+  { held, raised }: HeldNeed,
+  { surge, certainSurge }: Needs,
+  count: number,
+): { desired: number; term: ScaleTerm } {
+  const usual = Math.max(1, Math.ceil(headRoom * Math.max(largestOf(held), raised)))
+  if (certainSurge <= SURGE_FACTOR * Math.max(count, usual)) return { desired: usual, term: 'sloNeed' }
+  return { desired: Math.max(usual, Math.ceil(SMALLEST_HEAD_ROOM * surge)), term: 'sloSurge' }
+}
+
+function lowered(state: SloState, startMs: number, wish: number, { count, at }: Facts) {
   if (wish === count) return { state, judgement: plain(count, 'sloHold') }
   const alternative = { desired: wish, term: 'sloNeed' as const }
   const unmeasuredMs = 2 * startMs - (at - state.measuredSince)
@@ -141,26 +189,8 @@ function learned(
   })
 }
 
-/** A first token that is late because of a queue says nothing of the utilisation that it is counted at. */
-function outcomes(
-  { waiting }: ScaleSample,
-  { firstTokens, lateFirstTokens, answers, slowAnswers }: TokenFlow,
-) {
-  if (waiting > 0) return { seen: answers, missed: slowAnswers }
+function outcomesOf({ firstTokens, lateFirstTokens, answers, slowAnswers }: TokenFlow) {
   return { seen: Math.max(answers, firstTokens), missed: slowAnswers + lateFirstTokens }
-}
-
-function backTest(known: BackTest | null, startMs: number, at: number): BackTest {
-  if (!known) return newBackTest(startMs, at)
-  const drift = startMs / known.startMs
-  return drift > START_DRIFT || drift < 1 / START_DRIFT ? newBackTest(startMs, at) : known
-}
-
-function inputsOf(needs: Needs, test: BackTest, { waiting, starting }: ScaleSample) {
-  const { followed, attainment, startMs } = test
-  const { usual, surge } = needs
-  const rule = { rule: followed, ruleAttainment: attainment, startSeconds: startMs / 1_000 }
-  return { need: usual, surge, waiting, starting, ...rule }
 }
 
 function plain(desired: number, term: ScaleTerm): Judgement {
