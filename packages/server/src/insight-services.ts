@@ -2,11 +2,11 @@
 import type { MetricsAnswer, Timeline } from '@berth/contract'
 import type { ApiServices } from './api/services.ts'
 import type { ServiceParts } from './api-services.ts'
-import { endpointLogs } from './control/endpoint-logs.ts'
 import { findEndpoint, viewEndpoint } from './control/endpoint-queries.ts'
 import { type EndpointRecord, endpointKey } from './domain/endpoint.ts'
 import { PlatformError } from './domain/errors.ts'
 import { eventView, liveNews } from './insight/live.ts'
+import { followLines, readLines, textLines } from './insight/logs/log-queries.ts'
 import { type MetricsRooms, readGraphs, readMetrics } from './insight/metrics.ts'
 import { controlPage, endpointPage } from './insight/metrics-pages.ts'
 import { type Part, TOGETHER } from './insight/series/frame.ts'
@@ -32,16 +32,10 @@ export function insightService(parts: ServiceParts): ApiServices['insight'] {
     limits: (endpoint) => limitsOf(parts, endpoint),
   }
   return {
-    logs: async (name, { replica, tail, follow = false }, signal) => {
-      const rooms = {
-        ...control,
-        changes: (endpoint: EndpointRecord, until: AbortSignal) => changes.of(endpoint.id, until),
-      }
-      const query = { ...(replica !== undefined && { replica }), ...(tail !== undefined && { tail }), follow }
-      return endpointLogs(rooms, await find(name), query, signal)
-    },
-    logLines: async () => notYet(),
-    followLogLines: async () => notYet(),
+    logs: async (name, query, signal) => textLines(insight.logs, (await find(name)).id, query, signal),
+    logLines: async (name, query) => readLines(insight.logs, (await find(name)).id, query),
+    followLogLines: async (name, query, signal) =>
+      followLines(insight.logs, (await find(name)).id, query, signal),
     metrics: async (name, { names, from, to, step, replica }) =>
       readMetrics(metricsRooms, await find(name), {
         names,
@@ -75,10 +69,6 @@ export function insightService(parts: ServiceParts): ApiServices['insight'] {
       ),
     systemMetrics: ({ namespaces }) => systemPage(parts, namespaces),
   }
-}
-
-const notYet = (): never => {
-  throw new PlatformError('unsupported', 'Log lines cannot be asked for yet.')
 }
 
 async function timelineOf(

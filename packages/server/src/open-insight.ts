@@ -2,6 +2,8 @@
 import { messageOf } from './domain/errors.ts'
 import type { EndpointId, Replica } from './domain/replica.ts'
 import { EndpointTotals } from './insight/endpoint-totals.ts'
+import { LogArchive } from './insight/logs/log-archive.ts'
+import { LogKeeper } from './insight/logs/log-keeper.ts'
 import { Observer } from './insight/observer.ts'
 import { TimeSeries } from './insight/series/time-series.ts'
 import { UsageReception, type UsageRooms } from './insight/usage/usage-reception.ts'
@@ -28,6 +30,7 @@ export type Insight = {
   readonly series: TimeSeries
   readonly totals: EndpointTotals
   readonly observer: Observer
+  readonly logs: LogArchive
   readonly eventLoopLag: EventLoopLag
   /** From a gateway. */
   receive(from: ConnectedGateway, message: UpMessage): void
@@ -37,7 +40,7 @@ export type Insight = {
   forgotten(id: EndpointId): void
   /** Looks, writes and tidies until `signal` aborts. */
   run(signal: AbortSignal): Promise<void>
-  /** Writes down what has arrived. */
+  /** Writes down what has arrived, the last words of replicas that were stopped included. */
   close(): Promise<void>
 }
 
@@ -51,12 +54,15 @@ export function openInsight({ home, clock, log, store, driver, acknowledge }: In
     (records: Parameters<EndpointTotals['count']>[0]) => totals.count(records),
   ]
   const usage = new UsageReception({ clock, log, store, acknowledge, consumers })
+  const logs = new LogArchive(home.logArchive, clock)
+  const keeper = new LogKeeper({ clock, log, driver, archive: logs })
   const eventLoopLag = new EventLoopLag()
 
   return {
     series,
     totals,
     observer,
+    logs,
     eventLoopLag,
     receive: (from, message) => {
       if (message.kind === 'usage') usage.receive(from.id, message.sequence, message.records)
@@ -64,26 +70,44 @@ export function openInsight({ home, clock, log, store, driver, acknowledge }: In
         for (const demand of message.endpoints) observer.demand(from.id, demand)
       }
     },
-    looked: (id, replicas) => observer.looked(id, replicas),
+    looked: (id, replicas) => {
+      observer.looked(id, replicas)
+      keeper.see(replicas.map((replica) => ({ id: replica.id, endpointId: id })))
+    },
     forgotten: (id) => {
       observer.forgotten(id)
       totals.forget(id)
-      void series.forget(id).catch((error) => log.warn('old series stay', { error: messageOf(error) }))
+      for (const forgotten of [series.forget(id), logs.forget(id)]) {
+        forgotten.catch((error) =>
+          log.warn('what a deleted endpoint left stays', { error: messageOf(error) }),
+        )
+      }
     },
     run: async (signal) => {
-      await Promise.all([series.run(signal), observer.run(signal), pruneUsage(usage, clock, log, signal)])
+      const prune = () => Promise.all([usage.prune(), logs.prune()])
+      await Promise.all([
+        series.run(signal),
+        observer.run(signal),
+        keeper.run(signal),
+        everyHour(prune, clock, log, signal),
+      ])
     },
     close: async () => {
-      await usage.close()
+      await Promise.all([usage.close(), keeper.close()])
       await series.flush({ all: true })
       eventLoopLag.close()
     },
   }
 }
 
-async function pruneUsage(usage: UsageReception, clock: Clock, log: Log, signal: AbortSignal): Promise<void> {
+async function everyHour(
+  prune: () => Promise<unknown>,
+  clock: Clock,
+  log: Log,
+  signal: AbortSignal,
+): Promise<void> {
   while (!signal.aborted) {
-    await usage.prune().catch((error) => log.warn('old usage stays', { error: messageOf(error) }))
+    await prune().catch((error) => log.warn('what is old stays', { error: messageOf(error) }))
     await clock.sleep(PRUNE_EVERY_MS, signal).catch(() => {})
   }
 }

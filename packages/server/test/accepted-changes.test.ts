@@ -1,6 +1,5 @@
 /** What becomes of a wish: accepted as a revision, refused with its reason, and nothing of a secret anywhere. */
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { endpointLogs } from '../src/control/endpoint-logs.ts'
 import { World } from './world.ts'
 
 let world: World
@@ -79,25 +78,6 @@ test.for([
   world.runtimeName = 'process'
   await world.create()
   await expect(world.update(update)).rejects.toMatchObject({ code: 'invalid', field })
-})
-
-test('logs show the replicas that are gone before those that run', async () => {
-  await world.create({ min: 1 })
-  await world.untilState('running')
-  const [first] = world.replicas
-  world.runtime.write(first!.id, 'first words')
-  await world.act('scaleEndpointToZero')
-  await world.until('asleep', () => world.replicas.length === 0)
-  await world.request()
-  await world.untilState('running')
-  world.runtime.write(world.replicas[0]!.id, 'second words')
-
-  const rooms = { ...world.control, changes: async function* () {} }
-  const query = { follow: false }
-  const lines = await Array.fromAsync(
-    endpointLogs(rooms, await stored(), query, new AbortController().signal),
-  )
-  expect(lines).toEqual(['first words', 'second words'])
 })
 
 test('how replicas share requests and what may be asked reach the gateways without a restart', async () => {

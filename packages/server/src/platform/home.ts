@@ -24,6 +24,8 @@ export function homeAt(directory: string) {
     cache: at('cache'),
     models: at('models'),
     logs: at('logs'),
+    /** What replicas printed, kept for weeks. */
+    logArchive: at('logs', 'archive'),
     /** Time series, a directory for each endpoint. */
     series: at('series'),
   }

@@ -39,6 +39,13 @@ export interface RuntimeDriver {
    */
   logs(id: ReplicaId, options: LogOptions): AsyncIterable<string>
 
+  /**
+   * The same output for whoever keeps it: each line with its time and its place. Goes on after the place `after`, also
+   * in another process than the one that was there before, and follows until the replica has ended and everything is
+   * read. What the runtime did not keep any more is passed over.
+   */
+  output(id: ReplicaId, options: OutputOptions): AsyncIterable<OutputLine>
+
   /** What it uses now; `undefined` if it is not running or the runtime cannot tell. */
   stats(id: ReplicaId): Promise<ReplicaStats | undefined>
 
@@ -93,6 +100,22 @@ export type LogOptions = {
   readonly tail?: number
   readonly follow: boolean
   readonly signal: AbortSignal
+}
+
+export type OutputOptions = {
+  /** The place of the last line that was read. */
+  readonly after?: string
+  readonly signal: AbortSignal
+}
+
+export type OutputLine = {
+  readonly text: string
+  /** `output` where the runtime has both in one. */
+  readonly stream: 'stdout' | 'stderr' | 'output'
+  /** When it was written, in milliseconds since the epoch, as well as the runtime knows. */
+  readonly at: number
+  /** Only this driver can read it. */
+  readonly place: string
 }
 
 export type ReplicaStats = {

@@ -10,6 +10,8 @@ import type { Clock } from '../platform/clock.ts'
 import type {
   Capacity,
   LogOptions,
+  OutputLine,
+  OutputOptions,
   ReplicaSpec,
   ReplicaStats,
   RunningReplica,
@@ -71,6 +73,15 @@ export class GuardedDriver implements RuntimeDriver {
       yield* this.#inner.logs(id, options)
     } catch (error) {
       throw this.#asPlatformError(`read the log of replica ${id}`, error)
+    }
+  }
+
+  /** Without a timeout, as logs are. */
+  async *output(id: ReplicaId, options: OutputOptions): AsyncIterable<OutputLine> {
+    try {
+      yield* this.#inner.output(id, options)
+    } catch (error) {
+      throw this.#asPlatformError(`read the output of replica ${id}`, error)
     }
   }
 

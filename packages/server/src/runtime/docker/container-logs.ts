@@ -10,7 +10,7 @@ import { messageOf } from '../../domain/errors.ts'
 import type { ReplicaId } from '../../domain/replica.ts'
 import type { Clock } from '../../platform/clock.ts'
 import type { Log } from '../../platform/log.ts'
-import type { LogOptions } from '../driver.ts'
+import type { LogOptions, OutputLine, OutputOptions } from '../driver.ts'
 import { LineSplitter } from '../process/line-splitter.ts'
 import { ReplicaLogs } from '../process/replica-logs.ts'
 import { type DaemonKind, inspectIfThere, openStream, statusOf } from './daemon.ts'
@@ -43,10 +43,28 @@ export class ContainerLogs {
 
   /** @param containerId of the replica's container, while there is one. */
   async *lines(id: ReplicaId, containerId: string | undefined, options: LogOptions): AsyncIterable<string> {
-    const lines = containerId ? this.#live(containerId, options) : this.#kept.lines(id, options, () => false)
-    for await (const line of lines) {
-      if (options.signal.aborted) return
-      yield line
+    if (containerId) {
+      for await (const { text } of this.#live(containerId, options, new LogPosition())) {
+        if (options.signal.aborted) return
+        yield text
+      }
+      return
+    }
+    for await (const line of this.#kept.lines(id, options, () => false)) yield keptLine(line).text
+  }
+
+  /** Every line with its place, from the one after `after` on: of the container, and of the copy once it is gone. */
+  async *output(
+    id: ReplicaId,
+    containerId: string | undefined,
+    { after, signal }: OutputOptions,
+  ): AsyncIterable<OutputLine> {
+    const position = LogPosition.at(after)
+    if (containerId) yield* this.#live(containerId, { follow: true, signal }, position)
+    for await (const line of this.#kept.lines(id, { follow: false, signal }, () => false)) {
+      const kept = keptLine(line)
+      if (signal.aborted) return
+      if (!position.isAfter(kept.timestamp)) yield { ...kept, place: `${kept.timestamp}#1` }
     }
   }
 
@@ -55,7 +73,7 @@ export class ContainerLogs {
     const file = await this.#kept.open(id)
     try {
       await file.truncate(0)
-      const lines = this.#live(containerId, { follow: false, signal: never })
+      const lines = this.#live(containerId, { follow: false, signal: never }, new LogPosition())
       await file.writeFile(inBlocks(lines))
     } finally {
       await file.close()
@@ -67,22 +85,28 @@ export class ContainerLogs {
     await this.#kept.prune(isKnown)
   }
 
-  async *#live(containerId: string, options: LogOptions): AsyncIterable<string> {
+  async *#live(
+    containerId: string,
+    options: LogOptions,
+    position: LogPosition,
+  ): AsyncIterable<OutputLine & { readonly timestamp: string }> {
     if (options.tail === 0 && !options.follow) return
-    const position = new LogPosition()
+    let timestamp = ''
+    const line = (stream: LogFrame['output']) => (text: string) => ({
+      ...{ text, stream, timestamp },
+      ...{ at: Date.parse(timestamp) || this.#parts.clock.now(), place: position.place },
+    })
     const splitters = { stdout: new LineSplitter(), stderr: new LineSplitter() }
     for (;;) {
       let mayGrow = options.follow
       try {
         // Asked before reading, so that what a container writes before its end is read after it.
         mayGrow &&= await this.#isRunning(containerId)
-        for await (const { output, text } of this.#frames(
-          containerId,
-          { ...options, follow: mayGrow },
-          position,
-        )) {
-          yield* splitters[output].push(text)
-          if (this.#lacksLineFeed(text)) yield* splitters[output].push(LINE_FEED)
+        for await (const frame of this.#frames(containerId, { ...options, follow: mayGrow }, position)) {
+          const { output, text } = frame
+          timestamp = frame.timestamp
+          yield* splitters[output].push(text).map(line(output))
+          if (this.#lacksLineFeed(text)) yield* splitters[output].push(LINE_FEED).map(line(output))
         }
       } catch (error) {
         if (options.signal.aborted || statusOf(error) === 404) break
@@ -92,8 +116,8 @@ export class ContainerLogs {
       if (!mayGrow || options.signal.aborted) break
       await this.#parts.clock.sleep(REATTACH_PAUSE_MS, options.signal).catch(() => {})
     }
-    yield* splitters.stdout.flush()
-    yield* splitters.stderr.flush()
+    yield* splitters.stdout.flush().map(line('stdout'))
+    yield* splitters.stderr.flush().map(line('stderr'))
   }
 
   /** New frames from the position on. Pieces of long lines count as lines of their own for `tail`. */
@@ -132,11 +156,21 @@ export class ContainerLogs {
   }
 }
 
+/** A line of the copy: when it was written, where to, and what. */
+const KEPT_LINE = /^(\S+) (stdout|stderr) (.*)$/s
+
+function keptLine(line: string): Omit<OutputLine, 'place'> & { readonly timestamp: string } {
+  const [, timestamp = '', stream = 'stdout', text = line] = KEPT_LINE.exec(line) ?? []
+  return { timestamp, stream: stream as LogFrame['output'], text, at: Date.parse(timestamp) || 0 }
+}
+
 /** Many lines are written at once: each write is a trip to the disk. */
-async function* inBlocks(lines: AsyncIterable<string>): AsyncIterable<string> {
+async function* inBlocks(
+  lines: AsyncIterable<{ readonly timestamp: string; readonly stream: string; readonly text: string }>,
+): AsyncIterable<string> {
   let block = ''
-  for await (const line of lines) {
-    block += `${line}\n`
+  for await (const { timestamp, stream, text } of lines) {
+    block += `${timestamp} ${stream} ${text}\n`
     if (block.length < BLOCK_CHARS) continue
     yield block
     block = ''

@@ -14,6 +14,8 @@ import type { Log } from '../../platform/log.ts'
 import type {
   Capacity,
   LogOptions,
+  OutputLine,
+  OutputOptions,
   ReplicaSpec,
   ReplicaStats,
   RunningReplica,
@@ -159,6 +161,11 @@ class DockerDriver implements RuntimeDriver {
   async *logs(id: ReplicaId, options: LogOptions): AsyncIterable<string> {
     const container = await this.#containers.find(id)
     yield* this.#logs.lines(id, container?.Id, options)
+  }
+
+  async *output(id: ReplicaId, options: OutputOptions): AsyncIterable<OutputLine> {
+    const container = await this.#containers.find(id)
+    yield* this.#logs.output(id, container?.Id, options)
   }
 
   async stats(id: ReplicaId): Promise<ReplicaStats | undefined> {

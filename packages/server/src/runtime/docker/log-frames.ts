@@ -56,6 +56,24 @@ export class LogPosition {
   #framesAtTimestamp = 0
   #toSkip = 0
 
+  /** As it was written down by `place`; the beginning for what is no place. */
+  static at(place: string | undefined): LogPosition {
+    const position = new LogPosition()
+    const [, timestamp, frames] = /^([\dTZ:.-]+)#(\d+)$/.exec(place ?? '') ?? []
+    position.#timestamp = timestamp
+    position.#framesAtTimestamp = Number(frames ?? 0)
+    return position
+  }
+
+  get place(): string {
+    return `${this.#timestamp ?? ''}#${this.#framesAtTimestamp}`
+  }
+
+  /** Whether what was written then was read already. */
+  isAfter(timestamp: string): boolean {
+    return this.#timestamp !== undefined && Date.parse(timestamp) <= Date.parse(this.#timestamp)
+  }
+
   /** The value of the daemon's `since`, which includes that moment; nothing before anything was read. */
   resume(): string | undefined {
     this.#toSkip = this.#framesAtTimestamp

@@ -12,6 +12,8 @@ import type { Clock } from '../../platform/clock.ts'
 import type {
   Capacity,
   LogOptions,
+  OutputLine,
+  OutputOptions,
   ReplicaSpec,
   ReplicaStats,
   RunningReplica,
@@ -167,6 +169,15 @@ export class FakeDriver implements RuntimeDriver {
       } else {
         return
       }
+    }
+  }
+
+  async *output(id: ReplicaId, { after = '0', signal }: OutputOptions): AsyncIterable<OutputLine> {
+    let place = Number(after)
+    const tail = Math.max(0, (this.#runtime.lines.get(id) ?? []).length - place)
+    for await (const text of this.logs(id, { tail, follow: true, signal })) {
+      place += 1
+      yield { text, stream: 'output', at: this.#clock.now(), place: String(place) }
     }
   }
 

@@ -12,17 +12,24 @@ export class LineSplitter {
 
   /** @returns the lines that `chunk` completes. It keeps a copy of the rest, so the chunk may be reused. */
   push(chunk: Buffer): readonly string[] {
-    const lines: string[] = []
+    return this.pushWithEnds(chunk).map(({ text }) => text)
+  }
+
+  /** The same, and how much of the chunk belongs to each line and to those before it. */
+  pushWithEnds(chunk: Buffer): readonly { readonly text: string; readonly end: number }[] {
+    const lines: { text: string; end: number }[] = []
     let start = 0
     while (start < chunk.length) {
       const room = MAX_LINE_BYTES - this.#pendingBytes
       const lineFeed = chunk.subarray(start, start + room + 1).indexOf(LINE_FEED)
       if (lineFeed >= 0) {
-        lines.push(this.#take(chunk.subarray(start, start + lineFeed)))
+        const text = this.#take(chunk.subarray(start, start + lineFeed))
         start += lineFeed + 1
+        lines.push({ text, end: start })
       } else if (chunk.length - start > room) {
-        lines.push(this.#take(chunk.subarray(start, start + room)))
+        const text = this.#take(chunk.subarray(start, start + room))
         start += room
+        lines.push({ text, end: start })
       } else {
         this.#keep(chunk.subarray(start))
         break

@@ -16,6 +16,8 @@ import type { Log } from '../../platform/log.ts'
 import type {
   Capacity,
   LogOptions,
+  OutputLine,
+  OutputOptions,
   ReplicaSpec,
   ReplicaStats,
   RunningReplica,
@@ -162,11 +164,16 @@ class ProcessDriver implements RuntimeDriver {
   }
 
   logs(id: ReplicaId, options: LogOptions): AsyncIterable<string> {
-    const isRunning = () => {
-      const entry = this.#entries.get(id)
-      return entry !== undefined && !entry.exit
-    }
-    return this.#parts.logs.lines(id, options, isRunning)
+    return this.#parts.logs.lines(id, options, () => this.#isRunning(id))
+  }
+
+  output(id: ReplicaId, options: OutputOptions): AsyncIterable<OutputLine> {
+    return this.#parts.logs.output(id, options, () => this.#isRunning(id))
+  }
+
+  #isRunning(id: ReplicaId): boolean {
+    const entry = this.#entries.get(id)
+    return entry !== undefined && !entry.exit
   }
 
   async stats(id: ReplicaId): Promise<ReplicaStats | undefined> {

@@ -70,7 +70,7 @@ test('no more than the kept files remain, and no temporary one', async () => {
     await logs.rotate(ID)
   }
   expect((await readdir(directory)).toSorted()).toEqual(
-    ['', '.1', '.2', '.3'].map((end) => `${ID}.log${end}`),
+    ['', '.4', '.5', '.6'].map((end) => `${ID}.log${end}`),
   )
   expect((await read(logs))[0]).toBe('3 0')
 })
@@ -91,6 +91,36 @@ test('a follower loses no line when the log is cut under it', async () => {
   const positions = lines.map(position)
   expect(positions).toEqual([...new Set(positions)].toSorted((a, b) => a - b))
   expect(positions.at(-1)).toBe(1_999)
+})
+
+test('whoever keeps the lines goes on after the last one, in a later process and over cuts', async () => {
+  const { logs, write, directory } = await logsForTest()
+  const keep = async (from: ReplicaLogs, after?: string) =>
+    Array.fromAsync(from.output(ID, { ...(after !== undefined && { after }), signal: never }, () => false))
+  await write(numbered('a', 100))
+  await logs.rotate(ID)
+  await write(numbered('b', 5))
+  const first = await keep(logs)
+  expect(first.map(({ text }) => text)).toEqual(await read(logs))
+
+  const middle = first[50]!.place
+  await write(`${numbered('b', 95)}`)
+  await logs.rotate(ID)
+  await write('c 0\nunfinished')
+  const later = new ReplicaLogs(directory, systemClock, MAX_BYTES)
+  const all = await read(later)
+  expect((await keep(later, middle)).map(({ text }) => text)).toEqual(all.slice(51))
+  const rest = await keep(later, first.at(-1)!.place)
+  expect(rest.map(({ text }) => text)).toEqual(all.slice(105))
+  expect(await keep(later, rest.at(-1)!.place)).toEqual([])
+})
+
+test.for(['nonsense', '99:0', '-1:5'])('from a place that is none (%s) everything is read', async (after) => {
+  const { logs, write } = await logsForTest()
+  await write('one\ntwo\n')
+  const lines = await Array.fromAsync(logs.output(ID, { after, signal: never }, () => false))
+  expect(lines.map(({ text }) => text)).toEqual(['one', 'two'])
+  expect(Math.abs(lines[0]!.at - Date.now())).toBeLessThan(60_000)
 })
 
 test('a process that writes all the time goes on when its log is cut', async () => {

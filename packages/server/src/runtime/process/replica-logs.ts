@@ -5,7 +5,9 @@
  * is therefore copied away and cut to zero length, which works because engines append. Lines that an engine
  * writes in the microseconds between the last copied byte and the cut are lost.
  *
- *     <id>.log.3   <id>.log.2   <id>.log.1   <id>.log      one stream of bytes, oldest first
+ *     <id>.log.7   <id>.log.8   <id>.log.9   <id>.log      one stream of bytes, oldest first
+ *
+ * The number counts the cuts, so that a place in the stream is still the same place for a later process.
  */
 import {
   closeSync,
@@ -13,8 +15,10 @@ import {
   fstatSync,
   ftruncateSync,
   openSync,
+  readdirSync,
   readSync,
   renameSync,
+  rmSync,
   watch,
   writeSync,
 } from 'node:fs'
@@ -22,22 +26,33 @@ import { copyFile, type FileHandle, mkdir, open, readdir, rm, stat } from 'node:
 import path from 'node:path'
 import type { ReplicaId } from '../../domain/replica.ts'
 import type { Clock } from '../../platform/clock.ts'
-import type { LogOptions } from '../driver.ts'
+import type { LogOptions, OutputLine, OutputOptions } from '../driver.ts'
 import { LineSplitter } from './line-splitter.ts'
 
 export const MAX_LOG_BYTES = 10 * 2 ** 20
 /** Beside the one being written. */
 export const KEPT_OLD_FILES = 3
-/** Of replicas that are gone. */
-export const KEPT_ENDED_LOGS = 200
-export const KEPT_ENDED_LOGS_MS = 30 * 24 * 3600 * 1000
+/** Of replicas that are gone: what is worth keeping was read by then. */
+export const KEPT_ENDED_LOGS = 50
+export const KEPT_ENDED_LOGS_MS = 3 * 24 * 3600 * 1000
 /** How soon a follower looks where the system does not tell of changes. */
 const FOLLOW_POLL_MS = 250
 const CHUNK_BYTES = 64 * 1024
 const LINE_FEED = 0x0a
 
 /** Only names shaped like a replica's are ever removed, whatever else lies in the directory. */
-const REPLICA_LOG = /^([a-z2-7]{1,8}-[a-z2-7]{5})\.log(\.\d(\.part)?)?$/
+const REPLICA_LOG = /^([a-z2-7]{1,8}-[a-z2-7]{5})\.log(\.(\d+)(\.part)?)?$/
+
+type Chunk = {
+  readonly bytes: Buffer
+  /** When the file was last written to. */
+  readonly writtenAt: number
+  /** How often the log had been cut when these were written, and where in the file of then they begin. */
+  readonly cuts: number
+  readonly offset: number
+}
+
+const placeIn = ({ cuts, offset }: Chunk, end: number) => `${cuts}:${offset + end}`
 
 type Cursor = {
   /** 0 is the file being written, 1 the one before it, and so on. */
@@ -49,7 +64,7 @@ export class ReplicaLogs {
   readonly #directory: string
   readonly #clock: Clock
   readonly #maxBytes: number
-  /** How often each log was cut since this object was made; readers compare it before and after they read. */
+  /** How often each log was cut in its life; readers compare it before and after they read. */
   readonly #cuts = new Map<ReplicaId, number>()
 
   constructor(directory: string, clock: Clock, maxBytes = MAX_LOG_BYTES) {
@@ -67,13 +82,39 @@ export class ReplicaLogs {
   /** Lines from both output streams, from all files. Ends when it has read everything and `isRunning` says no. */
   async *lines(id: ReplicaId, options: LogOptions, isRunning: () => boolean): AsyncIterable<string> {
     const splitter = new LineSplitter()
-    for await (const chunk of this.#bytes(id, options, isRunning)) {
-      for (const line of splitter.push(chunk)) {
+    const start = await this.#start(id, options.tail)
+    for await (const { bytes } of this.#chunks(id, start, options, isRunning)) {
+      for (const line of splitter.push(bytes)) {
         if (options.signal.aborted) return
         yield line
       }
     }
     if (!options.signal.aborted) yield* splitter.flush()
+  }
+
+  /** Every line with its place, from the one after `after` on, for whoever keeps them. */
+  async *output(
+    id: ReplicaId,
+    { after, signal }: OutputOptions,
+    isRunning: () => boolean,
+  ): AsyncIterable<OutputLine> {
+    const splitter = new LineSplitter()
+    let last: Chunk | undefined
+    for await (const chunk of this.#chunks(
+      id,
+      this.#cursorAt(id, after),
+      { follow: true, signal },
+      isRunning,
+    )) {
+      last = chunk
+      for (const { text, end } of splitter.pushWithEnds(chunk.bytes)) {
+        if (signal.aborted) return
+        yield { text, stream: 'output', at: chunk.writtenAt, place: placeIn(chunk, end) }
+      }
+    }
+    if (signal.aborted || !last) return
+    const place = placeIn(last, last.bytes.length)
+    for (const text of splitter.flush()) yield { text, stream: 'output', at: last.writtenAt, place }
   }
 
   /** Moves a log that is too long out of the engine's way. */
@@ -84,16 +125,14 @@ export class ReplicaLogs {
       () => 0,
     )
     if (size < this.#maxBytes) return
-    const copy = `${this.#file(id, 1)}.part`
-    await copyFile(current, copy)
+    const cuts = this.#cutsOf(id) + 1
+    const aside = `${current}.${cuts}`
+    await copyFile(current, `${aside}.part`)
     // From here on without a pause, so that no line and no reader comes between.
-    moveRest(current, copy)
-    for (let age = KEPT_OLD_FILES - 1; age >= 1; age--) {
-      const older = this.#file(id, age)
-      if (existsSync(older)) renameSync(older, this.#file(id, age + 1))
-    }
-    renameSync(copy, this.#file(id, 1))
-    this.#cuts.set(id, this.#cutsOf(id) + 1)
+    moveRest(current, `${aside}.part`)
+    renameSync(`${aside}.part`, aside)
+    rmSync(`${current}.${cuts - KEPT_OLD_FILES}`, { force: true })
+    this.#cuts.set(id, cuts)
   }
 
   /** Removes the logs of replicas that are gone and that are too old or too many. */
@@ -124,34 +163,63 @@ export class ReplicaLogs {
     const oldest = this.#clock.now() - KEPT_ENDED_LOGS_MS
     const unwanted = newestFirst.filter((log, i) => i >= KEPT_ENDED_LOGS || log.changedAt < oldest)
     await Promise.all(unwanted.flatMap(({ files }) => files).map((file) => rm(file, { force: true })))
+    for (const id of this.#cuts.keys()) if (!isKnown(id)) this.#cuts.delete(id)
   }
 
   #file(id: ReplicaId, age: number): string {
-    return path.join(this.#directory, age === 0 ? `${id}.log` : `${id}.log.${age}`)
+    const file = path.join(this.#directory, `${id}.log`)
+    return age === 0 ? file : `${file}.${this.#cutsOf(id) + 1 - age}`
   }
 
   #cutsOf(id: ReplicaId): number {
-    return this.#cuts.get(id) ?? 0
+    let cuts = this.#cuts.get(id)
+    if (cuts === undefined) {
+      cuts = this.#cutsOnDisk(id)
+      this.#cuts.set(id, cuts)
+    }
+    return cuts
+  }
+
+  #cutsOnDisk(id: ReplicaId): number {
+    if (!existsSync(this.#directory)) return 0
+    return readdirSync(this.#directory).reduce((most, name) => {
+      const [, its, , number, part] = REPLICA_LOG.exec(name) ?? []
+      return its === id && part === undefined ? Math.max(most, Number(number ?? 0)) : most
+    }, 0)
+  }
+
+  /** From the beginning where there is no such place any more. */
+  #cursorAt(id: ReplicaId, place: string | undefined): Cursor {
+    const [, cuts, offset] = /^(\d+):(\d+)$/.exec(place ?? '') ?? []
+    const age = this.#cutsOf(id) - Number(cuts)
+    return age >= 0 && age <= KEPT_OLD_FILES
+      ? { age, offset: Number(offset) }
+      : { age: KEPT_OLD_FILES, offset: 0 }
   }
 
   /** The bytes from the cursor on, across files, and across cuts that happen meanwhile. */
-  async *#bytes(id: ReplicaId, options: LogOptions, isRunning: () => boolean): AsyncIterable<Buffer> {
+  async *#chunks(
+    id: ReplicaId,
+    start: Cursor,
+    options: Pick<LogOptions, 'follow' | 'signal'>,
+    isRunning: () => boolean,
+  ): AsyncIterable<Chunk> {
     let cuts = this.#cutsOf(id)
-    let { age, offset } = await this.#start(id, options.tail)
+    let { age, offset } = start
     using changes = options.follow ? watchFile(this.#file(id, 0)) : undefined
     while (!options.signal.aborted) {
       const mayGrow = options.follow && isRunning()
       const next = changes?.next
-      const chunk = await readChunk(this.#file(id, age), offset)
+      const { bytes, writtenAt } = await readChunk(this.#file(id, age), offset)
       const cut = this.#cutsOf(id) - cuts
       if (cut > 0) {
         // What we were reading is now in an older file, and what was read may be from the wrong one.
         cuts += cut
         if (age + cut <= KEPT_OLD_FILES) age += cut
         else [age, offset] = [KEPT_OLD_FILES, 0]
-      } else if (chunk.length > 0) {
-        offset += chunk.length
-        yield chunk
+      } else if (bytes.length > 0) {
+        yield { bytes, writtenAt, cuts: cuts - age, offset }
+        offset += bytes.length
       } else if (age > 0) {
         age -= 1
         offset = 0
@@ -207,12 +275,13 @@ function moveRest(current: string, copy: string): void {
   }
 }
 
-async function readChunk(file: string, offset: number): Promise<Buffer> {
+async function readChunk(file: string, offset: number): Promise<Pick<Chunk, 'bytes' | 'writtenAt'>> {
   const handle = await open(file, 'r').catch(ignoreMissing)
-  if (!handle) return Buffer.alloc(0)
+  if (!handle) return { bytes: Buffer.alloc(0), writtenAt: 0 }
   try {
     const { buffer, bytesRead } = await handle.read(Buffer.allocUnsafe(CHUNK_BYTES), 0, CHUNK_BYTES, offset)
-    return buffer.subarray(0, bytesRead)
+    const writtenAt = bytesRead > 0 ? Math.floor((await handle.stat()).mtimeMs) : 0
+    return { bytes: buffer.subarray(0, bytesRead), writtenAt }
   } finally {
     await handle.close()
   }
