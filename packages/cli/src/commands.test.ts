@@ -422,6 +422,62 @@ describe('looking', () => {
     expect(followed.stdout).toBe('{"line":"one"}\n{"line":"two"}\n')
   })
 
+  test('logs asks for a time, a text, a severity and a replica', async () => {
+    let asked: object = {}
+    const flags = ['--since', '2026-01-02', '--until', '2026-01-03', '--search', 'out of', '--level', 'warn']
+    await berth(['logs', 'guide', ...flags, '--replica', 'abc-def'], {
+      readLogs: ({ query }) => {
+        asked = query
+        return stream('')
+      },
+    })
+    expect(asked).toEqual({
+      since: '2026-01-02T00:00:00.000Z',
+      until: '2026-01-03T00:00:00.000Z',
+      search: 'out of',
+      level: 'warn',
+      replica: 'abc-def',
+    })
+  })
+
+  test('a dry run says what would change and restart, and changes nothing', async () => {
+    const plan = {
+      changes: [{ path: 'tags', from: [], to: ['b'] }],
+      revision: 3,
+      restarts: false,
+      replicas: 0,
+      reason: 'Nothing restarts: what runs now goes on.',
+      pricePerHour: { from: 0, to: 0 },
+    }
+    const words = 'tags: [] → ["b"]\nNothing restarts: what runs now goes on.\n'
+    const handlers: Handlers = {
+      getEndpoint: () => endpointSample(),
+      planUpdate: ({ body }) => {
+        expect(body).toEqual({ tags: ['b'] })
+        return plan
+      },
+      planRollback: ({ body }) => {
+        expect(body).toEqual({ revision: 1 })
+        return plan
+      },
+    }
+    expect((await berth(['update', 'guide', '--tag', 'b', '--dry-run'], handlers)).stdout).toBe(words)
+    const rollback = await runBerth(['rollback', 'guide', '1', '--dry-run'], { home, url: server!.url })
+    expect(rollback.stdout).toBe(words)
+    expect(server!.requests.filter((request) => /^(PUT|POST .*\/rollback)/.test(request))).toEqual([])
+  })
+
+  test('rollback says which revision it became', async () => {
+    const ran = await berth(['rollback', 'guide', '1', '--no-wait'], {
+      rollbackEndpoint: ({ body }) => {
+        expect(body).toEqual({ revision: 1 })
+        return endpointSample({ generation: 3 })
+      },
+    })
+    expect(ran).toMatchObject({ code: 0 })
+    expect(ran.stderr + ran.stdout).toContain('is like revision 1, as revision 3')
+  })
+
   test('events and revisions end with the newest', async () => {
     const at = '2026-01-02T03:04:05Z'
     const event = { at, actor: 'admin', endpoint: 'admin/guide', details: {} }
@@ -596,6 +652,10 @@ describe('exit codes', () => {
     [['list', '--nope']],
     [['describe', 'a/b/c']],
     [['logs', 'guide', '--tail', 'x']],
+    [['logs', 'guide', '--since', 'soon']],
+    [['logs', 'guide', '--level', 'loud']],
+    [['logs', 'guide', '-f', '--until', '1h']],
+    [['rollback', 'guide', 'first']],
     [['serve', '--port', 'eighty']],
   ])('wrong usage %j ends with 2', async (args) => {
     const ran = await runBerth(args, { home, url: 'http://127.0.0.1:1' })

@@ -14,6 +14,7 @@ import { addLogin, addWhoami } from './commands/login.ts'
 import { addLogs } from './commands/logs.ts'
 import { addPause, addResume, addScaleToZero } from './commands/pause.ts'
 import { addPlan } from './commands/plan.ts'
+import { addRollback } from './commands/rollback.ts'
 import { addServe } from './commands/serve.ts'
 import { addStatus } from './commands/status.ts'
 import { addToken } from './commands/token.ts'
@@ -31,6 +32,7 @@ const COMMANDS = {
     addCall,
     addLogs,
     addUpdate,
+    addRollback,
     addPause,
     addResume,
     addScaleToZero,

@@ -4,8 +4,9 @@ import { collect, NAME, withEndpointFlags, withNamespace, withWait } from '../co
 import { chooseHardware, type UpdateFlags, updateFrom } from '../endpoint-flags.ts'
 import { openSession } from '../session.ts'
 import { showStart } from '../show-start.ts'
+import { planInWords } from './rollback.ts'
 
-type Flags = UpdateFlags & { readonly wait: boolean }
+type Flags = UpdateFlags & { readonly wait: boolean; readonly dryRun?: boolean }
 
 export function addUpdate(program: Command): void {
   const command = program
@@ -14,6 +15,7 @@ export function addUpdate(program: Command): void {
     .argument(`<${NAME}>`)
     .option('--model <model>', 'another repository or path')
     .option('--unset-env <KEY>', 'remove an environment variable; repeatable', collect)
+    .option('--dry-run', 'only say what would change and restart')
     .option('--unset-secret <KEY>', 'remove a secret; repeatable', collect)
   withWait(withEndpointFlags(withNamespace(command))).action(
     async (name: string, flags: Flags, command: Command) => {
@@ -31,6 +33,11 @@ export function addUpdate(program: Command): void {
         env: process.env,
         workingDirectory: process.cwd(),
       })
+      if (flags.dryRun) {
+        const plan = await session.client.planUpdate({ params, body })
+        session.printer.result(plan, () => planInWords(plan))
+        return
+      }
       const accepted = await session.client.updateEndpoint({ params, body })
       session.printer.note(
         accepted.status.generation === current.status.generation

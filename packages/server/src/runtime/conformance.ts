@@ -171,24 +171,27 @@ export function describeRuntimeDriver(
       },
     )
 
-    promise('gives each line to whoever keeps them, who can go on later and to the end', async (driver, world) => {
-      await world.start(driver, A, { kind: 'write', stdout: ['one', 'two', 'three'], stderr: [] })
-      const kept: OutputLine[] = []
-      for await (const line of driver.output(A, { signal: never })) {
-        kept.push(line)
-        if (kept.length === 3) break
-      }
-      expect(kept.map(({ text }) => text)).toEqual(['one', 'two', 'three'])
-      for (const { at } of kept) expect(at).toBeGreaterThanOrEqual(0)
+    promise(
+      'gives each line to whoever keeps them, who can go on later and to the end',
+      async (driver, world) => {
+        await world.start(driver, A, { kind: 'write', stdout: ['one', 'two', 'three'], stderr: [] })
+        const kept: OutputLine[] = []
+        for await (const line of driver.output(A, { signal: never })) {
+          kept.push(line)
+          if (kept.length === 3) break
+        }
+        expect(kept.map(({ text }) => text)).toEqual(['one', 'two', 'three'])
+        for (const { at } of kept) expect(at).toBeGreaterThanOrEqual(0)
 
-      const after = kept[0]!.place
-      await driver.stop(A, { graceMs: 0 })
-      const rest = await Array.fromAsync(driver.output(A, { after, signal: never }))
-      expect(rest.map(({ text }) => text)).toEqual(['two', 'three'])
-      const end = { after: kept[2]!.place, signal: never }
-      expect(await Array.fromAsync(driver.output(A, end))).toEqual([])
-      expect(await Array.fromAsync(driver.output(B, { signal: never }))).toEqual([])
-    })
+        const after = kept[0]!.place
+        await driver.stop(A, { graceMs: 0 })
+        const rest = await Array.fromAsync(driver.output(A, { after, signal: never }))
+        expect(rest.map(({ text }) => text)).toEqual(['two', 'three'])
+        const end = { after: kept[2]!.place, signal: never }
+        expect(await Array.fromAsync(driver.output(A, end))).toEqual([])
+        expect(await Array.fromAsync(driver.output(B, { signal: never }))).toEqual([])
+      },
+    )
 
     promise('reads long lines and strange characters whole', async (driver, world) => {
       const line = 'grüße 🚢 '.repeat(10_000)
