@@ -18,8 +18,6 @@ export function refuseUnavailable(request: Endpoint | EndpointUpdate): void {
     network: request.network,
     customRouter: request.customRouter?.tag,
     route: request.route && Object.keys(request.route).length > 0,
-    cacheHttpResponses: request.cacheHttpResponses,
-    'experimentalFeatures.cacheHttpResponses': features?.cacheHttpResponses,
     'experimentalFeatures.kvRouter': features?.kvRouter,
     'experimentalFeatures.mcpLb': features?.mcpLb,
   }

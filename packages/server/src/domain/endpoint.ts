@@ -71,6 +71,10 @@ export type ScaleTarget = {
   readonly at: number
 }
 
+/** Answers to requests that have one right answer may be given again. */
+export const cachesAnswers = ({ cacheHttpResponses, experimentalFeatures }: EndpointSpec): boolean =>
+  cacheHttpResponses ?? experimentalFeatures?.cacheHttpResponses ?? false
+
 /** `namespace/name`, as people and URLs write it. */
 export function endpointKey(endpoint: {
   readonly namespace: string

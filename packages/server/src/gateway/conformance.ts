@@ -1,5 +1,6 @@
 /** What every gateway must do, as tests: run with each of its fronts. */
 import { describeAddresses } from './conformance-addresses.ts'
+import { describeCache } from './conformance-cache.ts'
 import { describeClients } from './conformance-clients.ts'
 import { describeHardship } from './conformance-hardship.ts'
 import { describeHolding } from './conformance-holding.ts'
@@ -16,6 +17,7 @@ export function describeGateway(name: string, openGateway: OpenGateway): void {
   describeHolding(name, openGateway)
   describeReplicas(name, openGateway)
   describeAddresses(name, openGateway)
+  describeCache(name, openGateway)
   describeClients(name, openGateway)
   describeHardship(name, openGateway)
   describeHttp(name, openGateway)

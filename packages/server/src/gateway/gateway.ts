@@ -456,6 +456,7 @@ class RunningGateway implements Gateway {
       openRequests: this.busy,
       keptBodyBytes: this.#kept.used,
       prefixBytes: this.#leases.prefixBytes,
+      cacheBytes: this.#visits.cacheBytes,
       spooledRecords: this.#spool.kept,
       droppedRecords: this.#spool.dropped,
       isConnected: this.#link?.connected ?? false,

@@ -31,6 +31,11 @@ export const GATEWAY_LIMITS = {
   /** A refused request's unread body is thrown away for this long, so that the client reads the refusal. */
   lingerMs: 1_000,
 
+  /** Answers that may be given again, of all endpoints together. */
+  cacheBytes: 64 * 1024 * 1024,
+  cachedAnswerBytes: 1024 * 1024,
+  cacheMs: 3_600_000,
+
   /** Requests waiting for one endpoint. */
   heldRequests: 1_000,
   holdMs: 120_000,

@@ -9,7 +9,12 @@ const text = (content: string) => `data: {"choices":[{"delta":{"content":"${cont
 const usage = (output: number) =>
   `data: {"choices":[],"usage":{"prompt_tokens":9,"completion_tokens":${output}}}\n\n`
 
-const answer = (headers: Readonly<Record<string, string>>, status = 200) => ({ status, headers })
+const answer = (headers: Readonly<Record<string, string>>, status = 200) => ({
+  status,
+  headers,
+  reason: '',
+  rawHeaders: Object.entries(headers).flat(),
+})
 
 async function meterAt(takesUsageOut = false) {
   const clock = new FakeClock(1_000_000)

@@ -12,6 +12,7 @@ import { isEventStream } from './headers.ts'
 import type { HeaderFields } from './http1/field-lines.ts'
 import { JsonUsage } from './json-usage.ts'
 import type { Onlooker } from './relay.ts'
+import type { AnswerCopy } from './response-cache/answer-copy.ts'
 import { laterOf, type TokenUsage, usageInHeaders } from './token-usage.ts'
 import type { EndpointTraffic } from './traffic.ts'
 import type { AnswerHead } from './upstream/response-reader.ts'
@@ -47,6 +48,7 @@ export class RequestMeter implements Onlooker {
   #lastTextAt = 0
   #texts = 0
   #isComplete = false
+  #copy: AnswerCopy | undefined
 
   constructor(clock: Clock, traffic: EndpointTraffic) {
     this.#clock = clock
@@ -63,6 +65,11 @@ export class RequestMeter implements Onlooker {
     return !this.#filter
   }
 
+  /** Has what the client gets copied too. */
+  copyTo(copy: AnswerCopy): void {
+    this.#copy = copy
+  }
+
   /** It waited for a replica; it may do so more than once. */
   waited(ms: number): void {
     this.#heldMs += ms
@@ -75,7 +82,9 @@ export class RequestMeter implements Onlooker {
     this.#takesUsageOut = takesUsageOut
   }
 
-  began({ headers, status }: Pick<AnswerHead, 'status' | 'headers'>): void {
+  began(head: AnswerHead): void {
+    const { headers, status } = head
+    this.#copy?.began(head)
     if (status >= 300 || isEncoded(headers)) return
     this.#usage = usageInHeaders(headers)
     const contentType = headers['content-type']
@@ -89,6 +98,7 @@ export class RequestMeter implements Onlooker {
     this.#json?.feed(chunk)
     const passing = this.#events ? this.#passEvents(chunk, this.#events) : chunk
     this.#traffic.sentBytes += passing.length
+    if (passing.length > 0) this.#copy?.passed(passing)
     return passing
   }
 
@@ -96,6 +106,7 @@ export class RequestMeter implements Onlooker {
     this.#isComplete = true
     const rest = this.#filter?.rest()
     this.#traffic.sentBytes += rest?.length ?? 0
+    this.#copy?.ended(rest)
     return rest
   }
 

@@ -27,6 +27,7 @@ export class EndpointTraffic {
   readonly firstToken = new Histogram(FIRST_TOKEN_SECONDS)
   readonly interToken = new Histogram(INTER_TOKEN_SECONDS)
   readonly refused: Record<LimitKind, number> = { requests: 0, tokens: 0, concurrency: 0, body: 0 }
+  readonly cache = { hit: 0, miss: 0 }
   inputTokens = 0
   outputTokens = 0
   cachedTokens = 0
@@ -58,6 +59,7 @@ export type Present = {
   readonly openRequests: number
   readonly keptBodyBytes: number
   readonly prefixBytes: number
+  readonly cacheBytes: number
   readonly spooledRecords: number
   readonly droppedRecords: number
   readonly isConnected: boolean
@@ -153,6 +155,18 @@ function writeRequests(page: MetricsPage, seen: readonly Seen[], present: Presen
     split('limit', ({ refused }) => LIMIT_KINDS.map((kind) => [kind, refused[kind]])),
   )
   page.counter(
+    'berth_gateway_cache_requests_total',
+    'Requests that were answered from the cache, or could have been.',
+    split('result', ({ cache }) =>
+      cache.hit + cache.miss === 0
+        ? []
+        : [
+            ['hit', cache.hit],
+            ['miss', cache.miss],
+          ],
+    ),
+  )
+  page.counter(
     'berth_gateway_tokens_total',
     'Tokens that engines read and wrote; cached is the part of the input that was not computed again.',
     split('kind', ({ inputTokens, outputTokens, cachedTokens }) => [
@@ -185,6 +199,7 @@ function writeProcess(page: MetricsPage, present: Present): void {
     'What is kept of prompts, so that those with a common beginning meet.',
     one(present.prefixBytes),
   )
+  page.gauge('berth_gateway_cache_bytes', 'Answers kept to be given again.', one(present.cacheBytes))
   page.gauge(
     'berth_gateway_usage_records_spooled',
     'Usage records that the control process has not acknowledged.',

@@ -13,6 +13,7 @@ import type { Demand } from './demand.ts'
 import { toErrorResponse } from './error-response.ts'
 import { ClientLeft, type Exchange } from './exchange.ts'
 import { RequestMeter } from './request-meter.ts'
+import { CacheDesk } from './response-cache/cache-desk.ts'
 import { keyOf } from './routing-table.ts'
 import { type EndpointRooms, serveEndpoint } from './serve-endpoint.ts'
 import type { Traffic } from './traffic.ts'
@@ -40,9 +41,17 @@ type Request = {
 export class Visits {
   readonly #rooms: VisitRooms
   readonly #running = new Set<Promise<void>>()
+  readonly #desk: CacheDesk
 
   constructor(rooms: VisitRooms) {
     this.#rooms = rooms
+    const { clock, find, endpointRooms } = rooms
+    this.#desk = new CacheDesk({ clock, find, limits: endpointRooms.limits })
+  }
+
+  /** What is kept of answers. */
+  get cacheBytes(): number {
+    return this.#desk.bytes
   }
 
   /** @throws what `serveEndpoint` throws, and PlatformError for a limit that was reached. */
@@ -70,10 +79,15 @@ export class Visits {
     const seen = traffic.of(endpoint.id)
     const meter = new RequestMeter(clock, seen)
     let status = 0
+    let via: UsageRecord['via']
     demand.arrived(endpoint.id, meter.arrivedAt)
     try {
       if (pass?.bodyBytes !== undefined) exchange.body.limitTo(pass.bodyBytes)
-      await serveEndpoint({ ...request, meter }, endpointRooms)
+      const desk = await this.#desk.ask(request, meter)
+      if (desk.kind !== 'none') seen.cache[desk.kind]++
+      if (desk.kind === 'hit') via = 'cache'
+      else await serveEndpoint({ ...request, meter }, endpointRooms)
+      if (desk.kind === 'miss') desk.keep()
       status = exchange.hasLeft ? CLIENT_LEFT_STATUS : exchange.response.statusCode
     } catch (error) {
       status = error instanceof ClientLeft ? CLIENT_LEFT_STATUS : toErrorResponse(error, exchange.id).status
@@ -81,7 +95,7 @@ export class Visits {
       throw error
     } finally {
       if (find(endpoint.id)) demand.ended(endpoint.id, clock.now())
-      seen.count(this.#settle(request, meter, status, pass))
+      seen.count(this.#settle(request, meter, { status, via }, pass))
       seen.receivedBytes += exchange.body.arrivedBytes
     }
   }
@@ -97,7 +111,12 @@ export class Visits {
     return pass
   }
 
-  #settle(request: Request, meter: RequestMeter, status: number, pass?: Pass): UsageRecord {
+  #settle(
+    request: Request,
+    meter: RequestMeter,
+    { status, via }: { readonly status: number; readonly via: UsageRecord['via'] },
+    pass?: Pass,
+  ): UsageRecord {
     const { exchange, endpoint, caller } = request
     const now = this.#rooms.clock.now()
     const record: UsageRecord = {
@@ -108,6 +127,7 @@ export class Visits {
       status,
       durationMs: now - meter.arrivedAt,
       ...meter.measures(exchange.body.arrivedBytes),
+      ...(via && { via }),
     }
     pass?.leave(record.inputTokens + record.outputTokens, now)
     this.#rooms.spool.add(record)
@@ -118,6 +138,7 @@ export class Visits {
       heldMs: record.heldMs,
       inputTokens: record.inputTokens,
       outputTokens: record.outputTokens,
+      ...(via && { via }),
     })
     return record
   }

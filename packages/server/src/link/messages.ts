@@ -37,6 +37,8 @@ export type RoutedEndpoint = {
   readonly routing?: RoutingRules
   /** What may be asked of it by all callers together; absent for no limit. */
   readonly limits?: UsageLimits
+  /** Present where its answers may be given again: what they are answers of. */
+  readonly cache?: { readonly revision: number; readonly task: string | null }
   /** Origins whose pages may call it from a browser, or `*` alone; absent for none. */
   readonly origins?: readonly string[]
 }

@@ -1,5 +1,6 @@
 /** What a look reports: the route to the gateways, the status to the store, both only when they are new. */
 import type { Progress } from '@berth/contract'
+import { cachesAnswers } from '../domain/endpoint.ts'
 import { deriveStatus, type StatusRecord } from '../domain/endpoint-status.ts'
 import type { Replica } from '../domain/replica.ts'
 import type { RoutingRules } from '../domain/routing/choose-replica.ts'
@@ -76,6 +77,7 @@ function routeOf(
     namespace,
     name: spec.name,
     access: spec.type,
+    ...(cachesAnswers(spec) && { cache: { revision: facts.newest.runs, task: spec.model.task } }),
     ...(spec.cors && { origins: spec.cors.origins }),
     state: status.state,
     message: status.message,

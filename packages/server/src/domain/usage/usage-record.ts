@@ -25,6 +25,10 @@ export type UsageRecord = {
   readonly firstTokenMs: number | null
   /** Mean time between tokens of a stream; null below two. */
   readonly interTokenMs: number | null
+  /** Who answered in place of a replica of the endpoint; absent where one did, or nobody. */
+  readonly via?: 'cache' | 'fallback' | 'external'
+  /** The endpoint that was asked, where this one answered as its fallback. */
+  readonly insteadOf?: EndpointId
 }
 
 /** The client closed the connection before it had its answer; nginx's number, which log readers know. */
