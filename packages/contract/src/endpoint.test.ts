@@ -20,6 +20,7 @@ const pythonCreate = {
   type: 'authenticated',
 }
 
+const external = { baseUrl: 'https://api.example.com/v1', model: 'large', secret: 'OTHER_KEY' }
 const scaling = (changes: object) => ({
   ...pythonCreate,
   compute: { ...pythonCreate.compute, scaling: { ...pythonCreate.compute.scaling, ...changes } },
@@ -52,6 +53,12 @@ describe('an endpoint that is asked for', () => {
     ['scaling from zero', scaling({ minReplica: 0, maxReplica: MAX_REPLICAS })],
     ['empty lists of arguments', model({ command: [], args: [], task: 'text-generation' })],
     ['environment and secrets', model({ env: { HF_HOME: '/tmp' }, secrets: { _TOKEN1: 'x' } })],
+    ['another endpoint as fallback', { ...pythonCreate, fallback: { endpoint: 'spare', on: ['cold'] } }],
+    ['a server elsewhere as fallback', { ...pythonCreate, fallback: { external } }],
+    [
+      'a server of this machine',
+      { ...pythonCreate, fallback: { external: { ...external, baseUrl: 'http://[::1]:1/v1' } } },
+    ],
     ['every origin', { ...pythonCreate, cors: { origins: ['*'] } }],
     ['two origins', { ...pythonCreate, cors: { origins: ['https://a.example', 'http://localhost:5173'] } }],
     ['no origins', { ...pythonCreate, cors: null }],
@@ -92,6 +99,20 @@ describe('an endpoint that is asked for', () => {
     ['a value that is too long', model({ secrets: { A: 'x'.repeat(32_769) } })],
     ['too many arguments', model({ args: Array(257).fill('x') })],
     ['too many tags', { ...pythonCreate, tags: Array(51).fill('x') }],
+    ['an origin with a path', { ...pythonCreate, cors: { origins: ['https://a.example/'] } }],
+    ['an origin of no web page', { ...pythonCreate, cors: { origins: ['null'] } }],
+    ['every origin among others', { ...pythonCreate, cors: { origins: ['*', 'https://a.example'] } }],
+    ['a fallback that names nobody', { ...pythonCreate, fallback: {} }],
+    ['a fallback that names two', { ...pythonCreate, fallback: { endpoint: 'spare', external } }],
+    ['a fallback for no reason', { ...pythonCreate, fallback: { endpoint: 'spare', on: [] } }],
+    [
+      'a fallback without encryption',
+      { ...pythonCreate, fallback: { external: { ...external, baseUrl: 'http://a.example/v1' } } },
+    ],
+    [
+      'a key in a URL',
+      { ...pythonCreate, fallback: { external: { ...external, baseUrl: 'https://k@a.example/v1' } } },
+    ],
     ['a route that is no path', { ...pythonCreate, route: { path: 'v1' } }],
   ])('may not be one with %s', ([, body]) => {
     expect(Endpoint.safeParse(body).success).toBe(false)

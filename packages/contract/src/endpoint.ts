@@ -2,7 +2,7 @@
 import { z } from 'zod'
 import { Compute, ComputeUpdate, Provider } from './compute.ts'
 import { Model, ModelUpdate } from './model.ts'
-import { Actor, EndpointName, NamespaceName, Timestamp } from './names.ts'
+import { Actor, EndpointName, EnvironmentName, NamespaceName, Timestamp } from './names.ts'
 import { Change } from './plan.ts'
 import { RoutingSettings } from './routing.ts'
 import { EndpointStatus } from './status.ts'
@@ -54,6 +54,39 @@ const Cors = z
   })
   .nullable()
   .meta({ description: 'Berth addition: the origins whose pages may call the endpoint from a browser.' })
+export const fallbackReasons = ['cold', 'overloaded', 'failed'] as const
+export type FallbackReason = (typeof fallbackReasons)[number]
+
+const External = z.strictObject({
+  baseUrl: z
+    .string()
+    .max(500)
+    .refine(isSafeBaseUrl, {
+      message: 'it must be an https:// URL, or http:// on this machine, without user, query or fragment',
+    })
+    .meta({ description: 'Of an OpenAI-compatible server, such as https://api.example.com/v1.' }),
+  model: z.string().min(1).max(200).meta({ description: 'What that server calls the model.' }),
+  secret: EnvironmentName.meta({ description: 'Names the one of model.secrets that is its key.' }),
+})
+
+function isSafeBaseUrl(text: string): boolean {
+  const url = URL.parse(text)
+  if (!url || url.username || url.password || url.search || url.hash) return false
+  const isHere = /^(?:localhost|127\.\d+\.\d+\.\d+|\[::1\])$/.test(url.hostname)
+  return url.protocol === 'https:' || (url.protocol === 'http:' && isHere)
+}
+
+const Fallback = z
+  .strictObject({
+    endpoint: EndpointName.optional().meta({ description: 'Another endpoint of the namespace.' }),
+    external: External.optional(),
+    on: z.array(z.enum(fallbackReasons)).min(1).max(fallbackReasons.length).optional(),
+  })
+  .refine(({ endpoint, external }) => (endpoint === undefined) !== (external === undefined), {
+    message: 'it must name either an endpoint or an external server',
+  })
+  .nullable()
+  .meta({ description: 'Berth addition: who answers when the endpoint is cold, overloaded or failed.' })
 const ExperimentalFeatures = z.strictObject({
   cacheHttpResponses: z.boolean().optional(),
   kvRouter: z.strictObject({ tag: z.string() }).nullable().optional(),
@@ -73,6 +106,7 @@ const fields = {
   notifications: z.unknown(),
   customRouter: CustomRouter,
   cors: Cors,
+  fallback: Fallback,
   experimentalFeatures: ExperimentalFeatures,
   routing: RoutingSettings,
   limits: UsageLimits.nullable(),
@@ -93,6 +127,7 @@ export const Endpoint = z.strictObject({
   notifications: fields.notifications.optional(),
   customRouter: fields.customRouter.optional(),
   cors: fields.cors.optional(),
+  fallback: fields.fallback.optional(),
   experimentalFeatures: fields.experimentalFeatures.optional(),
   routing: fields.routing
     .optional()
@@ -144,6 +179,7 @@ export const EndpointWithStatus = z.object({
   route: Route,
   privateService: PrivateService,
   cors: Cors.optional(),
+  fallback: Fallback.optional(),
   experimentalFeatures: ExperimentalFeatures,
   routing: RoutingSettings.optional().meta({ description: 'Berth addition: as it was asked for.' }),
   limits: UsageLimits.nullable().optional().meta({ description: 'Berth addition.' }),

@@ -102,3 +102,29 @@ test('how replicas share requests and what may be asked reach the gateways witho
   expect(world.routes.get(id)).not.toHaveProperty('limits')
   expect(world.replicas.map((replica) => replica.id)).toEqual(before)
 })
+
+test('a fallback that leads nowhere, in a circle or without a key is refused by name', async () => {
+  await world.create()
+  const refused = (fallback: object) =>
+    world.update({ fallback }).then(
+      () => expect.unreachable(),
+      (error: { field?: string; message: string }) => `${error.field}: ${error.message}`,
+    )
+  expect(await refused({ endpoint: 'spare' })).toMatch(
+    /^fallback\.endpoint: .*"admin\/spare", which does not exist/,
+  )
+  expect(await refused({ endpoint: 'chat' })).toMatch(/chat → chat, and it would lead back to itself/)
+  const external = { baseUrl: 'https://api.example.com/v1', model: 'large', secret: 'OTHER_KEY' }
+  expect(await refused({ external })).toMatch(/^fallback\.external\.secret: .*"OTHER_KEY"/)
+})
+
+test('the key of a server elsewhere goes to the gateways and to no engine', async () => {
+  await world.create({ min: 1 })
+  const external = { baseUrl: 'https://api.example.com/v1', model: 'large', secret: 'OTHER_KEY' }
+  await world.update({ model: { secrets: { OTHER_KEY: 'hunter2', MINE: 'm' } }, fallback: { external } })
+  await world.until('restarted', () => world.replicas.every((replica) => replica.revision === 2))
+  await world.untilState('running')
+  expect([...world.runtime.replicas.values()][0]!.env).toMatchObject({ MINE: 'm' })
+  expect([...world.runtime.replicas.values()][0]!.env).not.toHaveProperty('OTHER_KEY')
+  expect(JSON.stringify([await world.see(), await stored()])).not.toContain('hunter2')
+})

@@ -17,6 +17,7 @@ import type { InstanceType } from '../domain/instance-type.ts'
 import { specChanges } from '../domain/spec-changes.ts'
 import type { Store } from '../store/store.ts'
 import { refuseSettings, type Secrets, tokenIn, withResolved, withSecretNames } from './endpoint-spec.ts'
+import { refuseFallback } from './fallback-check.ts'
 import { refuseMisfit } from './fit-check.ts'
 import { type ResolvedModel, resolveInstance, resolveModel } from './resolve-model.ts'
 import type { ControlRooms } from './rooms.ts'
@@ -48,6 +49,7 @@ export async function changeByUpdate(
 
   const latest = await latestRevision(rooms.store, endpoint)
   const merged = withSecretNames(mergeUpdate(endpoint.spec, update), secrets)
+  await refuseFallback(rooms.store, endpoint.namespace, merged)
   const instance = await resolveInstance(rooms, merged)
   refuseUnaffordable(merged.compute.scaling, instance)
   const resolved = asksForModel(update)
@@ -76,6 +78,7 @@ export async function changeByRollback(
   if (!earlier) throw revisionMissing(endpoint, number)
   const { secretNames } = endpoint.spec.model
   const draft: EndpointSpec = { ...earlier.spec, model: { ...earlier.spec.model, secretNames } }
+  await refuseFallback(rooms.store, endpoint.namespace, draft)
   const instance = await resolveInstance(rooms, draft)
   refuseUnaffordable(draft.compute.scaling, instance)
   refuseSettings(rooms, earlier.engine, draft, {})

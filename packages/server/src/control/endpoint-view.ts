@@ -48,6 +48,7 @@ export function endpointView(facts: ViewFacts): EndpointWithStatus {
     route: spec.route ?? null,
     privateService: spec.privateService ?? null,
     cors: spec.cors ?? null,
+    fallback: spec.fallback ?? null,
     experimentalFeatures: spec.experimentalFeatures ?? {},
     routing: spec.routing ?? null,
     limits: spec.limits ?? null,

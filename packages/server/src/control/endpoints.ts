@@ -16,6 +16,7 @@ import { newEndpointId } from '../platform/ids.ts'
 import type { Store } from '../store/store.ts'
 import { changeByRollback, changeByUpdate, type EndpointChange } from './endpoint-change.ts'
 import { refuseSettings, type Secrets, specOf, tokenIn, withResolved } from './endpoint-spec.ts'
+import { refuseFallback } from './fallback-check.ts'
 import { refuseMisfit } from './fit-check.ts'
 import { type ResolvedModel, resolveInstance, resolveModel } from './resolve-model.ts'
 import type { ControlRooms } from './rooms.ts'
@@ -34,6 +35,7 @@ export async function createEndpoint(
   if (await rooms.store.endpoints.find(namespace, request.name)) throw nameTaken(namespace, request.name)
 
   const draft = specOf(request)
+  await refuseFallback(rooms.store, namespace, draft)
   const instance = await resolveInstance(rooms, draft)
   refuseUnaffordable(draft.compute.scaling, instance)
   const resolved = await resolveModel(rooms, {

@@ -2,6 +2,7 @@
 import { describeAddresses } from './conformance-addresses.ts'
 import { describeCache } from './conformance-cache.ts'
 import { describeClients } from './conformance-clients.ts'
+import { describeFallback } from './conformance-fallback.ts'
 import { describeHardship } from './conformance-hardship.ts'
 import { describeHolding } from './conformance-holding.ts'
 import { describeHttp } from './conformance-http.ts'
@@ -19,6 +20,7 @@ export function describeGateway(name: string, openGateway: OpenGateway): void {
   describeAddresses(name, openGateway)
   describeCache(name, openGateway)
   describeClients(name, openGateway)
+  describeFallback(name, openGateway)
   describeHardship(name, openGateway)
   describeHttp(name, openGateway)
   describeUpstream(name, openGateway)

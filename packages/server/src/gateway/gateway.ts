@@ -185,6 +185,7 @@ class RunningGateway implements Gateway {
       traffic: this.#traffic,
       spool: this.#spool,
       find: this.#rooms.find,
+      named: (namespace, name) => this.#table.named(namespace, name),
     })
     this.#front = (options.openFront ?? openRawFront)({
       limits,

@@ -5,6 +5,7 @@
  * have any: nothing that a caller sends can add a row.
  */
 
+import type { FallbackReason } from '@berth/contract'
 import type { LimitKind } from '../domain/limits/usage-limits.ts'
 import type { EndpointId } from '../domain/replica.ts'
 import type { UsageRecord } from '../domain/usage/usage-record.ts'
@@ -28,6 +29,8 @@ export class EndpointTraffic {
   readonly interToken = new Histogram(INTER_TOKEN_SECONDS)
   readonly refused: Record<LimitKind, number> = { requests: 0, tokens: 0, concurrency: 0, body: 0 }
   readonly cache = { hit: 0, miss: 0 }
+  /** Requests that went to the fallback, by why. */
+  readonly fallback: Record<FallbackReason, number> = { cold: 0, overloaded: 0, failed: 0 }
   inputTokens = 0
   outputTokens = 0
   cachedTokens = 0
@@ -153,6 +156,11 @@ function writeRequests(page: MetricsPage, seen: readonly Seen[], present: Presen
     'berth_gateway_limit_refusals_total',
     'Requests refused because a limit of their token or endpoint was reached.',
     split('limit', ({ refused }) => LIMIT_KINDS.map((kind) => [kind, refused[kind]])),
+  )
+  page.counter(
+    'berth_gateway_fallback_requests_total',
+    'Requests that were given to the fallback, by the reason.',
+    split('reason', ({ fallback }) => Object.entries(fallback).filter(([, count]) => count > 0)),
   )
   page.counter(
     'berth_gateway_cache_requests_total',

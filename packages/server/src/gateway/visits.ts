@@ -12,11 +12,12 @@ import type { Admission, Pass } from './admission.ts'
 import type { Demand } from './demand.ts'
 import { toErrorResponse } from './error-response.ts'
 import { ClientLeft, type Exchange } from './exchange.ts'
+import { type Answered, Fallback } from './fallback/fallback.ts'
 import { RequestMeter } from './request-meter.ts'
 import { CacheDesk } from './response-cache/cache-desk.ts'
 import { keyOf } from './routing-table.ts'
 import { type EndpointRooms, serveEndpoint } from './serve-endpoint.ts'
-import type { Traffic } from './traffic.ts'
+import type { EndpointTraffic, Traffic } from './traffic.ts'
 import type { UsageSpool } from './usage-spool.ts'
 
 type VisitRooms = {
@@ -27,9 +28,10 @@ type VisitRooms = {
   readonly traffic: Traffic
   readonly spool: UsageSpool
   readonly find: (id: EndpointId) => RoutedEndpoint | undefined
+  readonly named: (namespace: string, name: string) => RoutedEndpoint | undefined
 }
 
-type Request = {
+export type Request = {
   readonly exchange: Exchange
   readonly endpoint: RoutedEndpoint
   readonly caller: Caller
@@ -42,11 +44,18 @@ export class Visits {
   readonly #rooms: VisitRooms
   readonly #running = new Set<Promise<void>>()
   readonly #desk: CacheDesk
+  readonly #fallback: Fallback
 
   constructor(rooms: VisitRooms) {
     this.#rooms = rooms
     const { clock, find, endpointRooms } = rooms
     this.#desk = new CacheDesk({ clock, find, limits: endpointRooms.limits })
+    this.#fallback = new Fallback({
+      find,
+      named: rooms.named,
+      endpointRooms,
+      serve: (request, trail) => this.#serve(request, trail),
+    })
   }
 
   /** What is kept of answers. */
@@ -56,7 +65,7 @@ export class Visits {
 
   /** @throws what `serveEndpoint` throws, and PlatformError for a limit that was reached. */
   async serve(request: Request): Promise<void> {
-    const visit = this.#serve(request)
+    const visit = this.#serve(request).then(() => {})
     this.#running.add(visit)
     try {
       await visit
@@ -70,24 +79,22 @@ export class Visits {
     await Promise.allSettled(this.#running)
   }
 
-  async #serve(request: Request): Promise<void> {
-    const { clock, demand, traffic, find, endpointRooms } = this.#rooms
+  /** @param trail endpoints that did not answer, each with the next as its fallback. @returns tokens used. */
+  async #serve(request: Request, trail: readonly EndpointId[] = []): Promise<number> {
+    const { clock, demand, traffic, find } = this.#rooms
     const { exchange, endpoint } = request
     // Whoever is over a limit wakes nobody and keeps nobody awake.
-    const pass = this.#admit(request)
+    const pass = this.#admit(request, trail)
     // Kept hold of, so that an endpoint deleted meanwhile gets no new row.
     const seen = traffic.of(endpoint.id)
     const meter = new RequestMeter(clock, seen)
     let status = 0
-    let via: UsageRecord['via']
+    let how: Answered = { via: undefined, tokens: 0 }
+    let tokens = 0
     demand.arrived(endpoint.id, meter.arrivedAt)
     try {
       if (pass?.bodyBytes !== undefined) exchange.body.limitTo(pass.bodyBytes)
-      const desk = await this.#desk.ask(request, meter)
-      if (desk.kind !== 'none') seen.cache[desk.kind]++
-      if (desk.kind === 'hit') via = 'cache'
-      else await serveEndpoint({ ...request, meter }, endpointRooms)
-      if (desk.kind === 'miss') desk.keep()
+      how = await this.#answer(request, meter, seen, trail)
       status = exchange.hasLeft ? CLIENT_LEFT_STATUS : exchange.response.statusCode
     } catch (error) {
       status = error instanceof ClientLeft ? CLIENT_LEFT_STATUS : toErrorResponse(error, exchange.id).status
@@ -95,14 +102,36 @@ export class Visits {
       throw error
     } finally {
       if (find(endpoint.id)) demand.ended(endpoint.id, clock.now())
-      seen.count(this.#settle(request, meter, { status, via }, pass))
+      const record = this.#settle(request, meter, status, how.via, trail)
+      tokens = record.inputTokens + record.outputTokens + how.tokens
+      pass?.leave(tokens, clock.now())
+      seen.count(record)
       seen.receivedBytes += exchange.body.arrivedBytes
     }
+    return tokens
   }
 
-  #admit({ exchange, endpoint, caller }: Request): Pass | undefined {
+  /** From memory, by a replica, or by who stands in for it. */
+  async #answer(
+    request: Request,
+    meter: RequestMeter,
+    seen: EndpointTraffic,
+    trail: readonly EndpointId[],
+  ): Promise<Answered> {
+    const desk = await this.#desk.ask(request, meter)
+    if (desk.kind !== 'none') seen.cache[desk.kind]++
+    if (desk.kind === 'hit') return { via: 'cache', tokens: 0 }
+    const stepped = await this.#fallback.serve(request, meter, seen, trail, () =>
+      serveEndpoint({ ...request, meter }, this.#rooms.endpointRooms),
+    )
+    if (desk.kind === 'miss' && stepped.via === undefined) desk.keep()
+    return stepped
+  }
+
+  /** The caller's own limits count once, however many endpoints are asked. */
+  #admit({ exchange, endpoint, caller }: Request, trail: readonly EndpointId[]): Pass | undefined {
     const { clock, admission, traffic } = this.#rooms
-    const grant = caller.kind === 'known' ? caller.grant : undefined
+    const grant = caller.kind === 'known' && trail.length === 0 ? caller.grant : undefined
     const pass = admission.enter(endpoint, grant, clock.now(), (kind, headers) => {
       exchange.sayAlso(headers)
       traffic.of(endpoint.id).refuse(kind)
@@ -114,9 +143,11 @@ export class Visits {
   #settle(
     request: Request,
     meter: RequestMeter,
-    { status, via }: { readonly status: number; readonly via: UsageRecord['via'] },
-    pass?: Pass,
+    status: number,
+    via: UsageRecord['via'],
+    trail: readonly EndpointId[],
   ): UsageRecord {
+    const insteadOf = trail.at(-1)
     const { exchange, endpoint, caller } = request
     const now = this.#rooms.clock.now()
     const record: UsageRecord = {
@@ -128,8 +159,8 @@ export class Visits {
       durationMs: now - meter.arrivedAt,
       ...meter.measures(exchange.body.arrivedBytes),
       ...(via && { via }),
+      ...(insteadOf && { insteadOf }),
     }
-    pass?.leave(record.inputTokens + record.outputTokens, now)
     this.#rooms.spool.add(record)
     exchange.note({
       endpoint: keyOf(endpoint),

@@ -4,7 +4,7 @@
  * Plain data in both directions, one JSON object per line. Every message may be repeated without harm. Down goes
  * a snapshot and then what changed; up go demand, wakes, drained replicas and usage.
  */
-import type { AccessType, EndpointState, TokenRole } from '@berth/contract'
+import type { AccessType, EndpointState, FallbackReason, TokenRole } from '@berth/contract'
 import type { UsageLimits } from '../domain/limits/usage-limits.ts'
 import type { EndpointId, ReplicaId } from '../domain/replica.ts'
 import type { RoutingRules } from '../domain/routing/choose-replica.ts'
@@ -18,6 +18,20 @@ export type RoutedReplica = {
   readonly apiKey: string | null
   /** A draining replica finishes what it has and gets nothing new. */
   readonly state: 'ready' | 'draining'
+}
+
+/** An OpenAI-compatible server elsewhere. */
+export type ExternalStep = {
+  readonly kind: 'external'
+  readonly baseUrl: string
+  readonly model: string
+  readonly key: string
+}
+
+/** Who answers in an endpoint's place, and when. */
+export type RoutedFallback = {
+  readonly on: readonly FallbackReason[]
+  readonly to: { readonly kind: 'endpoint'; readonly name: string } | ExternalStep
 }
 
 export type RoutedEndpoint = {
@@ -37,6 +51,7 @@ export type RoutedEndpoint = {
   readonly routing?: RoutingRules
   /** What may be asked of it by all callers together; absent for no limit. */
   readonly limits?: UsageLimits
+  readonly fallback?: RoutedFallback
   /** Present where its answers may be given again: what they are answers of. */
   readonly cache?: { readonly revision: number; readonly task: string | null }
   /** Origins whose pages may call it from a browser, or `*` alone; absent for none. */

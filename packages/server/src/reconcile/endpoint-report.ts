@@ -1,11 +1,11 @@
 /** What a look reports: the route to the gateways, the status to the store, both only when they are new. */
-import type { Progress } from '@berth/contract'
-import { cachesAnswers } from '../domain/endpoint.ts'
+import { fallbackReasons, type Progress } from '@berth/contract'
+import { cachesAnswers, type EndpointRecord } from '../domain/endpoint.ts'
 import { deriveStatus, type StatusRecord } from '../domain/endpoint-status.ts'
 import type { Replica } from '../domain/replica.ts'
 import type { RoutingRules } from '../domain/routing/choose-replica.ts'
 import { routingRules, UNKNOWN_INTAKE } from '../domain/routing/intake.ts'
-import type { RoutedEndpoint } from '../link/messages.ts'
+import type { RoutedEndpoint, RoutedFallback } from '../link/messages.ts'
 import { type Facts, revisionsToKeep } from './endpoint-facts.ts'
 import type { EndpointMemory } from './endpoint-memory.ts'
 import type { LookTools } from './look-tools.ts'
@@ -42,7 +42,8 @@ export async function report(
     lastReadyRevision: memory.lastReadyRevision ?? null,
     at: rooms.clock.now(),
   }
-  rooms.publish(routeOf(facts, memory, record, rooms))
+  const fallback = await fallbackOf(facts.endpoint, rooms)
+  rooms.publish({ ...routeOf(facts, memory, record, rooms), ...(fallback && { fallback }) })
   memory.lastReplicas = facts.replicas
   rooms.looked(facts.endpoint, record, facts.replicas)
   if (!store || sameReport(memory.lastReport, record)) return
@@ -62,6 +63,20 @@ function sameReport(before: StatusRecord | undefined, after: StatusRecord): bool
 
 function startProgress(replicas: readonly Replica[]): Progress | undefined {
   return replicas.some((replica) => replica.phase === 'starting') ? { phase: 'starting' } : undefined
+}
+
+/** The key of a server elsewhere goes to the gateways, as those of replicas do; without it there is no such step. */
+async function fallbackOf(
+  { id, spec }: EndpointRecord,
+  { store }: Pick<ReconcileRooms, 'store'>,
+): Promise<RoutedFallback | undefined> {
+  if (!spec.fallback) return undefined
+  const { endpoint, external, on = fallbackReasons } = spec.fallback
+  if (endpoint !== undefined) return { on, to: { kind: 'endpoint', name: endpoint } }
+  if (!external) return undefined
+  const { baseUrl, model, secret } = external
+  const key = (await store.secrets.reveal(id))[secret]
+  return key === undefined ? undefined : { on, to: { kind: 'external', baseUrl, model, key } }
 }
 
 function routeOf(

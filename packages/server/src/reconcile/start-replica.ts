@@ -45,9 +45,18 @@ export async function replicaSpec(
     revision: revision.number,
     plan,
     modelPath: place.modelPath,
-    env: { ...model.env, ...secrets },
+    env: { ...model.env, ...withoutFallbackKey(secrets, revision.spec.fallback) },
     resources: place.resources,
   }
+}
+
+/** An engine has no use for the key of the server that stands in for it. */
+function withoutFallbackKey(
+  secrets: Readonly<Record<string, string>>,
+  fallback: Revision['spec']['fallback'],
+): Readonly<Record<string, string>> {
+  const name = fallback?.external?.secret
+  return Object.fromEntries(Object.entries(secrets).filter(([secret]) => secret !== name))
 }
 
 export function startTimeoutMs(rooms: ReconcileRooms, revision: Revision): number {

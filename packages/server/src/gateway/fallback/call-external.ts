@@ -1,0 +1,115 @@
+/**
+ * A request answered by an OpenAI-compatible server elsewhere: with that server's key and model, and with nothing of
+ * the caller's but the body.
+ */
+import http, { type IncomingMessage } from 'node:http'
+import https from 'node:https'
+import { messageOf, PlatformError } from '../../domain/errors.ts'
+import type { ExternalStep } from '../../link/messages.ts'
+import type { Exchange } from '../exchange.ts'
+import { toClient } from '../headers.ts'
+import type { GatewayLimits } from '../limits.ts'
+import type { RequestMeter } from '../request-meter.ts'
+
+const PREFIX = '/v1'
+
+/** The request as the other server gets it; undefined where it is none that such a server knows. */
+export function externalRequest(
+  to: ExternalStep,
+  path: string,
+  body: readonly Buffer[],
+): { readonly url: URL; readonly body: Buffer } | undefined {
+  if (!path.startsWith(`${PREFIX}/`)) return undefined
+  const asked = objectIn(Buffer.concat(body).toString('utf8'))
+  if (!asked) return undefined
+  const url = new URL(to.baseUrl.replace(/\/+$/, '') + path.slice(PREFIX.length))
+  return { url, body: Buffer.from(JSON.stringify({ ...asked, model: to.model })) }
+}
+
+/** @throws PlatformError `bad_gateway` when it cannot be reached or breaks off. */
+export function callExternal(
+  exchange: Exchange,
+  { url, body }: { readonly url: URL; readonly body: Buffer },
+  to: ExternalStep,
+  meter: RequestMeter,
+  limits: Pick<GatewayLimits, 'replicaSilenceMs' | 'retryAfterMs'>,
+): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const broke = (reason: string) => {
+      const options = { retryAfterMs: limits.retryAfterMs }
+      reject(new PlatformError('bad_gateway', `The fallback at ${url.host} broke off: ${reason}.`, options))
+    }
+    const request = (url.protocol === 'https:' ? https : http).request(url, {
+      method: 'POST',
+      timeout: limits.replicaSilenceMs,
+      headers: {
+        'content-type': 'application/json',
+        'content-length': body.length,
+        accept: exchange.request.headers['accept'] ?? '*/*',
+        'accept-encoding': 'identity',
+        authorization: `Bearer ${to.key}`,
+        'user-agent': 'berth',
+      },
+    })
+    request.on('timeout', () =>
+      request.destroy(new Error(`it sent nothing for ${limits.replicaSilenceMs / 1_000} s`)),
+    )
+    request.on('error', (error) => broke(messageOf(error)))
+    request.on('response', (answer) => passBack(exchange, answer, meter, resolve, broke))
+    exchange.listen(
+      () => {
+        request.destroy()
+        resolve()
+      },
+      () => {},
+    )
+    request.end(body)
+  })
+}
+
+function passBack(
+  exchange: Exchange,
+  answer: IncomingMessage,
+  meter: RequestMeter,
+  done: () => void,
+  broke: (reason: string) => void,
+): void {
+  const head = {
+    status: answer.statusCode ?? 502,
+    reason: answer.statusMessage ?? '',
+    rawHeaders: answer.rawHeaders,
+    headers: answer.headers as Readonly<Record<string, string | undefined>>,
+  }
+  meter.began(head)
+  exchange.body.free()
+  const ours = ['x-request-id', exchange.id, ...Object.entries(exchange.also).flat()]
+  const without = [...Object.keys(exchange.also), 'set-cookie']
+  exchange.begin(head.status, head.reason, toClient(head, ours, without), answer.headers['content-type'])
+  exchange.listen(
+    () => {
+      answer.destroy()
+      done()
+    },
+    () => void answer.resume(),
+  )
+  answer.on('data', (chunk: Buffer) => {
+    exchange.response.write(meter.passed(chunk))
+    if (!exchange.response.flush()) answer.pause()
+  })
+  answer.on('end', () => {
+    exchange.response.end(meter.rest())
+    done()
+  })
+  answer.on('error', (error) => broke(messageOf(error)))
+}
+
+function objectIn(text: string): Record<string, unknown> | undefined {
+  try {
+    const parsed: unknown = JSON.parse(text)
+    return typeof parsed === 'object' && parsed !== null && !Array.isArray(parsed)
+      ? (parsed as Record<string, unknown>)
+      : undefined
+  } catch {
+    return undefined
+  }
+}
