@@ -412,6 +412,23 @@ describe('looking', () => {
     expect(server!.requests).not.toContain('GET /hub/api/whoami-v2')
   })
 
+  test('describe tells the cause of a failed start and what would mend it', async () => {
+    const failure = {
+      cause: 'kv_cache_too_large',
+      summary: 'The KV cache has no room.',
+      remedy: 'Ask for less context.',
+      evidence: ['ValueError'],
+    } as const
+    const ran = await berth(['describe', 'team/guide'], {
+      getEndpoint: () =>
+        endpointSample({ state: 'failed', failure: { ...failure, evidence: [...failure.evidence] } }),
+      listReplicas: () => ({ items: [] }),
+    })
+    expect(ran.stdout).toMatch(/^cause +kv_cache_too_large$/m)
+    expect(ran.stdout).toMatch(/^happened +The KV cache has no room\.$/m)
+    expect(ran.stdout).toMatch(/^remedy +Ask for less context\.$/m)
+  })
+
   test('logs prints lines, and follows with -f until the stream ends', async () => {
     const handlers: Handlers = {
       readLogs: ({ query }) => stream(`tail ${query.tail}\nhal`, 'f\n'),

@@ -30,10 +30,41 @@ export const Progress = z
   .meta({ description: 'Berth addition: how far a start has come.' })
 export type Progress = z.infer<typeof Progress>
 
+export const failureCauses = [
+  'out_of_memory',
+  'out_of_gpu_memory',
+  'kv_cache_too_large',
+  'wrong_port',
+  'health_route_missing',
+  'repository_gated',
+  'repository_missing',
+  'unsupported_architecture',
+  'driver_mismatch',
+  'disk_full',
+  'bad_argument',
+  'image_not_available',
+  'no_shared_memory',
+  'handler_import_error',
+  'model_damaged',
+  'unknown',
+] as const
+export type FailureCause = (typeof failureCauses)[number]
+
+export const StartFailure = z
+  .object({
+    cause: z.enum(failureCauses),
+    summary: z.string().meta({ description: 'What happened, for a person.' }),
+    remedy: z.string().meta({ description: 'What would mend it.' }),
+    evidence: z.array(z.string()).meta({ description: 'The lines it was read from.' }),
+  })
+  .meta({ description: 'Berth addition: why the newest revision does not start.' })
+export type StartFailure = z.infer<typeof StartFailure>
+
 export const EndpointStatus = z.object({
   state: EndpointState,
   message: z.string(),
   errorMessage: z.string().nullable(),
+  failure: StartFailure.nullish(),
   createdAt: Timestamp,
   createdBy: Actor,
   updatedAt: Timestamp,

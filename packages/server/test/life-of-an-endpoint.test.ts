@@ -97,6 +97,36 @@ test('a change of scaling, access or tags restarts nothing', async () => {
   ).toEqual([1, 1])
 })
 
+test('a start that would always fail is tried once, and its cause and remedy are in the status', async () => {
+  let starts = 0
+  const crashing = world.onStart((id) => {
+    starts++
+    world.health.set(id, 'loading')
+    world.runtime.write(id, 'echo: error: unrecognized arguments: --max-modle-len 4096')
+    world.runtime.exit(id, 2)
+  })
+  await world.create({ min: 1 })
+  await world.untilState('failed')
+  crashing()
+
+  const { status } = await world.see()
+  expect(starts).toBe(1)
+  expect(status.failure).toMatchObject({
+    cause: 'bad_argument',
+    evidence: ['echo: error: unrecognized arguments: --max-modle-len 4096'],
+  })
+  expect(status.message).toBe(`${status.failure?.summary} ${status.failure?.remedy}`)
+  expect(status.errorMessage).toContain('exited with code 2')
+  const events = await world.store.events.list({ endpoint: 'admin/chat', limit: 20 })
+  const failed = events.find(({ kind }) => kind === 'replica.failed')
+  expect(failed).toMatchObject({ details: { cause: 'bad_argument' } })
+  expect(failed?.message).toContain('--max-modle-len')
+
+  await world.update({ model: { env: { MODE: 'mended' } } })
+  await world.untilState('running')
+  expect((await world.see()).status.failure).toBeNull()
+})
+
 test('an update that does not come up leaves the old revision serving, and says why', async () => {
   await world.create({ min: 1 })
   await world.untilState('running')

@@ -70,7 +70,10 @@ export function endpointView(facts: ViewFacts): EndpointWithStatus {
   }
 }
 
-type StateNow = Pick<EndpointWithStatus['status'], 'state' | 'message' | 'errorMessage' | 'progress'>
+type StateNow = Pick<
+  EndpointWithStatus['status'],
+  'state' | 'message' | 'errorMessage' | 'failure' | 'progress'
+>
 
 /**
  * The last report, unless a later wish already contradicts it. Who pauses, resumes or changes an endpoint must not
@@ -85,11 +88,13 @@ function stateNow(
     state,
     message,
     errorMessage: null,
+    failure: null,
     progress: null,
   })
   if (endpoint.paused) return say('paused', 'Paused. Resume it to serve again.')
   if (!status) return say('pending', 'Accepted; waiting to be started.')
-  const { state, message, errorMessage, progress, observedGeneration, targetReplica } = status
+  const { state, message, errorMessage, failure = null, progress } = status
+  const { observedGeneration, targetReplica } = status
   const wanted = wantedReplicas(endpoint, target)
   if (state === 'paused') return say('pending', 'Resumed; waiting to be started.')
   if (observedGeneration < endpoint.generation) {
@@ -101,7 +106,7 @@ function stateNow(
     return say('scaledToZero', 'Scaled to zero. The next request wakes it.')
   }
   if (wanted > 0 && state === 'scaledToZero') return say('initializing', 'Waking.')
-  return { state, message, errorMessage, progress }
+  return { state, message, errorMessage, failure, progress }
 }
 
 function redacted(image: EndpointWithStatus['model']['image']): EndpointWithStatus['model']['image'] {

@@ -1,7 +1,7 @@
 /**
  * The state of an endpoint: worked out from the facts at each look, never set by hand.
  */
-import type { EndpointState, Progress } from '@berth/contract'
+import type { EndpointState, Progress, StartFailure } from '@berth/contract'
 import type { EndpointId, Replica } from './replica.ts'
 import type { StartFailures } from './start-failures.ts'
 
@@ -11,6 +11,8 @@ export type StatusRecord = {
   readonly state: EndpointState
   readonly message: string
   readonly errorMessage: string | null
+  /** Absent in what an older Berth wrote down. */
+  readonly failure?: StartFailure | null
   readonly readyReplica: number
   readonly targetReplica: number
   /** The generation this speaks of. */
@@ -44,6 +46,7 @@ export type DerivedStatus = {
   readonly state: EndpointState
   readonly message: string
   readonly errorMessage: string | null
+  readonly failure: StartFailure | null
   readonly readyReplica: number
   readonly progress: Progress | null
 }
@@ -56,6 +59,7 @@ export function deriveStatus(facts: StatusFacts): DerivedStatus {
     state,
     message,
     errorMessage,
+    failure: errorMessage === null ? null : (facts.failure?.failure ?? null),
     readyReplica: serving.length,
     progress: inMotion ? (facts.progress ?? null) : null,
   }
@@ -78,7 +82,7 @@ function judge(facts: StatusFacts, serving: readonly Replica[]): Judgement {
     return { state: 'updateFailed', message, errorMessage: failure.reason }
   }
   if (failure?.final && current === 0)
-    return { state: 'failed', message: failure.reason, errorMessage: failure.reason }
+    return { state: 'failed', message: inWords(failure), errorMessage: failure.reason }
   if (facts.wanted === 0)
     return { state: 'scaledToZero', message: 'Scaled to zero. The next request wakes it.' }
   if (outdated > 0) {
@@ -88,12 +92,17 @@ function judge(facts: StatusFacts, serving: readonly Replica[]): Judgement {
   if (current > 0) return { state: 'running', message: runningMessage(current, facts) }
   if (facts.shortage) return { state: 'pending', message: facts.shortage }
   if (failure) {
-    const message = `Trying again after a failed start: ${failure.reason}`
+    const message = `Trying again after a failed start: ${inWords(failure)}`
     return { state: 'initializing', message, errorMessage: failure.reason }
   }
   const begun = facts.progress !== undefined || facts.replicas.some((replica) => replica.phase === 'starting')
   if (!begun) return { state: 'pending', message: 'Accepted; waiting to be started.' }
   return { state: 'initializing', message: progressMessage(facts.progress) ?? 'Starting the engine.' }
+}
+
+/** What happened and what would mend it; everything that is known where nobody recognised it. */
+function inWords({ reason, failure }: StartFailures): string {
+  return failure && failure.cause !== 'unknown' ? `${failure.summary} ${failure.remedy}`.trim() : reason
 }
 
 function runningMessage(ready: number, { wanted, shortage }: StatusFacts): string {

@@ -1,8 +1,10 @@
 import { expect, test } from 'vitest'
 import { afterFailure, MAX_STARTS, type StartFailures, startNotBefore } from './start-failures.ts'
 
+const FAILURE = { cause: 'unknown', summary: 'It ended.', remedy: 'Look.', evidence: [] as string[] } as const
+
 const fail = (before: StartFailures | undefined, now: number, revision = 1) =>
-  afterFailure(before, { revision, reason: 'it crashed', hopeless: false }, now)
+  afterFailure(before, { revision, reason: 'it crashed', failure: FAILURE, hopeless: false }, now)
 
 test('tries again at once after the first failure, then after 1 s, then twice as long each time', () => {
   const first = fail(undefined, 10_000)
@@ -20,9 +22,10 @@ test('gives up after so many starts in a row, or at once when there is no hope',
 
   expect(failures).toMatchObject({ count: MAX_STARTS, final: true })
   expect(startNotBefore(failures, 1)).toBe(Number.POSITIVE_INFINITY)
-  expect(afterFailure(undefined, { revision: 1, reason: 'no such program', hopeless: true }, 0).final).toBe(
-    true,
-  )
+  expect(
+    afterFailure(undefined, { revision: 1, reason: 'no such program', failure: FAILURE, hopeless: true }, 0)
+      .final,
+  ).toBe(true)
 })
 
 test('another revision begins with a clean sheet', () => {

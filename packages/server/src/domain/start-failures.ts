@@ -1,6 +1,8 @@
 /**
  * What is remembered of starts that failed: enough to back off, to give up, and to say why.
  */
+import type { StartFailure } from '@berth/contract'
+
 export type StartFailures = {
   /** The revision that failed; a newer one begins with a clean sheet. */
   readonly revision: number
@@ -9,6 +11,8 @@ export type StartFailures = {
   readonly lastAt: number
   /** For a person, with exit code and the engine's last lines. */
   readonly reason: string
+  /** What was behind it; absent in what an older Berth wrote down. */
+  readonly failure?: StartFailure
   /** No further start until somebody changes or resumes the endpoint. */
   readonly final: boolean
 }
@@ -22,7 +26,12 @@ export const STABLE_AFTER_MS = 60_000
 
 export function afterFailure(
   before: StartFailures | undefined,
-  failure: { readonly revision: number; readonly reason: string; readonly hopeless: boolean },
+  failure: {
+    readonly revision: number
+    readonly reason: string
+    readonly failure: StartFailure
+    readonly hopeless: boolean
+  },
   now: number,
 ): StartFailures {
   const count = (before?.revision === failure.revision ? before.count : 0) + 1
@@ -31,6 +40,7 @@ export function afterFailure(
     count,
     lastAt: now,
     reason: failure.reason,
+    failure: failure.failure,
     final: failure.hopeless || count >= MAX_STARTS,
   }
 }

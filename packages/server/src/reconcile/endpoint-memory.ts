@@ -4,6 +4,7 @@
  * Little, and all of it can be lost: drains begin again, failures and the revision that last was ready are read
  * back from the last report.
  */
+import type { StartFailure } from '@berth/contract'
 import type { StatusRecord } from '../domain/endpoint-status.ts'
 import type { Replica, ReplicaId } from '../domain/replica.ts'
 import { afterFailure, type StartFailures } from '../domain/start-failures.ts'
@@ -32,11 +33,15 @@ export class EndpointMemory {
   fail(
     revision: number,
     reason: string,
-    { hopeless, now }: { readonly hopeless: boolean; readonly now: number },
+    {
+      failure,
+      hopeless,
+      now,
+    }: { readonly failure: StartFailure; readonly hopeless: boolean; readonly now: number },
   ): void {
     this.failures.set(
       revision,
-      afterFailure(this.failures.get(revision), { revision, reason, hopeless }, now),
+      afterFailure(this.failures.get(revision), { revision, reason, failure, hopeless }, now),
     )
   }
 

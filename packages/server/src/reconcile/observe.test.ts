@@ -5,6 +5,8 @@ import { DrainReports } from './drain-reports.ts'
 import { observe, type Sight } from './observe.ts'
 import type { ProbeState } from './prober.ts'
 
+const HISTORY = { refused: 0, silent: 0, answered: 0, lastStatus: undefined }
+
 const base = {
   id: 'r1' as ReplicaId,
   endpointId: 'e1' as EndpointId,
@@ -21,7 +23,7 @@ const exited: RunningReplica = {
   exitCode: 3,
   reason: 'exited with code 3',
 }
-const probe = (state: ProbeState) => ({ state, since: 3_000, trackedSince: 2_000 })
+const probe = (state: ProbeState) => ({ state, since: 3_000, history: HISTORY, trackedSince: 2_000 })
 const sight = (changes: Partial<Sight>): Sight => ({
   running,
   probe: undefined,

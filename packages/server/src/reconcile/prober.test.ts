@@ -54,6 +54,16 @@ test('a loading engine becomes ready when its health route says 200', async () =
   expect(asked[0]).toBe('Bearer k')
 })
 
+test('what an engine answered before it was ready is remembered for who asks why it never was', async () => {
+  const answer = { status: 404 }
+  const { target } = await engine(answer)
+  const { it } = prober()
+
+  it.track(target)
+  await vi.waitFor(() => expect(it.probe(ID)?.history.answered).toBeGreaterThan(1))
+  expect(it.probe(ID)?.history).toMatchObject({ refused: 0, silent: 0, lastStatus: 404 })
+})
+
 test('an engine that does not listen yet is unknown, and the first refusal is an answer', async () => {
   const { target, close } = await engine({ status: 200 })
   close()

@@ -8,11 +8,14 @@
  *        └──answers anything else──▶ loading ──200──▶ ready
  */
 import http from 'node:http'
+import type { ProbeHistory } from '../domain/autopsy/start-autopsy.ts'
 import type { ReplicaAddress, ReplicaId } from '../domain/replica.ts'
 import type { Clock } from '../platform/clock.ts'
 
 export type ProbeState = 'unknown' | 'loading' | 'ready' | 'unhealthy'
 export type Probe = {
+  /** What it answered so far, while it was not ready. */
+  readonly history: ProbeHistory
   readonly state: ProbeState
   /** When it entered this state. */
   readonly since: number
@@ -65,7 +68,7 @@ export class Prober {
     const now = this.#clock.now()
     const tracked: Tracked = {
       target,
-      probe: { state: 'unknown', since: now, trackedSince: now },
+      probe: { state: 'unknown', since: now, trackedSince: now, history: NO_HISTORY },
       misses: 0,
       stop: new AbortController(),
       nap: new AbortController(),
@@ -124,20 +127,40 @@ export class Prober {
 
   #learn(tracked: Tracked, answer: Answer): void {
     const before = tracked.probe.state
-    tracked.misses = answer === 'ready' ? 0 : tracked.misses + 1
+    tracked.misses = answer.kind === 'ready' ? 0 : tracked.misses + 1
     const after = nextState(before, answer, tracked.misses)
+    tracked.probe = { ...tracked.probe, history: withAnswer(tracked.probe.history, answer) }
     if (after === before) return
     tracked.probe = { ...tracked.probe, state: after, since: this.#clock.now() }
     this.#onChange(tracked.target.id)
   }
 }
 
-type Answer = 'ready' | 'not ready' | 'refused' | 'silent'
+type Answer =
+  | { readonly kind: 'ready' | 'refused' | 'silent' }
+  | { readonly kind: 'not ready'; readonly status: number | undefined }
+
+const NO_HISTORY: ProbeHistory = { refused: 0, silent: 0, answered: 0, lastStatus: undefined }
+
+function withAnswer(history: ProbeHistory, answer: Answer): ProbeHistory {
+  switch (answer.kind) {
+    case 'ready':
+      return history
+    case 'refused':
+      return { ...history, refused: history.refused + 1 }
+    case 'silent':
+      return { ...history, silent: history.silent + 1 }
+    case 'not ready':
+      return { ...history, answered: history.answered + 1, lastStatus: answer.status }
+    default:
+      return answer satisfies never
+  }
+}
 
 function nextState(before: ProbeState, answer: Answer, misses: number): ProbeState {
-  if (answer === 'ready') return 'ready'
+  if (answer.kind === 'ready') return 'ready'
   if (before === 'ready' || before === 'unhealthy') return misses >= MISSES_ALLOWED ? 'unhealthy' : before
-  return answer === 'not ready' ? 'loading' : before
+  return answer.kind === 'not ready' ? 'loading' : before
 }
 
 function askOnce(target: ProbeTarget, timeoutMs: number, signal: AbortSignal): Promise<Answer> {
@@ -154,13 +177,14 @@ function askOnce(target: ProbeTarget, timeoutMs: number, signal: AbortSignal): P
       },
       (response) => {
         response.resume()
-        resolve(response.statusCode === 200 ? 'ready' : 'not ready')
+        const { statusCode: status } = response
+        resolve(status === 200 ? { kind: 'ready' } : { kind: 'not ready', status })
       },
     )
     request.on('timeout', () => {
-      resolve('silent')
+      resolve({ kind: 'silent' })
       request.destroy()
     })
-    request.on('error', () => resolve('refused'))
+    request.on('error', () => resolve({ kind: 'refused' }))
   })
 }

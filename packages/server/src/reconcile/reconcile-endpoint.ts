@@ -5,6 +5,8 @@
  * the runtime, the decision is pure, and the status is written once, at the end, whatever happened. A server that
  * crashed half way through starts with a look.
  */
+import type { FailureCause } from '@berth/contract'
+import { examineRefusal, examineStart } from '../domain/autopsy/start-autopsy.ts'
 import { endpointKey } from '../domain/endpoint.ts'
 import { messageOf, PlatformError } from '../domain/errors.ts'
 import type { Resources } from '../domain/instance-type.ts'
@@ -24,7 +26,10 @@ const SOON_MS = 1_000
 const RESYNC_MS = 30_000
 const SURGE = 1
 const DEFAULT_GRACE_MS = 10_000
-const LOG_LINES_KEPT = 40
+/** A traceback is this long; the cause of one often stands above it. */
+const LOG_LINES_KEPT = 120
+/** The same start would end in the same way. */
+const NEVER_BETTER: ReadonlySet<FailureCause> = new Set(['bad_argument', 'unsupported_architecture'])
 
 /** @returns milliseconds until the next look, or `undefined` if the endpoint and all of its replicas are gone. */
 export async function reconcileEndpoint(
@@ -111,12 +116,29 @@ async function noteFailure(
   const { rooms, note } = tools
   const running = facts.running.find((replica) => replica.id === replicaId)
   if (!running || memory.counted.has(replicaId)) return
-  const what = whatHappened(running, memory.readySince.has(replicaId), startTimeoutMs(rooms, facts.aim))
-  const text = failureText(what, await lastLines(rooms, replicaId))
+  const wasReady = memory.readySince.has(replicaId)
+  const what = whatHappened(running, wasReady, startTimeoutMs(rooms, facts.aim))
+  const probes = tools.prober.probe(replicaId)?.history
+  const lines = await lastLines(rooms, replicaId)
+  const exit = running.state === 'exited' ? running : undefined
+  const failure = examineStart({
+    exitCode: exit?.exitCode ?? null,
+    endedBecause: exit?.reason,
+    wasReady,
+    lines,
+    probes,
+    healthRoute: healthRouteOf(rooms, facts.aim),
+  })
   memory.counted.add(replicaId)
-  memory.fail(running.revision, text, { hopeless: false, now: rooms.clock.now() })
-  rooms.log.warn('replica failed', { endpoint: endpointKey(facts.endpoint), replica: replicaId, what })
-  note(facts.endpoint, 'replica.failed', what, { replica: replicaId, revision: running.revision })
+  const { cause, summary, remedy } = failure
+  const known = cause === 'unknown' ? '' : `${summary} ${remedy}\n`
+  const hopeless = exit !== undefined && !wasReady && NEVER_BETTER.has(cause)
+  const now = rooms.clock.now()
+  memory.fail(running.revision, known + failureText(what, lines), { failure, hopeless, now })
+  const { revision } = running
+  rooms.log.warn('replica failed', { endpoint: endpointKey(facts.endpoint), replica: replicaId, what, cause })
+  const message = cause === 'unknown' ? what : `${what} ${summary} ${remedy}`
+  note(facts.endpoint, 'replica.failed', message, { replica: replicaId, revision, cause })
 }
 
 /** Starts to probe what is new, and notes who became ready. */
@@ -187,7 +209,9 @@ async function carryOut(
     })
     if (action.kind !== 'start') return
     const hopeless = error instanceof PlatformError && error.code === 'invalid'
-    memory.fail(facts.aim.number, messageOf(error), { hopeless, now: tools.rooms.clock.now() })
+    const reason = error instanceof PlatformError ? error.reason : undefined
+    const failure = examineRefusal(reason, messageOf(error))
+    memory.fail(facts.aim.number, messageOf(error), { failure, hopeless, now: tools.rooms.clock.now() })
   }
 }
 
