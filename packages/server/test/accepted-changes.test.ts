@@ -17,6 +17,38 @@ test('the spec keeps the image as it was asked for, and the revision knows what 
   expect(revision).toMatchObject({ engine: 'llamacpp', image: { llamacpp: { modelPath: 'm.gguf' } } })
 })
 
+test('the password of a registry pulls the image, and is shown to nobody, not even to the engine', async () => {
+  await world.end()
+  world = await World.start({ runtimes: ['container'] })
+  const url = 'registry.test/acme/engine:1'
+  const image = { custom: { url, credentials: { username: 'robot', password: 'hunter2' } } }
+  await world.create({ min: 1, image })
+  await world.untilState('running')
+  const [replica] = world.runtime.replicas.values()
+  expect(replica!.spec.registry).toEqual({ username: 'robot', password: 'hunter2' })
+  expect(replica!.env).toEqual({})
+
+  const shown = await world.see()
+  expect(shown.model.image.custom?.credentials).toEqual({ username: 'robot', password: '' })
+  expect(shown.model.secrets).toEqual({})
+  const { id } = await stored()
+  const everything = [
+    shown,
+    await stored(),
+    await world.store.revisions.list(id, 10),
+    await world.store.events.list({ limit: 100 }),
+  ]
+  expect(JSON.stringify(everything)).not.toContain('hunter2')
+
+  // What was shown is sent back: the same password, and nothing to restart.
+  await world.update({ model: { image: shown.model.image } })
+  expect((await stored()).generation).toBe(1)
+  await world.update({ model: { image: { custom: { url } } } })
+  await world.until('restarted', () => world.replicas.every(({ revision }) => revision === 2))
+  expect([...world.runtime.replicas.values()][0]!.spec.registry).toBeUndefined()
+  expect(await world.store.secrets.names(id)).toEqual([])
+})
+
 test('a secret is written, named, and never shown; changing it restarts, and null removes it', async () => {
   await world.create({ min: 1 })
   await world.untilState('running')

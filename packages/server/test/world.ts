@@ -23,6 +23,7 @@ import {
 } from '../src/control/endpoints.ts'
 import type { ControlRooms } from '../src/control/rooms.ts'
 import type { EndpointId, ReplicaId } from '../src/domain/replica.ts'
+import type { RuntimeKind } from '../src/engines/engine.ts'
 import { chooseEngine, createEngines, everyEngine, repositoryContents } from '../src/engines/engines.ts'
 import { reservedSetting } from '../src/engines/reserved-settings.ts'
 import type { RoutedEndpoint } from '../src/link/messages.ts'
@@ -53,6 +54,7 @@ export class World {
   readonly readyCounts: number[] = []
   /** Some rules hold for processes only; the fake stands for either. */
   runtimeName = 'fake'
+  runtimes: readonly RuntimeKind[] = ['process']
   store!: Store
   control!: ControlRooms
   autoscaler!: Autoscaler
@@ -64,8 +66,15 @@ export class World {
   #stopping = new AbortController()
   #loops: Promise<unknown>[] = []
 
-  static async start({ hubUrl = 'http://127.0.0.1:9' } = {}): Promise<World> {
+  static async start({
+    hubUrl = 'http://127.0.0.1:9',
+    runtimes = ['process'],
+  }: {
+    readonly hubUrl?: string
+    readonly runtimes?: readonly RuntimeKind[]
+  } = {}): Promise<World> {
     const world = new World()
+    world.runtimes = runtimes
     world.#hubUrl = hubUrl
     world.#directory = mkdtempSync(path.join(os.tmpdir(), 'berth-world-'))
     mkdirSync(path.join(world.#directory, 'model'))
@@ -204,7 +213,11 @@ export class World {
     const { clock, store } = this
     const driver = new FakeDriver(this.runtime, clock)
     Object.defineProperty(driver, 'name', { get: () => this.runtimeName })
-    const engines = createEngines({ server: undefined, compileCacheDirectory: undefined })
+    const engines = createEngines({
+      server: undefined,
+      compileCacheDirectory: undefined,
+      runtimes: this.runtimes,
+    })
     const engine = (name: string) => engines.find((one) => one.name === name)
     const models = createModelStore({
       cacheDirectory: path.join(this.#directory, 'cache'),

@@ -14,11 +14,13 @@ import {
 import { type EndpointRecord, type EndpointSpec, endpointKey, type Revision } from '../domain/endpoint.ts'
 import { PlatformError } from '../domain/errors.ts'
 import type { InstanceType } from '../domain/instance-type.ts'
+import { REGISTRY_PASSWORD } from '../domain/registry-login.ts'
 import { specChanges } from '../domain/spec-changes.ts'
 import type { Store } from '../store/store.ts'
 import { refuseSettings, type Secrets, tokenIn, withResolved, withSecretNames } from './endpoint-spec.ts'
 import { refuseFallback } from './fallback-check.ts'
 import { refuseMisfit } from './fit-check.ts'
+import { withoutPassword } from './registry-password.ts'
 import { type ResolvedModel, resolveInstance, resolveModel } from './resolve-model.ts'
 import type { ControlRooms } from './rooms.ts'
 
@@ -40,9 +42,10 @@ export type EndpointChange = {
 export async function changeByUpdate(
   rooms: ControlRooms,
   endpoint: EndpointRecord,
-  update: EndpointUpdate,
+  asked: EndpointUpdate,
 ): Promise<EndpointChange> {
-  refuseUnavailable(update)
+  refuseUnavailable(asked)
+  const { update, registry } = withoutRegistryPassword(asked, endpoint.spec)
   const secrets = update.model?.secrets ?? {}
   refuseReservedEnvironment(Object.keys(update.model?.env ?? {}), 'model.env')
   refuseReservedEnvironment(Object.keys(secrets), 'model.secrets')
@@ -61,7 +64,8 @@ export async function changeByUpdate(
     ? await refuseMisfit(rooms, { ...resolved, args: merged.model.args, instance, token: rooms.hubToken })
     : undefined
   const spec = withResolved(merged, resolved, instance.id)
-  return { ...judged(endpoint, latest, spec, resolved, instance, secrets), warning }
+  const written = { ...secrets, ...registry }
+  return { ...judged(endpoint, latest, spec, resolved, instance, written), warning }
 }
 
 /**
@@ -98,7 +102,7 @@ export async function planOf(
     ({ endpointId, state }) => endpointId === endpoint.id && state === 'running',
   )
   const changedSecrets = Object.entries(change.secrets).map(([name, value]) => ({
-    path: `model.secrets.${name}`,
+    path: name === REGISTRY_PASSWORD ? 'model.image.custom.credentials.password' : `model.secrets.${name}`,
     from: null,
     to: value === null ? null : '…',
   }))
@@ -144,6 +148,15 @@ function judged(
 
 const asksForModel = ({ model }: EndpointUpdate): boolean =>
   model?.repository !== undefined || model?.revision !== undefined || model?.image !== undefined
+
+function withoutRegistryPassword(
+  asked: EndpointUpdate,
+  { model }: EndpointSpec,
+): { readonly update: EndpointUpdate; readonly registry: Secrets } {
+  if (!asked.model?.image) return { update: asked, registry: {} }
+  const { image, secrets } = withoutPassword(asked.model.image, model.image)
+  return { update: { ...asked, model: { ...asked.model, image } }, registry: secrets }
+}
 
 const touchesMemory = (update: EndpointUpdate): boolean =>
   asksForModel(update) ||

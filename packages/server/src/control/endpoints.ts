@@ -18,17 +18,20 @@ import { changeByRollback, changeByUpdate, type EndpointChange } from './endpoin
 import { refuseSettings, type Secrets, specOf, tokenIn, withResolved } from './endpoint-spec.ts'
 import { refuseFallback } from './fallback-check.ts'
 import { refuseMisfit } from './fit-check.ts'
+import { withoutPassword } from './registry-password.ts'
 import { type ResolvedModel, resolveInstance, resolveModel } from './resolve-model.ts'
 import type { ControlRooms } from './rooms.ts'
 
 export async function createEndpoint(
   rooms: ControlRooms,
   namespace: string,
-  request: Endpoint,
+  asked: Endpoint,
   actor: Actor,
   { asleep }: { readonly asleep: boolean } = { asleep: false },
 ): Promise<EndpointRecord> {
-  refuseUnavailable(request)
+  refuseUnavailable(asked)
+  const { image, secrets: registry } = withoutPassword(asked.model.image, undefined)
+  const request = { ...asked, model: { ...asked.model, image } }
   const secrets = request.model.secrets ?? {}
   refuseReservedEnvironment(Object.keys(request.model.env ?? {}), 'model.env')
   refuseReservedEnvironment(Object.keys(secrets), 'model.secrets')
@@ -66,7 +69,7 @@ export async function createEndpoint(
   await rooms.store.transaction(async (store) => {
     await store.endpoints.create(endpoint)
     await store.revisions.append(revisionOf(endpoint, resolved, endpoint.generation))
-    await writeSecrets(store, endpoint, secrets)
+    await writeSecrets(store, endpoint, { ...secrets, ...registry })
     await record(store, endpoint, 'endpoint.created', `Created from ${draft.model.repository}.`)
     if (warning) await record(store, endpoint, 'endpoint.tight', warning)
     if (asleep) await rooms.scale.sleep(store, endpoint, 'created asleep')

@@ -31,12 +31,6 @@ export function createCustom(): Engine {
       if (!settings.url) {
         throw refuse('url', 'model.image.custom.url is missing: name the container image to run.')
       }
-      if (settings.credentials) {
-        throw refuse(
-          'credentials',
-          'Berth does not log in to registries yet: leave model.image.custom.credentials out, and pull the image on the machine once (docker login, docker pull).',
-        )
-      }
       return { files: files.map((file) => file.path), image: { custom: settings } }
     },
 

@@ -5,6 +5,7 @@ import { type EndpointRecord, endpointKey, type Revision } from '../domain/endpo
 import { PlatformError } from '../domain/errors.ts'
 import { chooseInstance } from '../domain/instance-choice.ts'
 import type { InstanceType, Resources } from '../domain/instance-type.ts'
+import { REGISTRY_PASSWORD, registryLogin } from '../domain/registry-login.ts'
 import { newReplicaId } from '../platform/ids.ts'
 import type { ReplicaSpec } from '../runtime/driver.ts'
 import type { ReconcileRooms } from './rooms.ts'
@@ -37,7 +38,11 @@ export async function replicaSpec(
     args: model.args,
     apiKey: rooms.replicaKey(id),
   })
-  const secrets = model.secretNames.length > 0 ? await rooms.store.secrets.reveal(endpoint.id) : {}
+  const isPrivate = revision.image.custom?.credentials !== undefined
+  const revealed =
+    model.secretNames.length > 0 || isPrivate ? await rooms.store.secrets.reveal(endpoint.id) : {}
+  const secrets = Object.fromEntries(Object.entries(revealed).filter(([name]) => name !== REGISTRY_PASSWORD))
+  const registry = registryLogin(revision.image, revealed)
   return {
     id,
     endpointId: endpoint.id,
@@ -47,6 +52,7 @@ export async function replicaSpec(
     modelPath: place.modelPath,
     env: { ...model.env, ...withoutFallbackKey(secrets, revision.spec.fallback) },
     resources: place.resources,
+    ...(registry ? { registry } : {}),
   }
 }
 

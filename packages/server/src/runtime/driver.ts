@@ -9,6 +9,7 @@
  */
 import type { InstanceType, Resources } from '../domain/instance-type.ts'
 import type { LaunchPlan } from '../domain/launch-plan.ts'
+import type { RegistryLogin } from '../domain/registry-login.ts'
 import type { EndpointId, ReplicaAddress, ReplicaId } from '../domain/replica.ts'
 
 export interface RuntimeDriver {
@@ -74,6 +75,8 @@ export type ReplicaSpec = {
   /** The endpoint's own variables, untouched; they come after those of `plan.env`, in which placeholders are filled. */
   readonly env: Readonly<Record<string, string>>
   readonly resources: Resources
+  /** For the registry of a private image. */
+  readonly registry?: RegistryLogin
 }
 
 export type RunningReplica = {

@@ -34,7 +34,7 @@ import { containerUse } from './container-use.ts'
 import { connectDaemon, type Daemon, type DockerConnection, ifThere, refusalOf, statusOf } from './daemon.ts'
 import { type DaemonInfo, dockerCapacity, gpusOf } from './docker-capacity.ts'
 import { EndpointNetworks } from './endpoint-networks.ts'
-import { ImagePulls, type LocalImage, type RegistryCredentials } from './image-pulls.ts'
+import { ImagePulls, type LocalImage } from './image-pulls.ts'
 import { holdsDevices, ReplicaContainers } from './replica-containers.ts'
 
 export type DockerDriverOptions = {
@@ -45,8 +45,6 @@ export type DockerDriverOptions = {
   readonly logDirectory: string
   readonly clock: Clock
   readonly log: Log
-  /** For the registry of a replica's image; none by default. */
-  readonly credentials?: (spec: ReplicaSpec) => Promise<RegistryCredentials | undefined>
   /** `uid:gid` of the engines. By default our own, who can read the models, or the image's if we are root. */
   readonly user?: string
   /** Found out by default, for a daemon on this machine. */
@@ -206,7 +204,7 @@ class DockerDriver implements RuntimeDriver {
     }
     return this.#images.get({
       reference: image,
-      credentials: async () => this.#options.credentials?.(spec),
+      credentials: spec.registry,
       ended: () => this.#hint(spec.id),
     })
   }

@@ -81,17 +81,12 @@ describe.skipIf(testDaemon.socketPath === undefined)(
 
     test('a private image comes with its credentials, and is refused without', async () => {
       const login = { username: 'robot', password: 'correct horse' }
-      let credentials: typeof login | undefined
-      const { driver, spec, registry } = await setUp({
-        login: `${login.username}:${login.password}`,
-        credentials: async () => credentials,
-      })
+      const { driver, spec, registry } = await setUp({ login: `${login.username}:${login.password}` })
       registry.release()
       const refusal = driver.start(spec(A))
       await expect(refusal).rejects.toMatchObject({ code: 'invalid', reason: 'image_refused' })
       await expect(refusal).rejects.toThrow('Check its name, and the credentials')
-      credentials = login
-      await driver.start(spec(A))
+      await driver.start({ ...spec(A), registry: login })
       expect(await driver.list()).toMatchObject([{ id: A, state: 'running' }])
     })
 
@@ -121,14 +116,11 @@ describe.skipIf(testDaemon.socketPath === undefined)(
   },
 )
 
-type Setting = {
-  readonly login?: string
-  readonly credentials?: () => Promise<{ username: string; password: string } | undefined>
-}
+type Setting = { readonly login?: string }
 
 /** A registry with an image that holds busybox alone, and a driver. */
-async function setUp({ login, credentials }: Setting = {}) {
-  const world = await DockerWorld.create(credentials ? { credentials } : {})
+async function setUp({ login }: Setting = {}) {
+  const world = await DockerWorld.create()
   const registry = await startRegistry({ layer: await busybox(), ...(login ? { login } : {}) })
   onTestFinished(async () => {
     await world.tearDown()

@@ -7,12 +7,11 @@
  */
 import type Docker from 'dockerode'
 import { PlatformError } from '../../domain/errors.ts'
+import type { RegistryLogin } from '../../domain/registry-login.ts'
 import type { Clock } from '../../platform/clock.ts'
 import { LineSplitter } from '../process/line-splitter.ts'
 import { daemonMessage, ifThere } from './daemon.ts'
 import { PullProgress } from './pull-progress.ts'
-
-export type RegistryCredentials = { readonly username: string; readonly password: string }
 
 export type LocalImage = {
   readonly id: string
@@ -22,7 +21,7 @@ export type LocalImage = {
 
 export type ImageRequest = {
   readonly reference: string
-  credentials(): Promise<RegistryCredentials | undefined>
+  readonly credentials: RegistryLogin | undefined
   /** Told when the pull has ended, well or not. */
   ended(): void
 }
@@ -99,7 +98,7 @@ export class ImagePulls {
     const stalled = new AbortController()
     void this.#watch(pull, finished.signal, stalled)
     try {
-      await this.#pull(reference, await request.credentials(), pull, stalled.signal)
+      await this.#pull(reference, request.credentials, pull, stalled.signal)
       this.#pulls.delete(reference)
     } catch (error) {
       pull.failure = pullFailure(reference, stalled.signal.aborted ? stalled.signal.reason : error)
@@ -111,7 +110,7 @@ export class ImagePulls {
 
   async #pull(
     reference: string,
-    credentials: RegistryCredentials | undefined,
+    credentials: RegistryLogin | undefined,
     pull: Pull,
     stalled: AbortSignal,
   ): Promise<void> {

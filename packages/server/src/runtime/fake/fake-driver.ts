@@ -125,7 +125,8 @@ export class FakeDriver implements RuntimeDriver {
     const { replicas, refusal, address } = this.#runtime
     if (replicas.has(spec.id)) return
     if (refusal) throw refusal
-    if (spec.plan.command.length === 0) {
+    // An image may bring a program of its own.
+    if (spec.plan.command.length === 0 && !spec.plan.image) {
       throw new PlatformError('invalid', `The plan of endpoint "${spec.endpoint}" names no program to start.`)
     }
     const listensOn = address(spec)
