@@ -13,10 +13,19 @@ const base = {
     .max(500)
     .optional()
     .meta({ description: 'Container image; not used by the process runtime.' }),
-  port: z.int().min(1).max(65_535).optional(),
-  healthRoute: z.string().startsWith('/').max(200).nullable().optional(),
+  port: z
+    .int()
+    .min(1)
+    .max(65_535)
+    .optional()
+    .meta({ description: 'Where the program listens inside the container; the engine’s own when absent.' }),
+  healthRoute: z.string().startsWith('/').max(200).nullable().optional().meta({
+    description: 'The route that answers 200 when it is ready; the engine’s own when absent.',
+  }),
 }
 const count = z.int().min(1)
+/** Of a setting that the engine chooses when it is left out. */
+const described = (description: string) => count.optional().meta({ description })
 
 const Llamacpp = z.strictObject({
   ...base,
@@ -28,14 +37,35 @@ const Llamacpp = z.strictObject({
     .min(0)
     .max(10_000_000)
     .optional()
-    .meta({ description: 'Tokens over all slots; 0 takes the model’s own.' }),
-  nParallel: count.max(256).optional().meta({ description: 'Requests decoded at the same time (slots).' }),
-  threadsHttp: z.int().min(-1).optional(),
-  nGpuLayers: z.int().min(-1).optional(),
-  mmprojModelPath: z.string().nullable().optional(),
-  specModelPath: z.string().nullable().optional(),
-  mode: z.enum(['embeddings', 'reranking']).nullable().optional(),
-  pooling: z.enum(['mean', 'cls', 'last', 'rank']).nullable().optional(),
+    .meta({ description: 'Tokens over all slots; 0 takes the model’s own. Default: 2048 for each slot.' }),
+  nParallel: count
+    .max(256)
+    .optional()
+    .meta({ description: 'Requests decoded at the same time (slots). Default: 4.' }),
+  threadsHttp: z
+    .int()
+    .min(-1)
+    .optional()
+    .meta({ description: 'Threads that serve HTTP; -1 lets the engine choose, which is the default.' }),
+  nGpuLayers: z.int().min(-1).optional().meta({
+    description: 'Layers on the GPU; -1, the default, is all of them. On an instance without a GPU, none.',
+  }),
+  mmprojModelPath: z
+    .string()
+    .nullable()
+    .optional()
+    .meta({ description: 'The file that lets the model see pictures. Needs a real llama-server.' }),
+  specModelPath: z
+    .string()
+    .nullable()
+    .optional()
+    .meta({ description: 'A small model that drafts for the large one. Needs a real llama-server.' }),
+  mode: z.enum(['embeddings', 'reranking']).nullable().optional().meta({
+    description: 'What the model is for, if not for generating. Reranking needs a real llama-server.',
+  }),
+  pooling: z.enum(['mean', 'cls', 'last', 'rank']).nullable().optional().meta({
+    description: 'How one vector is made of many; the model’s own when absent. Needs a real llama-server.',
+  }),
   variant: z.string().max(200).nullable().optional().meta({
     description: 'Glob of the GGUF files to fetch, for example "Q8_0/*", or a quantisation such as "Q4_K_M".',
   }),
@@ -52,7 +82,7 @@ const Echo = z
       .max(3_600_000)
       .optional()
       .meta({ description: 'Time until it answers its health route with 200.' }),
-    firstTokenMs: z.int().min(0).max(600_000).optional(),
+    firstTokenMs: z.int().min(0).max(600_000).optional().meta({ description: 'Time until the first token.' }),
     tokenMs: z.int().min(0).max(600_000).optional().meta({ description: 'Time between two tokens.' }),
     crashOnStart: z
       .int()
@@ -60,7 +90,7 @@ const Echo = z
       .max(255)
       .optional()
       .meta({ description: 'Ends with this exit code instead of getting ready.' }),
-    crashAfterRequests: z.int().min(1).optional(),
+    crashAfterRequests: z.int().min(1).optional().meta({ description: 'Ends after so many requests.' }),
     freezeAfterRequests: z
       .int()
       .min(1)
@@ -88,7 +118,12 @@ const Echo = z
 export type EchoImage = z.infer<typeof Echo>
 
 const variants = {
-  huggingface: z.strictObject({ env: z.record(z.string(), z.string()).optional() }),
+  huggingface: z.strictObject({
+    env: z
+      .record(z.string(), z.string())
+      .optional()
+      .meta({ description: 'As model.env; for older scripts.' }),
+  }),
   huggingfaceNeuron: z.strictObject({
     batchSize: count.optional(),
     neuronCache: z.string().optional(),
@@ -96,30 +131,47 @@ const variants = {
   }),
   vLLM: z.strictObject({
     ...base,
-    tensorParallelSize: count.optional(),
-    dataParallelSize: count.optional(),
-    kvCacheDtype: z.enum(['auto', 'fp8', 'fp8_e5m2', 'fp8_e4m3']).optional(),
-    maxNumBatchedTokens: count.optional(),
-    maxNumSeqs: count.optional(),
+    tensorParallelSize: described(
+      'GPUs that share every layer. Default: all of the instance; times dataParallelSize it must be their number.',
+    ),
+    dataParallelSize: described('Copies of the model side by side. Default: 1.'),
+    kvCacheDtype: z
+      .enum(['auto', 'fp8', 'fp8_e5m2', 'fp8_e4m3'])
+      .optional()
+      .meta({ description: 'Numbers of the KV cache; auto, the default, is the model’s own type.' }),
+    maxNumBatchedTokens: described('Tokens in one step over all requests. Default: vLLM’s own.'),
+    maxNumSeqs: described('Requests in one step. Default: vLLM’s own.'),
   }),
   vLLMNeuron: z.strictObject(base),
   vLLMOmni: z.strictObject(base),
   sGLang: z.strictObject({
     ...base,
-    chunkedPrefillSize: z.int().min(-1).optional(),
-    kvCacheDtype: z.enum(['auto', 'fp8_e5m2', 'fp8_e4m3']).optional(),
-    maxPrefillTokens: count.optional(),
-    maxRunningRequests: count.optional(),
-    tensorParallelSize: count.optional(),
+    chunkedPrefillSize: z
+      .int()
+      .min(-1)
+      .optional()
+      .meta({ description: 'Tokens of a prompt that are read in one step; -1 reads it whole.' }),
+    kvCacheDtype: z
+      .enum(['auto', 'fp8_e5m2', 'fp8_e4m3'])
+      .optional()
+      .meta({ description: 'Numbers of the KV cache; auto, the default, is the model’s own type.' }),
+    maxPrefillTokens: described('Tokens of all prompts that are read in one step. Default: SGLang’s own.'),
+    maxRunningRequests: described('Requests at the same time. Default: SGLang’s own.'),
+    tensorParallelSize: described('GPUs that share every layer. Default: all of the instance.'),
   }),
   tgi: z.strictObject({
     ...base,
-    maxBatchPrefillTokens: count.optional(),
-    maxBatchTotalTokens: count.optional(),
-    maxInputLength: count.optional(),
-    maxTotalTokens: count.optional(),
-    disableCustomKernels: z.boolean().optional(),
-    quantize: z.string().nullable().optional(),
+    maxBatchPrefillTokens: described('Tokens of all prompts that are read in one step. Default: TGI’s own.'),
+    maxBatchTotalTokens: described('Tokens of all requests together. Default: as many as fit.'),
+    maxInputLength: described('Tokens of one prompt. Default: TGI’s own.'),
+    maxTotalTokens: described('Tokens of one prompt with its answer. Default: TGI’s own.'),
+    disableCustomKernels: z
+      .boolean()
+      .optional()
+      .meta({ description: 'For models on which TGI’s own kernels fail. Default: false.' }),
+    quantize: z.string().nullable().optional().meta({
+      description: 'How weights are made smaller: awq, bitsandbytes, eetq, exl2, fp8, gptq, marlin.',
+    }),
   }),
   tgiNeuron: z.strictObject({
     ...base,
@@ -132,18 +184,28 @@ const variants = {
   }),
   tei: z.strictObject({
     ...base,
-    maxBatchTokens: count.optional(),
-    maxConcurrentRequests: count.optional(),
-    pooling: z.string().max(50).optional(),
+    maxBatchTokens: described('Tokens in one step over all requests. Default: 16384.'),
+    maxConcurrentRequests: described('Requests that it takes at once; more get 429. Default: 512.'),
+    pooling: z
+      .string()
+      .max(50)
+      .optional()
+      .meta({ description: 'How one vector is made of many: cls, mean, splade, last-token.' }),
   }),
   llamacpp: Llamacpp,
   hfServe: z.strictObject(base),
   custom: z.strictObject({
     ...base,
-    credentials: z.strictObject({ username: z.string(), password: z.string() }).optional(),
+    credentials: z
+      .strictObject({ username: z.string().min(1).max(300), password: z.string().max(32_768) })
+      .optional()
+      .meta({ description: 'For the registry of a private image. The password is never shown again.' }),
   }),
   echo: Echo,
 }
+
+/** The settings of each variant. */
+export const imageSettings: Readonly<Record<string, z.ZodType>> = variants
 
 export type ImageVariant = keyof typeof variants
 export const imageVariants = Object.keys(variants) as ImageVariant[]

@@ -21,6 +21,7 @@ export function createCustom(): Engine {
     name: 'custom',
     runtimes: ['container'],
     variants: ['custom'],
+    capabilities: [],
     health: { route: '/health', startTimeoutMs: startDeadline(START_TIMEOUT_MS) },
     stopGraceMs: STOP_GRACE_MS,
     intake: () => UNKNOWN_INTAKE,

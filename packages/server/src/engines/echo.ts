@@ -37,6 +37,7 @@ export function createEcho({
     name: 'echo',
     runtimes: ['process'],
     variants: ['echo'],
+    capabilities: ['chat'],
     health: { route: '/health', startTimeoutMs: () => START_TIMEOUT_MS },
     stopGraceMs: STOP_GRACE_MS,
     intake: ({ image }) => ({ room: image.echo?.parallel ?? null, keepsPrefixes: true }),

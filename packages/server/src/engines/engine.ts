@@ -43,12 +43,30 @@ export interface Engine {
     startTimeoutMs(weightBytes: number): number
   }
 
+  /** What it can do for a caller, given a model that can. */
+  readonly capabilities: readonly Capability[]
+
   /** How a replica that was launched so likes to be given requests. */
   intake(launched: Pick<LaunchRequest, 'image' | 'args'>): Intake
 
   /** How long the engine is given between SIGTERM and SIGKILL, once no request runs on it. */
   readonly stopGraceMs: number
 }
+
+export type Capability =
+  | 'chat'
+  | 'embeddings'
+  | 'rerank'
+  | 'classification'
+  /** Pictures in a chat. */
+  | 'vision'
+  | 'tools'
+  /** Adapters beside one model. */
+  | 'lora'
+  /** It can give memory back while nobody asks, and stay. */
+  | 'sleep'
+  /** Whatever transformers' pipelines and a handler of the repository do. */
+  | 'pipelines'
 
 /** How settings and memory belong together. */
 export type Sizing = {

@@ -52,6 +52,9 @@ export function createLlamacpp(options: LlamacppOptions): Engine {
     name: 'llamacpp',
     runtimes: [runtime],
     variants: ['llamacpp', 'huggingface'],
+    capabilities: server
+      ? ['chat', 'embeddings', 'rerank', 'vision', 'tools', 'lora', 'sleep']
+      : ['chat', 'embeddings', 'tools'],
     health: {
       route: '/health',
       startTimeoutMs: (weightBytes) => START_TIMEOUT_MS + Math.ceil(weightBytes / SLOWEST_LOAD_BYTES_PER_MS),

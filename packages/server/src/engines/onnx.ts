@@ -36,6 +36,7 @@ export function createOnnxTei(options: OnnxOptions): Engine {
   return {
     ...SHARED,
     name: 'tei',
+    capabilities: ['embeddings', 'rerank', 'classification'],
     variants: ['tei', 'huggingface'],
     intake: ({ image, args }) => ({
       room:
@@ -66,6 +67,7 @@ export function createOnnxToolkit(options: OnnxOptions): Engine {
   return {
     ...SHARED,
     name: 'toolkit',
+    capabilities: ['embeddings', 'rerank', 'classification', 'pipelines'],
     variants: ['huggingface'],
     intake: () => ({ room: 1, keepsPrefixes: false }),
     refusal: onnxRefusal,

@@ -165,6 +165,11 @@ const RESERVED: Readonly<Record<string, Reserved>> = {
   },
 }
 
+/** All that is reserved for an engine, for whoever writes it down. */
+export function reservedFor(engine: string): Reserved {
+  return RESERVED[engine] ?? { env: {}, args: {} }
+}
+
 /** The first reserved name among what the user set for `engine`, or `undefined`. */
 export function reservedSetting(
   engine: string,

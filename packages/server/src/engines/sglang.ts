@@ -31,6 +31,7 @@ export function createSglang(): Engine {
     name: 'sglang',
     runtimes: ['container'],
     variants: ['sGLang'],
+    capabilities: ['chat', 'embeddings', 'rerank', 'classification', 'vision', 'tools', 'lora', 'sleep'],
     health: { route: '/health', startTimeoutMs: startDeadline(START_TIMEOUT_MS) },
     stopGraceMs: STOP_GRACE_MS,
     intake: ({ image, args }) => ({

@@ -38,6 +38,7 @@ export function createTei(): Engine {
     name: 'tei',
     runtimes: ['container'],
     variants: ['tei', 'huggingface'],
+    capabilities: ['embeddings', 'rerank', 'classification'],
     health: { route: '/health', startTimeoutMs: startDeadline(START_TIMEOUT_MS) },
     stopGraceMs: STOP_GRACE_MS,
     intake: ({ image, args }) => ({

@@ -31,6 +31,7 @@ export function createTgi(): Engine {
     name: 'tgi',
     runtimes: ['container'],
     variants: ['tgi'],
+    capabilities: ['chat', 'vision', 'tools', 'lora'],
     health: { route: '/health', startTimeoutMs: startDeadline(START_TIMEOUT_MS) },
     stopGraceMs: STOP_GRACE_MS,
     intake: ({ args }) => ({

@@ -28,6 +28,7 @@ export function createToolkit(): Engine {
     name: 'toolkit',
     runtimes: ['container'],
     variants: ['huggingface'],
+    capabilities: ['embeddings', 'classification', 'pipelines'],
     health: { route: '/health', startTimeoutMs: startDeadline(START_TIMEOUT_MS) },
     stopGraceMs: STOP_GRACE_MS,
     intake: () => ({ room: 1, keepsPrefixes: false }),

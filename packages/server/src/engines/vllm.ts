@@ -32,6 +32,7 @@ export function createVllm(): Engine {
     name: 'vllm',
     runtimes: ['container'],
     variants: ['vLLM', 'huggingface'],
+    capabilities: ['chat', 'embeddings', 'rerank', 'classification', 'vision', 'tools', 'lora', 'sleep'],
     health: { route: '/health', startTimeoutMs: startDeadline(START_TIMEOUT_MS) },
     stopGraceMs: STOP_GRACE_MS,
     // Its own default depends on its version and the GPU; what it cannot fit into a batch it keeps in line itself.
