@@ -12,7 +12,13 @@ import {
   startContractServer,
 } from './testing/contract-server.ts'
 import { type RunOptions, runBerth, startBerth } from './testing/run-berth.ts'
-import { endpointSample, recommendationSample, vendorsSample, whoamiSample } from './testing/samples.ts'
+import {
+  endpointSample,
+  offerSample,
+  recommendationSample,
+  vendorsSample,
+  whoamiSample,
+} from './testing/samples.ts'
 
 let home: string
 let server: ContractServer | undefined
@@ -83,6 +89,27 @@ describe('plan', () => {
     const ran = await berth(['plan', 'acme/chat-GGUF', '--engine', 'nonsense'], {})
     expect(ran).toMatchObject({ code: 2, stderr: expect.stringContaining('--engine is "nonsense"') })
   })
+})
+
+test('hardware lists what there is, its price and how much is free', async () => {
+  const gpu = { accelerator: 'gpu', numAccelerators: 2, gpuMemoryGb: 48, numCpus: 8 } as const
+  const ran = await berth(['hardware'], {
+    listVendorsForNamespace: () =>
+      vendorsSample(
+        offerSample('nvidia-l4', 'x2', {
+          ...gpu,
+          pricePerHour: 1.6,
+          freeReplicas: 0,
+          status: 'low_availability',
+        }),
+        offerSample('cpu', 'x1', { freeReplicas: 7 }),
+      ),
+  })
+  expect(ran).toMatchObject({ code: 0, stderr: '' })
+  expect(ran.stdout).toMatch(
+    /^nvidia-l4\/x2 +local\/default +8 +4 GiB +2, 48 GiB +\$1\.6\/h +0 +low availability +x86$/m,
+  )
+  expect(ran.stdout).toMatch(/^cpu\/x1 +local\/default +1 +2 GiB +- +free of charge +7 +available +x86$/m)
 })
 
 describe('deploy', () => {

@@ -8,6 +8,7 @@ import { addDeploy } from './commands/deploy.ts'
 import { addDescribe } from './commands/describe.ts'
 import { addDoctor } from './commands/doctor.ts'
 import { addDown } from './commands/down.ts'
+import { addHardware } from './commands/hardware.ts'
 import { addEvents, addRevisions } from './commands/history.ts'
 import { addList } from './commands/list.ts'
 import { addLogin, addWhoami } from './commands/login.ts'
@@ -26,6 +27,7 @@ const COMMANDS = {
   'This machine:': [addServe, addDown, addDoctor],
   'Endpoints:': [
     addPlan,
+    addHardware,
     addDeploy,
     addList,
     addDescribe,

@@ -35,6 +35,7 @@ import type { Log } from './platform/log.ts'
 import { Reconciler } from './reconcile/reconciler.ts'
 import { replicaKeyring } from './replica-keys.ts'
 import { Routing } from './routing.ts'
+import { withOfferedHardware } from './runtime/offered-hardware.ts'
 import type { Settings } from './settings.ts'
 import { loadKey } from './store/secret-box.ts'
 import { openSqliteStore } from './store/sql/sqlite-store.ts'
@@ -93,8 +94,9 @@ async function start(
   const key = await loadKey({ file: home.keyFile, env: settings.key })
   const store = await openStore(settings, home.database, key)
   undo.push(() => store.close())
-  const driver = await openRuntime(settings.runtime, { home, key, clock, log })
-  undo.push(() => driver.close())
+  const runtime = await openRuntime(settings.runtime, { home, key, clock, log })
+  undo.push(() => runtime.close())
+  const driver = await withOfferedHardware(runtime, home.hardwareFile)
   const models = openModels(settings, home.cache, home.models, clock, log)
   const llamaServer = await findLlamaServer({
     setting: settings.llamaServer,

@@ -13,6 +13,7 @@ import {
 } from '../domain/accept-endpoint.ts'
 import { type EndpointRecord, type EndpointSpec, endpointKey, type Revision } from '../domain/endpoint.ts'
 import { PlatformError } from '../domain/errors.ts'
+import { refuseNotOffered } from '../domain/instance-choice.ts'
 import type { InstanceType } from '../domain/instance-type.ts'
 import { REGISTRY_PASSWORD } from '../domain/registry-login.ts'
 import { specChanges } from '../domain/spec-changes.ts'
@@ -54,6 +55,7 @@ export async function changeByUpdate(
   const merged = withSecretNames(mergeUpdate(endpoint.spec, update), secrets)
   await refuseFallback(rooms.store, endpoint.namespace, merged)
   const instance = await resolveInstance(rooms, merged)
+  if (instance.id !== endpoint.spec.compute.id) refuseNotOffered(instance)
   refuseUnaffordable(merged.compute.scaling, instance)
   const resolved = asksForModel(update)
     ? await resolveAgain(rooms, endpoint, merged, update, instance.gpus)

@@ -12,6 +12,7 @@ import {
 } from '../domain/accept-endpoint.ts'
 import { type EndpointRecord, endpointKey, type Revision } from '../domain/endpoint.ts'
 import { PlatformError } from '../domain/errors.ts'
+import { refuseNotOffered } from '../domain/instance-choice.ts'
 import { newEndpointId } from '../platform/ids.ts'
 import type { Store } from '../store/store.ts'
 import { changeByRollback, changeByUpdate, type EndpointChange } from './endpoint-change.ts'
@@ -40,6 +41,7 @@ export async function createEndpoint(
   const draft = specOf(request)
   await refuseFallback(rooms.store, namespace, draft)
   const instance = await resolveInstance(rooms, draft)
+  refuseNotOffered(instance)
   refuseUnaffordable(draft.compute.scaling, instance)
   const resolved = await resolveModel(rooms, {
     ...draft.model,

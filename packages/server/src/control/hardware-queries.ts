@@ -1,7 +1,7 @@
 /** The hardware of this installation, with what a namespace uses of it. */
 import type { ComputeOffer, QuotaList, VendorList } from '@berth/contract'
 import type { InstanceType } from '../domain/instance-type.ts'
-import { GIBIBYTE, shortage } from '../domain/memory-ledger.ts'
+import { freeReplicas, GIBIBYTE } from '../domain/memory-ledger.ts'
 import type { RunningReplica } from '../runtime/driver.ts'
 import type { ControlRooms } from './rooms.ts'
 
@@ -10,7 +10,7 @@ export async function listVendors(rooms: ControlRooms, namespace: string | undef
   const running = (await rooms.driver.list()).filter((replica) => replica.state === 'running')
   const reserved = running.map((replica) => replica.resources)
   const offers = instanceTypes.map((type) => {
-    const free = shortage(type, reserved, total) === undefined
+    const free = freeReplicas(type, reserved, total)
     return {
       type,
       offer: offerOf(type, { free, used: namespace ? usedOf(type, running, namespace) : 0, instanceTypes }),
@@ -23,7 +23,9 @@ export async function listVendors(rooms: ControlRooms, namespace: string | undef
       status: 'available',
       regions: [...Map.groupBy(ofVendor, ({ type }) => type.region)].map(([region, ofRegion]) => ({
         name: region,
-        label: region === 'default' ? 'This machine' : region,
+        label:
+          ofRegion.find(({ type }) => type.regionLabel)?.type.regionLabel ??
+          (region === 'default' ? 'This machine' : region),
         status: 'available',
         computes: ofRegion.map(({ offer }) => offer),
       })),
@@ -52,11 +54,12 @@ export async function listQuotas(rooms: ControlRooms, namespace: string): Promis
 /** Clients hide what needs more accelerators than the quota leaves, so the quota is what the machine has. */
 function offerOf(
   type: InstanceType,
-  { free, used, instanceTypes }: { free: boolean; used: number; instanceTypes: readonly InstanceType[] },
+  { free, used, instanceTypes }: { free: number; used: number; instanceTypes: readonly InstanceType[] },
 ): ComputeOffer {
   const accelerators = (one: InstanceType) => (one.accelerator === 'cpu' ? one.cpus : one.gpus)
   const sizes = instanceTypes.filter((other) => other.instanceType === type.instanceType)
-  const most = Math.max(...sizes.map(accelerators))
+  const most = type.maxAccelerators ?? Math.max(...sizes.map(accelerators))
+  const isLimited = type.accelerator !== 'cpu' || type.maxAccelerators !== undefined
   return {
     id: type.id,
     accelerator: type.accelerator,
@@ -68,10 +71,15 @@ function offerOf(
     memoryGb: type.memoryBytes / GIBIBYTE,
     gpuMemoryGb: type.gpus > 0 ? Math.round(type.gpuMemoryBytes / GIBIBYTE) : null,
     pricePerHour: type.pricePerHour,
-    status: free ? 'available' : 'low_availability',
+    status: statusOf(type, free),
+    freeReplicas: free,
     // CPUs are shared between replicas, so what is used of them is never in the way of one more.
-    quota: { maxAccelerators: type.accelerator === 'cpu' ? most + used : most, usedAccelerators: used },
+    quota: { maxAccelerators: isLimited ? most : most + used, usedAccelerators: used },
   }
+}
+
+function statusOf({ status = 'available' }: InstanceType, free: number): ComputeOffer['status'] {
+  return status === 'available' && free === 0 ? 'low_availability' : status
 }
 
 function usedOf(type: InstanceType, running: readonly RunningReplica[], namespace: string): number {

@@ -87,7 +87,10 @@ export function suggest(
       Number(!free),
     ]
   }
-  const [best] = fits.filter(({ fits: fit }) => fit !== false).toSorted((a, b) => compared(rank(a), rank(b)))
+  const offered = new Set(instances.filter(({ status }) => status !== 'not_available').map(({ id }) => id))
+  const [best] = fits
+    .filter(({ id, fits: fit }) => fit !== false && offered.has(id))
+    .toSorted((a, b) => compared(rank(a), rank(b)))
   const found = instances.find(({ id }) => id === best?.id)
   const plan = found && plans.get(found.gpus > 0)
   return plan && !(plan instanceof PlatformError) ? found : undefined

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { chooseInstance } from './instance-choice.ts'
+import { chooseInstance, refuseNotOffered } from './instance-choice.ts'
 import type { InstanceType } from './instance-type.ts'
 
 const offer = (
@@ -20,7 +20,14 @@ const offer = (
   gpuMemoryBytes: 0,
   pricePerHour: 0,
 })
-const OFFERS = [offer('cpu', 'x1'), offer('cpu', 'x2'), offer('nvidia-l4', 'x1', 'gpu')]
+const OFFERS = [
+  offer('cpu', 'x1'),
+  offer('cpu', 'x2'),
+  offer('nvidia-l4', 'x1', 'gpu'),
+  offer('nvidia-a100-sxm4-80gb', 'x1', 'gpu'),
+  { ...offer('big', 'x1', 'gpu'), aliases: ['gcp/nvidia-h100/x1'] },
+  { ...offer('gone', 'x1'), status: 'not_available' as const },
+]
 
 const wish = (
   vendor: string,
@@ -37,6 +44,8 @@ test.for([
   { asked: wish('aws', 'intel-icl', 'x1'), gets: 'local-default-cpu-x1' },
   { asked: wish('azure', 'intel-xeon', 'x2'), gets: 'local-default-cpu-x2' },
   { asked: wish('aws', 'nvidia-l4', 'x1', 'gpu'), gets: 'local-default-nvidia-l4-x1' },
+  { asked: wish('aws', 'nvidia-a100', 'x1', 'gpu'), gets: 'local-default-nvidia-a100-sxm4-80gb-x1' },
+  { asked: wish('gcp', 'nvidia-h100', 'x1', 'gpu'), gets: 'local-default-big-x1' },
 ])(
   '$asked.provider.vendor $asked.compute.instanceType $asked.compute.instanceSize gets $gets',
   ({ asked, gets }) => {
@@ -53,4 +62,10 @@ test('what is not here is refused with what is', () => {
 
 test('an accelerator that contradicts the type is refused', () => {
   expect(() => chooseInstance(wish('local', 'cpu', 'x1', 'gpu'), OFFERS)).toThrow('cpu is a cpu instance')
+})
+
+test('what is not offered at the moment goes on for who has it, and is refused to others', () => {
+  const gone = chooseInstance(wish('local', 'gone', 'x1'), OFFERS)
+  expect(() => refuseNotOffered(gone)).toThrow('local-default-gone-x1 is not offered at the moment')
+  expect(() => refuseNotOffered(OFFERS[0]!)).not.toThrow()
 })

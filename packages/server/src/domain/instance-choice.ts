@@ -2,7 +2,8 @@
  * Which of this installation's instance types an endpoint gets.
  *
  * The names of what is here are taken as they are. The managed service's names are understood too, so that a
- * script that says `aws / us-east-1 / intel-icl / x1` deploys unchanged: see `ALIASES`.
+ * script that says `aws / us-east-1 / intel-icl / x1` deploys unchanged: see `ALIASES`. An instance type can have
+ * further names of its own.
  */
 import type { Compute, Provider } from '@berth/contract'
 import { PlatformError } from './errors.ts'
@@ -29,7 +30,7 @@ export function chooseInstance({ provider, compute }: Wish, offers: readonly Ins
       offer.instanceType === compute.instanceType &&
       offer.instanceSize === compute.instanceSize,
   )
-  const found = exact ?? aliased({ provider, compute }, offers)
+  const found = exact ?? named({ provider, compute }, offers) ?? aliased({ provider, compute }, offers)
   if (!found)
     throw new PlatformError('invalid', unknownInstance({ provider, compute }, offers), {
       field: 'compute.instanceType',
@@ -44,16 +45,37 @@ export function chooseInstance({ provider, compute }: Wish, offers: readonly Ins
   return found
 }
 
+/** For an endpoint that does not run on it already. @throws PlatformError `invalid`. */
+export function refuseNotOffered({ id, status }: InstanceType): void {
+  if (status !== 'not_available') return
+  throw new PlatformError(
+    'invalid',
+    `The instance type ${id} is not offered at the moment. Choose another: see \`berth hardware\`.`,
+    { field: 'compute.instanceType', reason: 'not_available' },
+  )
+}
+
 function aliased({ provider, compute }: Wish, offers: readonly InstanceType[]): InstanceType | undefined {
   const types = ALIASES[provider.vendor]
   if (!types) return undefined
-  const localType = types.includes(compute.instanceType) ? 'cpu' : compute.instanceType
+  const isCpu = types.includes(compute.instanceType)
   return offers.find(
     (offer) =>
       offer.vendor === 'local' &&
-      offer.instanceType === localType &&
+      (isCpu ? offer.instanceType === 'cpu' : isKindOf(offer.instanceType, compute.instanceType)) &&
       offer.instanceSize === compute.instanceSize,
   )
+}
+
+function named({ provider, compute }: Wish, offers: readonly InstanceType[]): InstanceType | undefined {
+  const name = `${provider.vendor}/${compute.instanceType}/${compute.instanceSize}`
+  return offers.find(({ aliases = [] }) => aliases.includes(name))
+}
+
+/** A driver calls a GPU by more words than the managed service: "nvidia-a100-sxm4-80gb" is an "nvidia-a100". */
+function isKindOf(local: string, wanted: string): boolean {
+  const words = local.split('-')
+  return wanted.startsWith('nvidia-') && wanted.split('-').every((word) => words.includes(word))
 }
 
 function unknownInstance({ provider, compute }: Wish, offers: readonly InstanceType[]): string {

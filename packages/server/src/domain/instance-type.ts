@@ -16,6 +16,14 @@ export type InstanceType = {
   readonly gpus: number
   readonly gpuMemoryBytes: number
   readonly pricePerHour: number
+  /** As the operator says; available when nothing is said. */
+  readonly status?: 'available' | 'not_available' | 'reserved' | 'deprecated'
+  /** Of the region, for a person. */
+  readonly regionLabel?: string | undefined
+  /** GPUs, or vCPUs, that one namespace may use. */
+  readonly maxAccelerators?: number | undefined
+  /** Other names for it: vendor/instanceType/instanceSize. */
+  readonly aliases?: readonly string[]
 }
 
 /** What one replica may use. CPU is a cap, shared when the machine is full; memory and GPUs are reserved. */

@@ -29,6 +29,17 @@ export function shortage(
   )
 }
 
+/** How many more replicas that need `asked` each could start beside `reserved`. */
+export function freeReplicas(asked: Resources, reserved: readonly Resources[], total: Resources): number {
+  const room = (of: (resources: Resources) => number) =>
+    of(asked) === 0
+      ? Number.POSITIVE_INFINITY
+      : (of(total) - reserved.reduce((sum, resources) => sum + of(resources), 0)) / of(asked)
+  const memory = room((resources) => resources.memoryBytes)
+  const gpus = room((resources) => resources.gpus)
+  return Math.max(0, Math.floor(Math.min(memory, gpus)))
+}
+
 export const GIBIBYTE = 2 ** 30
 
 export function gibibytes(bytes: number): string {

@@ -12,6 +12,8 @@ export function homeAt(directory: string) {
     keyFile: at('key'),
     /** The first user's token, for the CLI; mode 600. */
     tokenFile: at('token'),
+    /** The operator's own instance types; may be missing. */
+    hardwareFile: at('hardware.json'),
     /** Held by the one control process of this directory. */
     lockFile: at('run', 'control.lock'),
     controlSocket: at('run', 'control.sock'),

@@ -1,0 +1,103 @@
+import { mkdtempSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
+import os from 'node:os'
+import path from 'node:path'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { FakeClock } from '../testing/fake-clock.ts'
+import { FakeDriver, FakeRuntime } from './fake/fake-driver.ts'
+import { parseHardware, withOfferedHardware } from './offered-hardware.ts'
+
+const l4 = {
+  vendor: 'aws',
+  region: 'us-east-1',
+  regionLabel: 'N. Virginia',
+  instanceType: 'nvidia-l4',
+  instanceSize: 'x4',
+  architecture: 'NVIDIA L4',
+  vcpus: 47,
+  memoryGb: 185,
+  gpus: { count: 4, memoryGb: 24 },
+  pricePerHour: 3.8,
+  maxAccelerators: 8,
+  aliases: ['gcp/nvidia-l4/x4'],
+}
+
+let directory: string
+let file: string
+let writes = 0
+beforeEach(() => {
+  directory = mkdtempSync(path.join(os.tmpdir(), 'berth-hardware-'))
+  file = path.join(directory, 'hardware.json')
+})
+afterEach(() => rmSync(directory, { recursive: true }))
+
+/** With a time of its own, as an edit by a person has. */
+function write(content: unknown) {
+  writeFileSync(file, typeof content === 'string' ? content : JSON.stringify(content))
+  writes += 1
+  utimesSync(file, writes, writes)
+}
+
+const clock = new FakeClock(0)
+const open = () => withOfferedHardware(new FakeDriver(new FakeRuntime(clock), clock), file)
+const ids = async (driver: Awaited<ReturnType<typeof open>>) =>
+  (await driver.capacity()).instanceTypes.map(({ id }) => id)
+
+test('without a file the machine offers what it is cut into', async () => {
+  expect(await ids(await open())).toContain('local-default-cpu-x1')
+})
+
+test('a file says what is offered instead, or beside it', async () => {
+  write({ instanceTypes: [l4] })
+  const driver = await open()
+  const { instanceTypes } = await driver.capacity()
+  expect(instanceTypes).toEqual([
+    {
+      id: 'aws-us-east-1-nvidia-l4-x4',
+      vendor: 'aws',
+      region: 'us-east-1',
+      regionLabel: 'N. Virginia',
+      instanceType: 'nvidia-l4',
+      instanceSize: 'x4',
+      accelerator: 'gpu',
+      architecture: 'NVIDIA L4',
+      cpus: 47,
+      memoryBytes: 185 * 2 ** 30,
+      gpus: 4,
+      gpuMemoryBytes: 96 * 2 ** 30,
+      pricePerHour: 3.8,
+      status: 'available',
+      maxAccelerators: 8,
+      aliases: ['gcp/nvidia-l4/x4'],
+    },
+  ])
+  write({ instanceTypes: [l4], includeMachine: true })
+  expect(await ids(driver)).toEqual(
+    expect.arrayContaining(['aws-us-east-1-nvidia-l4-x4', 'local-default-cpu-x1']),
+  )
+})
+
+test('an edit is taken up, and one that is wrong leaves what was good, with a notice', async () => {
+  write({ instanceTypes: [l4] })
+  const driver = await open()
+  await driver.capacity()
+  write({ instanceTypes: [{ ...l4, vcpus: 0 }] })
+  const { instanceTypes, notices } = await driver.capacity()
+  expect(instanceTypes.map(({ id }) => id)).toEqual(['aws-us-east-1-nvidia-l4-x4'])
+  expect(notices.join()).toMatch(/instanceTypes\.0\.vcpus is 0: .* What it said before still holds\./)
+  rmSync(file)
+  expect(await ids(driver)).toContain('local-default-cpu-x1')
+  expect((await driver.capacity()).notices.join()).not.toContain('hardware.json')
+})
+
+test.for<[what: string, content: unknown, says: RegExp]>([
+  ['what is not JSON', '{', /hardware\.json cannot be used: it is not JSON/],
+  ['an unknown field', { instanceTypes: [{ ...l4, cores: 4 }] }, /Unknown field "instanceTypes\.0\.cores"/],
+  ['no price at all below 0', { instanceTypes: [{ ...l4, pricePerHour: -1 }] }, /pricePerHour is -1/],
+  ['a type twice', { instanceTypes: [l4, l4] }, /"aws-us-east-1-nvidia-l4-x4" twice/],
+])('%s stops a start, and is named', async ([, content, says]) => {
+  write(content)
+  await expect(open()).rejects.toThrow(says)
+  expect(() => parseHardware(typeof content === 'string' ? content : JSON.stringify(content), file)).toThrow(
+    says,
+  )
+})
