@@ -22,6 +22,7 @@ export async function withOfferedHardware(driver: RuntimeDriver, file: string): 
     stop: (id, options) => driver.stop(id, options),
     list: () => driver.list(),
     logs: (id, options) => driver.logs(id, options),
+    output: (id, options) => driver.output(id, options),
     stats: (id) => driver.stats(id),
     capacity: async () => offered.applied(await driver.capacity()),
     onChange: (listener) => driver.onChange(listener),
