@@ -63,7 +63,7 @@ export function endpointView(facts: ViewFacts): EndpointWithStatus {
       url,
       private: null,
       lastUsedAt: status?.lastUsedAt ? timestamp(status.lastUsedAt) : null,
-      inferenceMetricsEnabled: false,
+      inferenceMetricsEnabled: true,
       generation: endpoint.generation,
       observedGeneration: status?.observedGeneration ?? 0,
     },

@@ -2,9 +2,10 @@ import {
   chmodSync,
   existsSync,
   mkdtempSync,
+  readdirSync,
   readFileSync,
   rmSync,
-  truncateSync,
+  statSync,
   writeFileSync,
 } from 'node:fs'
 import os from 'node:os'
@@ -64,16 +65,39 @@ test('ids are told apart', () => {
   expect(newTokenText()).toMatch(/^berth_[a-z2-7]{40}$/)
 })
 
-test('a log that has grown large is set aside at the next start, and only then', () => {
-  const file = path.join(home, 'control.log')
-  const options = { name: 'control', level: 'info', file }
-  createLog(options).info('first')
-  createLog(options).info('second')
-  expect(readFileSync(file, 'utf8').trim().split('\n')).toHaveLength(2)
+test('a log that grows large is set aside while it is written, and no line is lost', () => {
+  const file = path.join(home, 'logs', 'control.log')
+  const options = { name: 'control', level: 'info', file, maxBytes: 2_000 }
+  const first = createLog(options)
+  for (let i = 0; i < 20; i++) first.info('line', { i })
+  // A later process goes on where this one was.
+  const second = createLog(options)
+  for (let i = 20; i < 60; i++) second.info('line', { i })
 
-  writeFileSync(file, '')
-  truncateSync(file, LOG_BYTES + 1)
-  createLog(options).info('third')
-  expect(existsSync(`${file}.1`)).toBe(true)
-  expect(readFileSync(file, 'utf8')).toContain('third')
+  const files = ['.3', '.2', '.1', ''].map((end) => `${file}${end}`).filter((name) => existsSync(name))
+  expect(files.length).toBeGreaterThan(2)
+  const lines = files.flatMap((name) => readFileSync(name, 'utf8').trim().split('\n'))
+  for (const name of files) expect(statSync(name).size).toBeLessThan(2_300)
+  expect(lines.map((line) => (JSON.parse(line) as { i: number }).i)).toEqual(
+    Array.from({ length: 60 }, (_, i) => i),
+  )
+})
+
+test('no more than a few older logs are kept', () => {
+  const file = path.join(home, 'control.log')
+  const log = createLog({ name: 'control', level: 'info', file, maxBytes: 300 })
+  for (let i = 0; i < 24; i++) log.info('line', { i })
+  const kept = readdirSync(home).filter((name) => name.startsWith('control.log'))
+  expect(kept.toSorted()).toEqual(['control.log', 'control.log.1', 'control.log.2', 'control.log.3'])
+  expect(readFileSync(file, 'utf8') + readFileSync(`${file}.1`, 'utf8')).toContain('"i":23')
+})
+
+test('a log larger than it may be is set aside by the first line of the next process', () => {
+  const file = path.join(home, 'control.log')
+  writeFileSync(file, 'x'.repeat(LOG_BYTES))
+  const log = createLog({ name: 'control', level: 'info', file })
+  log.info('first')
+  log.info('second')
+  expect(readFileSync(`${file}.1`, 'utf8')).toContain('first')
+  expect(readFileSync(file, 'utf8')).toContain('second')
 })

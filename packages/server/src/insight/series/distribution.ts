@@ -17,7 +17,7 @@ export const GREATEST = 86_400_000
 const FIRST_KEY = keyOf(SMALLEST)
 const BUCKETS = keyOf(GREATEST) - FIRST_KEY + 1
 /** Made on both sides when values reach beyond what was there, so that they do not reach beyond it one by one. */
-const SPARE_BUCKETS = 8
+const SPARE_BUCKETS = 16
 
 export class Distribution {
   /** Of the buckets from `#first` on: most distributions need few. */
@@ -45,9 +45,8 @@ export class Distribution {
   }
 
   merge(other: Distribution): void {
-    other.#counts.forEach((count, i) => {
-      if (count > 0) this.#put(other.#first + i, count)
-    })
+    const counts = other.#counts
+    for (let i = 0; i < counts.length; i++) if (counts[i]! > 0) this.#put(other.#first + i, counts[i]!)
     this.#sum += other.#sum
   }
 
@@ -55,60 +54,75 @@ export class Distribution {
   quantile(q: number): number {
     if (this.#count === 0) return Number.NaN
     const rank = q * (this.#count - 1)
+    const counts = this.#counts
     let seen = 0
-    let bucket = this.#first
-    for (const count of this.#counts) {
-      seen += count
+    let i = 0
+    for (; i < counts.length; i++) {
+      seen += counts[i]!
       if (seen > rank) break
-      bucket++
     }
-    return middleOf(bucket)
+    return middleOf(this.#first + i)
   }
 
   write(to: ByteWriter): void {
-    to.whole(this.#counts.reduce((used, count) => used + (count > 0 ? 1 : 0), 0))
+    const used = this.#used()
+    const [lowest = 0] = used
+    to.whole(used.length)
     to.float(this.#sum)
+    to.whole((used.at(-1) ?? 0) - lowest)
     let before = 0
-    this.#counts.forEach((count, i) => {
-      if (count === 0) return
-      to.whole(this.#first + i - before)
-      to.whole(count)
-      before = this.#first + i
-    })
+    for (const bucket of used) {
+      to.whole(bucket - before)
+      to.whole(this.#counts[bucket - this.#first]!)
+      before = bucket
+    }
   }
 
   /** Adds one that was written. */
   mergeFrom(from: ByteReader): void {
     const used = from.whole()
     this.#sum += from.float()
+    const span = Math.min(from.whole(), BUCKETS - 1)
     let bucket = 0
     for (let i = 0; i < used; i++) {
-      bucket += from.whole()
-      this.#put(Math.min(bucket, BUCKETS - 1), from.whole())
+      bucket = Math.min(bucket + from.whole(), BUCKETS - 1)
+      // Reached for at once, and not bucket by bucket.
+      if (i === 0) this.#reach(bucket, Math.min(bucket + span, BUCKETS - 1))
+      this.#put(bucket, from.whole())
     }
   }
 
   static skip(from: ByteReader): void {
     const used = from.whole()
     from.float()
+    from.whole()
     for (let i = 0; i < 2 * used; i++) from.whole()
   }
 
+  #used(): number[] {
+    const used: number[] = []
+    this.#counts.forEach((count, i) => {
+      if (count > 0) used.push(this.#first + i)
+    })
+    return used
+  }
+
   #put(bucket: number, times: number): void {
-    if (bucket < this.#first || bucket >= this.#first + this.#counts.length) this.#reach(bucket)
+    this.#reach(bucket, bucket)
     this.#counts[bucket - this.#first]! += times
     this.#count += times
   }
 
-  #reach(bucket: number): void {
+  #reach(lowest: number, highest: number): void {
+    const end = this.#first + this.#counts.length
+    if (lowest >= this.#first && highest < end) return
     const isNew = this.#counts.length === 0
-    const first = isNew ? bucket : Math.min(this.#first, bucket)
-    const end = isNew ? bucket + 1 : Math.max(this.#first + this.#counts.length, bucket + 1)
-    const roomy = Math.max(0, first - SPARE_BUCKETS)
-    const counts = new Uint32Array(end + SPARE_BUCKETS - roomy)
-    counts.set(this.#counts, isNew ? 0 : this.#first - roomy)
+    const first = isNew || lowest < this.#first ? Math.max(0, lowest - SPARE_BUCKETS) : this.#first
+    const newEnd = isNew || highest >= end ? highest + 1 + SPARE_BUCKETS : end
+    const counts = new Uint32Array(newEnd - first)
+    if (!isNew) counts.set(this.#counts, this.#first - first)
     this.#counts = counts
-    this.#first = roomy
+    this.#first = first
   }
 }
 

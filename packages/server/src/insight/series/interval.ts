@@ -122,6 +122,6 @@ export class Interval {
 }
 
 const bitsOf = <Name extends string>(names: readonly Name[], there: Partial<Record<Name, unknown>>) =>
-  names.reduce((bits, name, i) => (there[name] ? bits + 2 ** i : bits), 0)
+  names.reduce((bits, name, i) => (there[name] ? bits | (1 << i) : bits), 0)
 
-const hasBit = (bits: number, i: number) => Math.floor(bits / 2 ** i) % 2 === 1
+const hasBit = (bits: number, i: number) => (bits & (1 << i)) !== 0
