@@ -1,25 +1,14 @@
 /** What the api asks of insight, put together from the rooms that know it. */
-import type { MetricsAnswer, Timeline } from '@berth/contract'
+import type { MetricsAnswer } from '@berth/contract'
 import type { ApiServices } from './api/services.ts'
 import type { ServiceParts } from './api-services.ts'
 import { findEndpoint, viewEndpoint } from './control/endpoint-queries.ts'
 import { type EndpointRecord, endpointKey } from './domain/endpoint.ts'
-import { PlatformError } from './domain/errors.ts'
-import { eventView, liveNews } from './insight/live.ts'
+import { liveNews } from './insight/live.ts'
 import { followLines, readLines, textLines } from './insight/logs/log-queries.ts'
-import { type MetricsRooms, readGraphs, readMetrics } from './insight/metrics.ts'
+import { type MetricsRooms, readGraphs, readMetrics, recentLatency } from './insight/metrics.ts'
 import { controlPage, endpointPage } from './insight/metrics-pages.ts'
-import { type Part, TOGETHER } from './insight/series/frame.ts'
-import { FINEST } from './insight/series/level.ts'
-import { MARKING_KINDS, markersOf, REPLICA_KINDS, replicaLives } from './insight/timeline.ts'
-
-const DAY_MS = 24 * 60 * 60_000
-const MAX_MARKERS = 500
-/** Enough for the replicas of a month: an endpoint that has more shows its latest. */
-const MAX_REPLICA_EVENTS = 5_000
-/** A replica of the range may have begun long before it. */
-const LONGEST_LIFE_MS = 30 * DAY_MS
-const RECENT_MS = 5 * 60_000
+import { readMarkers, readTimeline } from './insight/read-timeline.ts'
 
 export function insightService(parts: ServiceParts): ApiServices['insight'] {
   const { control, changes, insight } = parts
@@ -28,7 +17,7 @@ export function insightService(parts: ServiceParts): ApiServices['insight'] {
   const metricsRooms: MetricsRooms = {
     clock,
     series: insight.series,
-    markers: async (endpoint, range) => markersOf(await markingEvents(parts, endpoint, range)),
+    markers: (endpoint, range) => readMarkers(control, endpoint, range),
     limits: (endpoint) => limitsOf(parts, endpoint),
   }
   return {
@@ -51,10 +40,15 @@ export function insightService(parts: ServiceParts): ApiServices['insight'] {
       return endpointPage({
         totals: insight.totals.of(id),
         present: insight.observer.present(id),
-        latency: await recentLatency(parts, id),
+        latency: await recentLatency(metricsRooms, id),
       })
     },
-    timeline: async (name, query) => timelineOf(parts, await find(name), query),
+    timeline: async (name, { from, to, ...query }) =>
+      readTimeline(control, await find(name), {
+        ...query,
+        from: from === undefined ? undefined : Date.parse(from),
+        to: to === undefined ? undefined : Date.parse(to),
+      }),
     live: (namespace, after, signal) =>
       liveNews(
         {
@@ -71,65 +65,6 @@ export function insightService(parts: ServiceParts): ApiServices['insight'] {
   }
 }
 
-async function timelineOf(
-  { control }: ServiceParts,
-  endpoint: EndpointRecord,
-  query: Parameters<ApiServices['insight']['timeline']>[1],
-): Promise<Timeline> {
-  const to = query.to === undefined ? control.clock.now() : Date.parse(query.to)
-  const from = query.from === undefined ? to - DAY_MS : Date.parse(query.from)
-  if (from >= to) {
-    throw new PlatformError('invalid', `from is ${query.from} and to is not after it: turn them round.`, {
-      field: 'from',
-    })
-  }
-  const { events } = control.store
-  const key = endpointKey(endpoint)
-  // An endpoint of the same name that was deleted is another one.
-  const since = Math.max(from, endpoint.createdAt)
-  const [page, ofReplicas, running] = await Promise.all([
-    events.list({
-      endpoint: key,
-      from: since,
-      to,
-      limit: query.limit + 1,
-      ...(query.kinds && { kinds: query.kinds }),
-      ...(query.cursor !== undefined && { before: query.cursor }),
-    }),
-    events.list({
-      endpoint: key,
-      from: Math.max(from - LONGEST_LIFE_MS, endpoint.createdAt),
-      to,
-      kinds: REPLICA_KINDS,
-      limit: MAX_REPLICA_EVENTS,
-    }),
-    control.driver.list(),
-  ])
-  const there = running.filter(({ endpointId, state }) => endpointId === endpoint.id && state === 'running')
-  const items = page.slice(0, query.limit)
-  return {
-    start: new Date(from).toISOString(),
-    stop: new Date(to).toISOString(),
-    replicas: replicaLives(ofReplicas.toReversed(), there, { from, to }),
-    events: items.map(eventView),
-    nextCursor: page.length > items.length ? (items.at(-1)?.sequence ?? null) : null,
-  }
-}
-
-function markingEvents(
-  { control }: ServiceParts,
-  endpoint: EndpointRecord,
-  { from, to }: { readonly from: number; readonly to: number },
-) {
-  return control.store.events.list({
-    endpoint: endpointKey(endpoint),
-    from: Math.max(from, endpoint.createdAt),
-    to,
-    kinds: MARKING_KINDS,
-    limit: MAX_MARKERS,
-  })
-}
-
 async function limitsOf(
   { control }: ServiceParts,
   { spec }: EndpointRecord,
@@ -143,16 +78,6 @@ async function limitsOf(
     gpus: type?.gpus ?? null,
     gpuMemoryBytes: type?.gpuMemoryBytes ?? null,
   }
-}
-
-async function recentLatency({ control, insight }: ServiceParts, id: EndpointRecord['id']) {
-  const now = control.clock.now()
-  const range = { from: now - RECENT_MS, to: now + FINEST.widthMs }
-  const part = (replica: string): Part => (replica === TOGETHER ? 'everything' : 'presence')
-  const steps = await insight.series.read(id, FINEST, { ...range, part }, DAY_MS)
-  const [whole, ...rest] = [...steps.values()].flatMap((intervals) => intervals.get(TOGETHER) ?? [])
-  for (const other of rest) whole?.merge(other)
-  return whole?.distributions.latency
 }
 
 async function systemPage(

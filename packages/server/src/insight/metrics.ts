@@ -1,9 +1,12 @@
 /** What is asked about an endpoint's time series, and the answers. */
 import type { AllGraphs, Marker, MetricName, MetricsAnswer } from '@berth/contract'
 import type { EndpointRecord } from '../domain/endpoint.ts'
+import type { EndpointId } from '../domain/replica.ts'
 import type { Clock } from '../platform/clock.ts'
+import { Distribution } from './series/distribution.ts'
 import { type Part, TOGETHER } from './series/frame.ts'
 import { allGraphs } from './series/graphs.ts'
+import { FINEST } from './series/level.ts'
 import { metricSeries, rangeSummary, replicasIn, stepTimes } from './series/metric-series.ts'
 import { metricsRange } from './series/metrics-range.ts'
 import type { TimeSeries } from './series/time-series.ts'
@@ -26,6 +29,7 @@ export type MetricsAsk = {
   readonly replica?: string | undefined
 }
 
+const RECENT_MS = 5 * 60_000
 const TIMES: ReadonlySet<MetricName> = new Set(['latency', 'timeToFirstToken', 'interToken'])
 
 export async function readMetrics(
@@ -82,6 +86,22 @@ export async function readGraphs(
     metricSeries(steps, times, TOGETHER),
     replicaIds.flatMap((id) => metricSeries(steps, times, id, ['cpu', 'memory', 'gpu', 'gpuMemory'])),
   )
+}
+
+/** How long requests of the last minutes took; undefined when there was none. */
+export async function recentLatency(
+  { clock, series }: Pick<MetricsRooms, 'clock' | 'series'>,
+  id: EndpointId,
+): Promise<Distribution | undefined> {
+  const now = clock.now()
+  const part = (replica: string): Part => (replica === TOGETHER ? 'everything' : 'presence')
+  const wanted = { from: now - RECENT_MS, to: now + FINEST.widthMs, part }
+  const latency = new Distribution()
+  for (const intervals of (await series.read(id, FINEST, wanted, FINEST.widthMs)).values()) {
+    const its = intervals.get(TOGETHER)?.distributions.latency
+    if (its) latency.merge(its)
+  }
+  return latency.count > 0 ? latency : undefined
 }
 
 const iso = (ms: number) => new Date(ms).toISOString()
