@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { bytes, counted, money, pricePerHour } from './quantities.ts'
+import { bytes, counted, memory, money, pricePerHour } from './quantities.ts'
 
 test.for([
   [0, '0 B'],
@@ -10,6 +10,13 @@ test.for([
   [16e9, '16.0 GB'],
 ] as const)('%d bytes are %s', ([count, said]) => {
   expect(bytes(count)).toBe(said)
+})
+
+test('memory is as large as the machine says', () => {
+  expect(memory(2 ** 31)).toBe('2 GB')
+  expect(memory(1.5 * 2 ** 30)).toBe('1.5 GB')
+  expect(memory(200 * 2 ** 20)).toBe('200 MB')
+  expect(memory(251 * 2 ** 30)).toBe('251 GB')
 })
 
 test('what costs nothing is free, and a small price keeps its digits', () => {

@@ -8,6 +8,16 @@ export function bytes(count: number): string {
   return `${power === 0 || value >= 100 ? Math.round(value) : value.toFixed(1)} ${BYTE_UNITS[power]}`
 }
 
+/** Memory, as machines have it: powers of 1,024, which everybody calls GB. */
+export function memory(count: number): string {
+  const gigabytes = count / 2 ** 30
+  if (gigabytes >= 100) return `${Math.round(gigabytes)} GB`
+  if (gigabytes >= 1) return `${trimmed(gigabytes)} GB`
+  return `${Math.round(count / 2 ** 20)} MB`
+}
+
+const trimmed = (value: number) => value.toFixed(1).replace(/\.0$/, '')
+
 /** A price per hour; a machine of one's own may well be free. */
 export function pricePerHour(dollars: number): string {
   return dollars === 0 ? 'free' : `${money(dollars)}/h`

@@ -2,7 +2,7 @@
 import type { InstanceFit, Recommendation } from '@berth/contract'
 import { CircleCheck, CircleHelp, CircleX } from 'lucide-react'
 import { classNames } from '../../design/class-names.ts'
-import { bytes, pricePerHour } from '../../text/quantities.ts'
+import { memory, pricePerHour } from '../../text/quantities.ts'
 import type { Instance } from './endpoint-form.ts'
 import { type InstanceOffer, instanceRefusal } from './instances.ts'
 
@@ -127,7 +127,7 @@ function Fit({ fit, isSuggested }: { readonly fit: InstanceFit | undefined; read
             />
           </span>
           <span className="tabular">
-            {bytes(fit.estimate.totalBytes)} of {bytes(fit.bytesPerDevice)}
+            {memory(fit.estimate.totalBytes)} of {memory(fit.bytesPerDevice)}
           </span>
         </span>
       )}
