@@ -4,7 +4,7 @@ import { BookOpen, ChevronsUpDown, LogOut } from 'lucide-react'
 import { useIsReachable } from '../api/connection.ts'
 import { systemQuery, whoamiQuery } from '../api/queries.ts'
 import { classNames } from '../design/class-names.ts'
-import { Menu, MenuChoice, MenuItem, MenuLine } from '../design/menu.tsx'
+import { Menu } from '../design/menu.tsx'
 import { chooseTheme, type Theme, useTheme } from '../design/theme.ts'
 import { signOut } from '../session/session.ts'
 
@@ -40,16 +40,19 @@ export function AccountMenu() {
             <ChevronsUpDown className="size-3.5 text-faint" aria-hidden />
           </button>
         }
-      >
-        <MenuChoice label="Appearance" value={theme} choices={THEMES} onValue={chooseTheme} />
-        <MenuLine />
-        <MenuItem icon={BookOpen} onSelect={() => window.open('/docs', '_blank', 'noopener')}>
-          API reference
-        </MenuItem>
-        <MenuItem icon={LogOut} onSelect={() => signOut()}>
-          Sign out
-        </MenuItem>
-      </Menu>
+        items={({ MenuChoice, MenuItem, MenuLine }) => (
+          <>
+            <MenuChoice label="Appearance" value={theme} choices={THEMES} onValue={chooseTheme} />
+            <MenuLine />
+            <MenuItem icon={BookOpen} onSelect={() => window.open('/docs', '_blank', 'noopener')}>
+              API reference
+            </MenuItem>
+            <MenuItem icon={LogOut} onSelect={() => signOut()}>
+              Sign out
+            </MenuItem>
+          </>
+        )}
+      />
     </div>
   )
 }

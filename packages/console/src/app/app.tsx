@@ -5,7 +5,6 @@ import { RouterProvider } from '@tanstack/react-router'
 import { StrictMode } from 'react'
 import { queryClient } from '../api/query-client.ts'
 import { Toasts } from '../design/toast.tsx'
-import { TooltipProvider } from '../design/tooltip.tsx'
 import { router } from './router.tsx'
 
 export function App() {
@@ -14,11 +13,8 @@ export function App() {
       {/* The page's policy allows no style elements. */}
       <CSPProvider disableStyleElements>
         <QueryClientProvider client={queryClient}>
-          <TooltipProvider>
-            <Toasts>
-              <RouterProvider router={router} />
-            </Toasts>
-          </TooltipProvider>
+          <RouterProvider router={router} />
+          <Toasts />
         </QueryClientProvider>
       </CSPProvider>
     </StrictMode>

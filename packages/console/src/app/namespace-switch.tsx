@@ -1,7 +1,7 @@
 /** Whose endpoints are shown. With one namespace there is nothing to choose, and it is only said. */
 import { useNavigate } from '@tanstack/react-router'
 import { ChevronsUpDown } from 'lucide-react'
-import { Menu, MenuChoice } from '../design/menu.tsx'
+import { Menu } from '../design/menu.tsx'
 import { useNamespace, useNamespaces } from './namespace.ts'
 
 export function NamespaceSwitch() {
@@ -33,13 +33,14 @@ export function NamespaceSwitch() {
           <ChevronsUpDown className="size-3.5 text-faint" aria-hidden />
         </button>
       }
-    >
-      <MenuChoice
-        label="Namespace"
-        value={namespace}
-        choices={all.map((one) => ({ value: one, label: one }))}
-        onValue={(chosen) => void navigate({ to: '/endpoints/$namespace', params: { namespace: chosen } })}
-      />
-    </Menu>
+      items={({ MenuChoice }) => (
+        <MenuChoice
+          label="Namespace"
+          value={namespace}
+          choices={all.map((one) => ({ value: one, label: one }))}
+          onValue={(chosen) => void navigate({ to: '/endpoints/$namespace', params: { namespace: chosen } })}
+        />
+      )}
+    />
   )
 }

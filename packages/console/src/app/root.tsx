@@ -1,10 +1,11 @@
 /** Signed in, the shell with the page inside; else the place to sign in, at whatever address one came to. */
 import { useQueryClient } from '@tanstack/react-query'
-import { Suspense, useEffect } from 'react'
+import { lazy, Suspense, useEffect } from 'react'
 import { useSession } from '../session/session.ts'
-import { SignIn } from '../session/sign-in.tsx'
 import { PagePending } from './page-states.tsx'
 import { Shell } from './shell.tsx'
+
+const SignIn = lazy(() => import('../session/sign-in.tsx').then((module) => ({ default: module.SignIn })))
 
 export function Root() {
   const session = useSession()
@@ -15,7 +16,13 @@ export function Root() {
   }, [session.kind, queries])
 
   if (session.kind === 'asking') return null
-  if (session.kind === 'signedOut') return <SignIn reason={session.reason} />
+  if (session.kind === 'signedOut') {
+    return (
+      <Suspense>
+        <SignIn reason={session.reason} />
+      </Suspense>
+    )
+  }
   return (
     <Suspense fallback={<PagePending />}>
       <Shell />

@@ -3,7 +3,7 @@ import { Combobox as Base } from '@base-ui/react/combobox'
 import { Search } from 'lucide-react'
 import type { ReactNode } from 'react'
 import { classNames } from './class-names.ts'
-import { CONTROL } from './field.tsx'
+import { CONTROL } from './control.ts'
 
 export type ComboboxChoice = {
   readonly value: string

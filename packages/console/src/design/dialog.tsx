@@ -1,20 +1,11 @@
-/** A question or a form that the page waits for. Escape and the backdrop close it. */
-import { Dialog as Base } from '@base-ui/react/dialog'
-import { X } from 'lucide-react'
-import { type ReactNode, useState } from 'react'
-import { Button } from './button.tsx'
-import { classNames } from './class-names.ts'
-import { Field, Input } from './field.tsx'
+/**
+ * A question or a form that the page waits for.
+ *
+ * The window itself is fetched when the first dialog opens; a page that asks nothing carries none.
+ */
+import { lazy, type ReactNode, Suspense, useState } from 'react'
 
-export function Dialog({
-  open,
-  onClose,
-  title,
-  description,
-  children,
-  actions,
-  wide = false,
-}: {
+export type DialogProps = {
   readonly open: boolean
   readonly onClose: () => void
   readonly title: ReactNode
@@ -22,50 +13,9 @@ export function Dialog({
   readonly children?: ReactNode
   readonly actions?: ReactNode
   readonly wide?: boolean
-}) {
-  return (
-    <Base.Root open={open} onOpenChange={(isOpen) => !isOpen && onClose()}>
-      <Base.Portal>
-        <Base.Backdrop className="fixed inset-0 z-40 bg-[oklch(0.15_0.02_240/0.42)] transition-opacity data-ending-style:opacity-0 data-starting-style:opacity-0" />
-        <Base.Popup
-          className={classNames(
-            'floating opens fixed top-[12vh] left-1/2 z-40 flex max-h-[80vh] w-[calc(100vw-2rem)] -translate-x-1/2 flex-col',
-            wide ? 'max-w-2xl' : 'max-w-md',
-          )}
-        >
-          <div className="flex items-start gap-4 px-5 pt-4 pb-3">
-            <div className="min-w-0 flex-1">
-              <Base.Title className="text-lg font-semibold tracking-tight">{title}</Base.Title>
-              {description && <Base.Description className="mt-1 text-soft">{description}</Base.Description>}
-            </div>
-            <Base.Close
-              aria-label="Close"
-              className="-mr-1.5 rounded-md p-1.5 text-soft hover:bg-hover hover:text-ink pointer-coarse:p-2.5"
-            >
-              <X className="size-4" aria-hidden />
-            </Base.Close>
-          </div>
-          {children && <div className="min-h-0 flex-1 overflow-y-auto px-5 py-1">{children}</div>}
-          {actions && <div className="flex flex-wrap justify-end gap-2 px-5 pt-3 pb-4">{actions}</div>}
-        </Base.Popup>
-      </Base.Portal>
-    </Base.Root>
-  )
 }
 
-/** Asks before something that cannot be undone; with `typedName`, only to who types it. */
-export function Confirm({
-  open,
-  onClose,
-  title,
-  description,
-  action,
-  danger = false,
-  typedName,
-  error,
-  busy = false,
-  onConfirm,
-}: {
+export type ConfirmProps = {
   readonly open: boolean
   readonly onClose: () => void
   readonly title: ReactNode
@@ -77,53 +27,32 @@ export function Confirm({
   readonly error?: string | undefined
   readonly busy?: boolean
   readonly onConfirm: () => void
-}) {
-  const [typed, setTyped] = useState('')
-  const close = () => {
-    setTyped('')
-    onClose()
-  }
-  const refusal = typedName === undefined || typed === typedName ? undefined : `Type ${typedName} to confirm.`
-  return (
-    <Dialog
-      open={open}
-      onClose={close}
-      title={title}
-      description={description}
-      actions={
-        <>
-          <Button onClick={close}>Cancel</Button>
-          <Button look={danger ? 'danger' : 'primary'} refusal={refusal} busy={busy} onClick={onConfirm}>
-            {action}
-          </Button>
-        </>
-      }
-    >
-      {(typedName !== undefined || error !== undefined) && (
-        <form
-          onSubmit={(event) => {
-            event.preventDefault()
-            if (refusal === undefined && !busy) onConfirm()
-          }}
-        >
-          {typedName !== undefined && (
-            <Field
-              label={
-                <>
-                  Type <code className="font-mono text-xs">{typedName}</code> to confirm
-                </>
-              }
-            >
-              <Input value={typed} onValue={setTyped} mono autoFocus />
-            </Field>
-          )}
-          {error !== undefined && (
-            <p role="alert" className="mt-2 text-xs text-bad">
-              {error}
-            </p>
-          )}
-        </form>
-      )}
-    </Dialog>
-  )
+}
+
+const load = () => import('./dialog-window.tsx')
+const DialogWindow = lazy(() => load().then((module) => ({ default: module.Dialog })))
+const ConfirmWindow = lazy(() => load().then((module) => ({ default: module.Confirm })))
+
+export function Dialog(props: DialogProps) {
+  return useWasOpen(props.open) ? (
+    <Suspense>
+      <DialogWindow {...props} />
+    </Suspense>
+  ) : null
+}
+
+/** Asks before something that cannot be undone; with `typedName`, only to who types it. */
+export function Confirm(props: ConfirmProps) {
+  return useWasOpen(props.open) ? (
+    <Suspense>
+      <ConfirmWindow {...props} />
+    </Suspense>
+  ) : null
+}
+
+/** What was open once stays, so that it can leave as it came. */
+function useWasOpen(open: boolean): boolean {
+  const [wasOpen, setWasOpen] = useState(open)
+  if (open && !wasOpen) setWasOpen(true)
+  return open || wasOpen
 }

@@ -2,6 +2,7 @@
 import { Field as Base } from '@base-ui/react/field'
 import type { ComponentProps, ReactNode } from 'react'
 import { classNames } from './class-names.ts'
+import { CONTROL } from './control.ts'
 
 export type FieldProps = {
   readonly label: ReactNode
@@ -35,11 +36,6 @@ export function Field({ label, help, error, optional, className, labelHidden, ch
     </Base.Root>
   )
 }
-
-export const CONTROL =
-  'h-8 min-w-0 rounded-md border border-line-field bg-surface px-2.5 text-sm text-ink transition-colors pointer-coarse:h-10 pointer-coarse:text-lg ' +
-  'hover:border-ink focus-visible:border-focus focus-visible:outline-1 focus-visible:outline-offset-0 ' +
-  'data-[invalid]:border-bad aria-invalid:border-bad disabled:opacity-50'
 
 type InputProps = Omit<ComponentProps<'input'>, 'onChange' | 'value' | 'defaultValue'> & {
   readonly value: string

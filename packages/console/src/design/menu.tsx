@@ -1,112 +1,48 @@
-/** A list of things to do, opened by a button. */
-import { Menu as Base } from '@base-ui/react/menu'
-import { Check, type LucideIcon } from 'lucide-react'
-import type { ReactElement, ReactNode } from 'react'
-import { classNames } from './class-names.ts'
+/**
+ * A list of things to do, opened by a button.
+ *
+ * Until somebody is about to open one, the page has only the button: menus are fetched when the pointer or the focus
+ * comes near the first of them.
+ */
+import { cloneElement, lazy, type ReactElement, type ReactNode, Suspense, useState } from 'react'
 
-const ITEM =
-  'flex w-full items-center gap-2 rounded-sm px-2 py-1.5 text-left text-sm outline-none select-none data-highlighted:bg-hover data-disabled:opacity-50 pointer-coarse:py-2.5'
+const load = () => import('./menu-list.tsx')
+const OpenMenu = lazy(() => load().then((module) => ({ default: module.OpenMenu })))
+
+type MenuParts = typeof import('./menu-list.tsx')
+
+type TriggerProps = {
+  readonly onClick?: () => void
+  readonly onPointerEnter?: () => void
+  readonly onFocus?: () => void
+  readonly 'aria-haspopup'?: 'menu'
+  readonly 'aria-expanded'?: boolean
+}
 
 export function Menu({
   trigger,
-  children,
+  items,
   align = 'start',
 }: {
-  readonly trigger: ReactElement
-  readonly children: ReactNode
+  readonly trigger: ReactElement<TriggerProps>
+  /** What stands in it, made from the parts that are fetched with it. */
+  readonly items: (parts: MenuParts) => ReactNode
   readonly align?: 'start' | 'end'
 }) {
+  const [parts, setParts] = useState<MenuParts>()
+  const closed = cloneElement(trigger, {
+    'aria-haspopup': 'menu',
+    'aria-expanded': false,
+    onPointerEnter: () => void load(),
+    onFocus: () => void load(),
+    onClick: () => void load().then(setParts),
+  })
+  if (!parts) return closed
   return (
-    <Base.Root>
-      <Base.Trigger render={trigger} />
-      <Base.Portal>
-        <Base.Positioner sideOffset={4} align={align} className="z-50">
-          <Base.Popup className="floating opens max-h-(--available-height) min-w-48 overflow-y-auto p-1">
-            {children}
-          </Base.Popup>
-        </Base.Positioner>
-      </Base.Portal>
-    </Base.Root>
+    <Suspense fallback={closed}>
+      <OpenMenu trigger={trigger} align={align}>
+        {items(parts)}
+      </OpenMenu>
+    </Suspense>
   )
 }
-
-export function MenuItem({
-  icon: Icon,
-  danger = false,
-  refusal,
-  onSelect,
-  children,
-}: {
-  readonly icon?: LucideIcon
-  readonly danger?: boolean
-  readonly refusal?: string | undefined
-  readonly onSelect: () => void
-  readonly children: ReactNode
-}) {
-  return (
-    <Base.Item
-      disabled={refusal !== undefined}
-      onClick={onSelect}
-      className={classNames(ITEM, danger && 'text-bad')}
-    >
-      {Icon && <Icon className="size-3.5 shrink-0 text-soft" aria-hidden />}
-      <span className="min-w-0">
-        {children}
-        {refusal && <span className="block text-xs">{refusal}</span>}
-      </span>
-    </Base.Item>
-  )
-}
-
-export function MenuCheck({
-  checked,
-  onChange,
-  children,
-}: {
-  readonly checked: boolean
-  readonly onChange: (checked: boolean) => void
-  readonly children: ReactNode
-}) {
-  return (
-    <Base.CheckboxItem checked={checked} onCheckedChange={onChange} closeOnClick={false} className={ITEM}>
-      <span className="grid size-4 place-items-center">
-        <Base.CheckboxItemIndicator>
-          <Check className="size-3.5 text-accent" aria-hidden />
-        </Base.CheckboxItemIndicator>
-      </span>
-      {children}
-    </Base.CheckboxItem>
-  )
-}
-
-export function MenuChoice<Value extends string>({
-  label,
-  value,
-  choices,
-  onValue,
-}: {
-  readonly label: string
-  readonly value: Value
-  readonly choices: readonly { readonly value: Value; readonly label: string }[]
-  readonly onValue: (value: Value) => void
-}) {
-  return (
-    <Base.RadioGroup value={value} onValueChange={onValue}>
-      <Base.Group>
-        <Base.GroupLabel className="px-2 pt-1.5 pb-1 text-xs text-faint">{label}</Base.GroupLabel>
-        {choices.map((choice) => (
-          <Base.RadioItem key={choice.value} value={choice.value} className={ITEM}>
-            <span className="grid size-4 place-items-center">
-              <Base.RadioItemIndicator>
-                <Check className="size-3.5 text-accent" aria-hidden />
-              </Base.RadioItemIndicator>
-            </span>
-            {choice.label}
-          </Base.RadioItem>
-        ))}
-      </Base.Group>
-    </Base.RadioGroup>
-  )
-}
-
-export const MenuLine = () => <Base.Separator className="my-1 h-px bg-line" />

@@ -3,7 +3,7 @@ import { Select as Base } from '@base-ui/react/select'
 import { Check, ChevronDown } from 'lucide-react'
 import type { ReactNode } from 'react'
 import { classNames } from './class-names.ts'
-import { CONTROL } from './field.tsx'
+import { CONTROL } from './control.ts'
 
 export type Choice<Value extends string> = {
   readonly value: Value

@@ -1,53 +1,52 @@
-/** What happened, said at the edge of the page and gone after a while; an error stays until it is closed. */
-import { Toast as Base } from '@base-ui/react/toast'
-import { CircleAlert, CircleCheck, X } from 'lucide-react'
-import type { ReactNode } from 'react'
+/**
+ * What happened, said at the edge of the page and gone after a while; an error stays until it is closed.
+ *
+ * The stack itself is fetched with the first thing that is said.
+ */
+import { lazy, Suspense, useSyncExternalStore } from 'react'
 import { sentenceOf } from '../text/sentence-of.ts'
 
-const manager = Base.createToastManager()
+export type Said = { readonly title: string; readonly why?: string }
+
+/** What the stack has not taken yet. */
+let waiting: Said[] = []
+let times = 0
+const listeners = new Set<() => void>()
+
+function say(one: Said): void {
+  waiting.push(one)
+  times++
+  for (const listener of listeners) listener()
+}
+
+export function takeSaid(): readonly Said[] {
+  const taken = waiting
+  waiting = []
+  return taken
+}
 
 export const toast = {
   done(title: string): void {
-    manager.add({ title, type: 'done' })
+    say({ title })
   },
   failed(title: string, error: unknown): void {
-    manager.add({ title, description: sentenceOf(error), type: 'failed', timeout: 0, priority: 'high' })
+    say({ title, why: sentenceOf(error) })
   },
 }
 
-export function Toasts({ children }: { readonly children: ReactNode }) {
-  return (
-    <Base.Provider toastManager={manager} limit={3}>
-      {children}
-      <Base.Portal>
-        <Base.Viewport className="fixed right-4 bottom-4 z-50 flex w-[min(22rem,calc(100vw-2rem))] flex-col gap-2">
-          <ToastList />
-        </Base.Viewport>
-      </Base.Portal>
-    </Base.Provider>
-  )
-}
+const ToastStack = lazy(() => import('./toast-stack.tsx').then((module) => ({ default: module.ToastStack })))
 
-function ToastList() {
-  const { toasts } = Base.useToastManager()
-  return toasts.map((one) => (
-    <Base.Root
-      key={one.id}
-      toast={one}
-      className="floating flex items-start gap-2.5 px-3 py-2.5 transition-[opacity,translate] data-ending-style:opacity-0 data-starting-style:translate-y-2 data-starting-style:opacity-0 data-limited:hidden"
-    >
-      {one.type === 'failed' ? (
-        <CircleAlert className="mt-0.5 size-4 shrink-0 text-bad" aria-hidden />
-      ) : (
-        <CircleCheck className="mt-0.5 size-4 shrink-0 text-good" aria-hidden />
-      )}
-      <div className="min-w-0 flex-1">
-        <Base.Title className="text-sm font-medium" />
-        <Base.Description className="mt-0.5 text-xs text-soft" />
-      </div>
-      <Base.Close aria-label="Close" className="rounded-sm p-0.5 text-soft hover:text-ink">
-        <X className="size-3.5" aria-hidden />
-      </Base.Close>
-    </Base.Root>
-  ))
+export function Toasts() {
+  const saidTimes = useSyncExternalStore(
+    (listener) => {
+      listeners.add(listener)
+      return () => listeners.delete(listener)
+    },
+    () => times,
+  )
+  return saidTimes === 0 ? null : (
+    <Suspense>
+      <ToastStack saidTimes={saidTimes} />
+    </Suspense>
+  )
 }

@@ -1,13 +1,13 @@
 /** Models that are worth a try, by what they are for. */
 import { Link } from '@tanstack/react-router'
-import { Library, Search } from 'lucide-react'
+import { Library } from 'lucide-react'
 import { useState } from 'react'
 import { useNamespace } from '../../app/namespace.ts'
 import { type CatalogModel, type CatalogTask, catalogMatches, TASK_WORDS } from '../../catalog/catalog.ts'
 import { Badge } from '../../design/badge.tsx'
 import { ButtonLink } from '../../design/button.tsx'
 import { EmptyState } from '../../design/empty-state.tsx'
-import { Field, Input } from '../../design/field.tsx'
+import { FilterField } from '../../design/filter-field.tsx'
 import { Page } from '../../design/page.tsx'
 import { Segmented } from '../../design/tabs.tsx'
 
@@ -29,19 +29,7 @@ export function CatalogPage() {
       }
     >
       <div className="mb-4 flex flex-wrap items-center gap-3">
-        <Field label="Filter" labelHidden className="relative w-full sm:w-72">
-          <Search
-            className="pointer-events-none absolute top-1/2 left-2.5 size-3.5 -translate-y-1/2 text-faint"
-            aria-hidden
-          />
-          <Input
-            data-filter
-            className="pl-8"
-            placeholder="Filter by name, author, engine…"
-            value={query}
-            onValue={setQuery}
-          />
-        </Field>
+        <FilterField placeholder="Filter by name, author, engine…" value={query} onValue={setQuery} />
         <div className="max-w-full overflow-x-auto">
           <Segmented
             label="Task"

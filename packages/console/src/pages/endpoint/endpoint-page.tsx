@@ -19,7 +19,7 @@ import { endpointQuery } from '../../api/queries.ts'
 import { Button, ButtonLink, IconButton } from '../../design/button.tsx'
 import { Confirm } from '../../design/dialog.tsx'
 import { EmptyState } from '../../design/empty-state.tsx'
-import { Menu, MenuItem, MenuLine } from '../../design/menu.tsx'
+import { Menu } from '../../design/menu.tsx'
 import { ErrorNote } from '../../design/note.tsx'
 import { Page } from '../../design/page.tsx'
 import { Skeleton } from '../../design/skeleton.tsx'
@@ -107,22 +107,28 @@ function Actions({ namespace, name }: { readonly namespace: string; readonly nam
       >
         {ACTION_WORDS[first].label}
       </Button>
-      <Menu align="end" trigger={<IconButton icon={Ellipsis} label="More actions" />}>
-        {rest.map((one) => (
-          <MenuItem
-            key={one}
-            icon={ICONS[one]}
-            refusal={actionRefusal(one, endpoint)}
-            onSelect={() => action.mutate(one)}
-          >
-            {ACTION_WORDS[one].label}
-          </MenuItem>
-        ))}
-        <MenuLine />
-        <MenuItem icon={Trash2} danger onSelect={() => setDeleting(true)}>
-          Delete…
-        </MenuItem>
-      </Menu>
+      <Menu
+        align="end"
+        trigger={<IconButton icon={Ellipsis} label="More actions" />}
+        items={({ MenuItem, MenuLine }) => (
+          <>
+            {rest.map((one) => (
+              <MenuItem
+                key={one}
+                icon={ICONS[one]}
+                refusal={actionRefusal(one, endpoint)}
+                onSelect={() => action.mutate(one)}
+              >
+                {ACTION_WORDS[one].label}
+              </MenuItem>
+            ))}
+            <MenuLine />
+            <MenuItem icon={Trash2} danger onSelect={() => setDeleting(true)}>
+              Delete…
+            </MenuItem>
+          </>
+        )}
+      />
       <Confirm
         open={isDeleting}
         onClose={() => setDeleting(false)}

@@ -7,11 +7,11 @@ import { useDeferredValue, useMemo, useState } from 'react'
 import { endpointsQuery, vendorsQuery } from '../../api/queries.ts'
 import { Button, ButtonLink } from '../../design/button.tsx'
 import { EmptyState } from '../../design/empty-state.tsx'
-import { Field, Input } from '../../design/field.tsx'
-import { Menu, MenuCheck } from '../../design/menu.tsx'
+import { FilterField } from '../../design/filter-field.tsx'
+import { Menu } from '../../design/menu.tsx'
+import { NativeSelect } from '../../design/native-select.tsx'
 import { ErrorNote } from '../../design/note.tsx'
 import { Page } from '../../design/page.tsx'
-import { Select } from '../../design/select.tsx'
 import { SkeletonRows } from '../../design/skeleton.tsx'
 import { STATE_LOOKS } from '../../design/state.tsx'
 import { count } from '../../text/quantities.ts'
@@ -123,22 +123,12 @@ function Toolbar({
   const { q, state, ...rest } = search
   return (
     <>
-      <Field label="Filter" labelHidden className="relative w-full sm:w-72">
-        <Search
-          className="pointer-events-none absolute top-1/2 left-2.5 size-3.5 -translate-y-1/2 text-faint"
-          aria-hidden
-        />
-        <Input
-          data-filter
-          className="pl-8"
-          placeholder="Filter by name, model, task, tag…"
-          value={q ?? ''}
-          onValue={(value) =>
-            onChange({ ...rest, ...(state && { state }), ...(value !== '' && { q: value }) })
-          }
-        />
-      </Field>
-      <Select
+      <FilterField
+        placeholder="Filter by name, model, task, tag…"
+        value={q ?? ''}
+        onValue={(value) => onChange({ ...rest, ...(state && { state }), ...(value !== '' && { q: value }) })}
+      />
+      <NativeSelect
         label="State"
         className="min-w-36"
         value={state ?? 'all'}
@@ -153,17 +143,18 @@ function Toolbar({
               Columns
             </Button>
           }
-        >
-          {COLUMNS.filter((column) => column.id !== 'name').map((column) => (
-            <MenuCheck
-              key={column.id}
-              checked={columns.isChosen(column.id)}
-              onChange={(checked) => columns.choose(column.id, checked)}
-            >
-              {column.title}
-            </MenuCheck>
-          ))}
-        </Menu>
+          items={({ MenuCheck }) =>
+            COLUMNS.filter((column) => column.id !== 'name').map((column) => (
+              <MenuCheck
+                key={column.id}
+                checked={columns.isChosen(column.id)}
+                onChange={(checked) => columns.choose(column.id, checked)}
+              >
+                {column.title}
+              </MenuCheck>
+            ))
+          }
+        />
       </div>
     </>
   )

@@ -2,7 +2,7 @@
 import { Card } from '../../../design/card.tsx'
 import { Field, Input } from '../../../design/field.tsx'
 import { Select } from '../../../design/select.tsx'
-import { Switch } from '../../../design/toggle.tsx'
+import { Switch } from '../../../design/switch.tsx'
 import type { MeasureKind } from './endpoint-draft.ts'
 import type { FormPart } from './form-part.ts'
 
