@@ -18,7 +18,8 @@ describe.runIf(hasChromium)('an endpoint in the console', () => {
     await berth?.stop()
   })
 
-  const tab = (page: Page, name: string) => page.getByRole('link', { name, exact: true }).click()
+  const tab = (page: Page, name: string) =>
+    page.getByRole('navigation', { name: 'Endpoint' }).getByRole('link', { name, exact: true }).click()
   const open = async (name: string, options = {}): Promise<WatchedPage> => {
     const watched = await openSignedIn(browser, berth, options)
     await watched.page.goto(`/endpoints/${berth.namespace}/${name}`)
@@ -34,7 +35,7 @@ describe.runIf(hasChromium)('an endpoint in the console', () => {
     await page.getByText('It sleeps. Your first request wakes it.').waitFor()
     await page.getByLabel('Message').fill('What is an endpoint?')
     await page.keyboard.press('Enter')
-    await page.getByText(/one model served at one URL/).waitFor()
+    await page.getByText(/An endpoint is .*URL/).waitFor()
     await page.getByText(/tokens in · \d+ out/).waitFor()
 
     await tab(page, 'Analytics')
@@ -81,7 +82,7 @@ describe.runIf(hasChromium)('an endpoint in the console', () => {
     await tab(page, 'Playground')
     await page.getByLabel('Message').fill(`${HOSTILE} **bold** [link](javascript:alert(1))`)
     await page.keyboard.press('Enter')
-    const answer = page.getByRole('listitem').nth(1)
+    const answer = page.getByRole('main').getByRole('listitem').nth(1)
     await answer.getByText(/tokens in/).waitFor()
     expect(await answer.textContent()).toContain(HOSTILE)
     expect(await answer.locator('img').count()).toBe(0)

@@ -71,7 +71,10 @@ const withoutPictures = (turn: Turn): Turn =>
 function Turns({ conversation: { turns, busy, clear } }: { readonly conversation: Conversation }) {
   const end = useRef<HTMLDivElement>(null)
   // biome-ignore lint/correctness/useExhaustiveDependencies: the end moves with every piece of text
-  useEffect(() => end.current?.scrollIntoView({ block: 'nearest' }), [turns])
+  useEffect(() => {
+    // Newer browsers answer with a promise, which is no clean-up.
+    end.current?.scrollIntoView({ block: 'nearest' })
+  }, [turns])
   if (turns.length === 0) {
     return (
       <p className="m-auto px-6 py-10 text-center text-soft">
