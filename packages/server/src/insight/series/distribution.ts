@@ -21,7 +21,7 @@ const SPARE_BUCKETS = 16
 
 export class Distribution {
   /** Of the buckets from `#first` on: most distributions need few. */
-  #counts = new Uint32Array(0)
+  #counts: number[] = []
   #first = 0
   #count = 0
   #sum = 0
@@ -52,16 +52,20 @@ export class Distribution {
 
   /** @returns NaN of nothing. */
   quantile(q: number): number {
-    if (this.#count === 0) return Number.NaN
-    const rank = q * (this.#count - 1)
+    return this.quantiles([q])[0]!
+  }
+
+  /** Several at once, the smallest first. */
+  quantiles(qs: readonly number[]): number[] {
     const counts = this.#counts
     let seen = 0
-    let i = 0
-    for (; i < counts.length; i++) {
-      seen += counts[i]!
-      if (seen > rank) break
-    }
-    return middleOf(this.#first + i)
+    let i = -1
+    return qs.map((q) => {
+      if (this.#count === 0) return Number.NaN
+      const rank = q * (this.#count - 1)
+      while (seen <= rank) seen += counts[++i]!
+      return middleOf(this.#first + i)
+    })
   }
 
   write(to: ByteWriter): void {
@@ -119,8 +123,8 @@ export class Distribution {
     const isNew = this.#counts.length === 0
     const first = isNew || lowest < this.#first ? Math.max(0, lowest - SPARE_BUCKETS) : this.#first
     const newEnd = isNew || highest >= end ? highest + 1 + SPARE_BUCKETS : end
-    const counts = new Uint32Array(newEnd - first)
-    if (!isNew) counts.set(this.#counts, this.#first - first)
+    const counts = new Array<number>(newEnd - first).fill(0)
+    for (let i = 0; i < this.#counts.length; i++) counts[this.#first - first + i] = this.#counts[i]!
     this.#counts = counts
     this.#first = first
   }

@@ -64,12 +64,14 @@ function seriesOf(name: MetricName, column: Column): One[] {
       }))
     case 'latency':
     case 'timeToFirstToken':
-    case 'interToken':
-      return metricQuantiles.map((q) => ({
+    case 'interToken': {
+      const rows = column.map((interval) => interval?.distributions[name]?.quantiles(metricQuantiles))
+      return metricQuantiles.map((q, i) => ({
         unit: 'ms',
         labels: { quantile: String(q) },
-        values: column.map((interval) => orNull(interval?.distributions[name]?.quantile(q))),
+        values: rows.map((row) => orNull(row?.[i])),
       }))
+    }
     case 'replicas':
       return PHASES.map((phase) => ({
         unit: 'count',
@@ -125,7 +127,7 @@ export function rangeSummary(steps: Steps, key: string): MetricsAnswer['summary'
 function quantilesOf(interval: Interval, name: DistributionName): MetricsAnswer['summary'][DistributionName] {
   const distribution = interval.distributions[name]
   if (!distribution) return null
-  const [p50, p90, p95, p99] = metricQuantiles.map((q) => rounded(distribution.quantile(q)))
+  const [p50, p90, p95, p99] = distribution.quantiles(metricQuantiles).map(rounded)
   return { p50: p50!, p90: p90!, p95: p95!, p99: p99!, mean: rounded(distribution.mean) }
 }
 
