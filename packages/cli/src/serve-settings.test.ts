@@ -13,6 +13,7 @@ test('without flags and environment it serves on loopback only, from ~/.berth', 
     domain: null,
     gatewayWorkers: 1,
     accessLog: false,
+    tls: null,
     logLevel: 'info',
     runtime: 'process',
   })
@@ -52,4 +53,15 @@ test.each(['65536', '-1', '1.5', '', ' 80'])('the port %j is refused', (port) =>
 
 test.each(['0', '65', '1.5', 'all'])('%j gateway workers are refused', (gatewayWorkers) => {
   expect(() => readServeSettings({ gatewayWorkers }, {})).toThrow(/gateway-workers .*between 1 and 64/)
+})
+
+test('a certificate needs its key', () => {
+  expect(readServeSettings({ tlsCert: '/c.pem', tlsKey: '/k.pem' }, {}).tls).toEqual({
+    certificate: '/c.pem',
+    key: '/k.pem',
+  })
+  expect(() => readServeSettings({ tlsCert: '/c.pem' }, {})).toThrow(
+    /tls-key +is missing, and --tls-cert is given/,
+  )
+  expect(() => readServeSettings({}, { BERTH_TLS_KEY: '/k.pem' })).toThrow(/BERTH_TLS_CERT/)
 })

@@ -30,6 +30,8 @@ export type ServeSettings = {
   readonly gatewayWorkers: number
   /** Whether the gateway writes a line for each request to `logs/access.log`. */
   readonly accessLog: boolean
+  /** PEM files, absolute; null for connections that are not encrypted. */
+  readonly tls: { readonly certificate: string; readonly key: string } | null
   readonly logLevel: (typeof LOG_LEVELS)[number]
 }
 
@@ -43,6 +45,8 @@ export type ServeFlags = {
   readonly domain?: string
   readonly gatewayWorkers?: string
   readonly accessLog?: string
+  readonly tlsCert?: string
+  readonly tlsKey?: string
   readonly logLevel?: string
 }
 
@@ -77,6 +81,9 @@ export function readServeSettings(flags: ServeFlags, env: Environment): ServeSet
     value: given ?? (env[variable] || fallback),
   })
 
+  const tlsFiles = [flags.tlsCert ?? env['BERTH_TLS_CERT'], flags.tlsKey ?? env['BERTH_TLS_KEY']].map(
+    (file) => file && path.resolve(file),
+  )
   const roots = flags.modelsRoot ?? (env['BERTH_MODELS_ROOTS'] ?? '').split(path.delimiter).filter(Boolean)
   const settings: ServeSettings = {
     home: homeDirectory(flags.home, env),
@@ -120,6 +127,7 @@ export function readServeSettings(flags: ServeFlags, env: Environment): ServeSet
       'on or off',
       false,
     ),
+    tls: asTls(tlsFiles, mistakes),
     logLevel: read(
       setting('log-level', 'BERTH_LOG_LEVEL', flags.logLevel, 'info'),
       (value) => LOG_LEVELS.find((level) => level === value),
@@ -129,6 +137,22 @@ export function readServeSettings(flags: ServeFlags, env: Environment): ServeSet
   }
   if (mistakes.length > 0) throw usageError(mistakesMessage(mistakes))
   return settings
+}
+
+/** Both or none. */
+function asTls(
+  [certificate, key]: readonly (string | undefined)[],
+  mistakes: Mistake[],
+): ServeSettings['tls'] {
+  if (certificate && key) return { certificate, key }
+  if (!certificate && !key) return null
+  const [given, missing] = certificate ? ['tls-cert', 'tls-key'] : ['tls-key', 'tls-cert']
+  const variable = missing.toUpperCase().replace('-', '_')
+  mistakes.push({
+    flag: missing,
+    text: `is missing, and --${given} is given   (--${missing}, BERTH_${variable})`,
+  })
+  return null
 }
 
 function mistakesMessage(mistakes: readonly Mistake[]): string {

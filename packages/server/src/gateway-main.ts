@@ -9,7 +9,7 @@ import { spawn } from 'node:child_process'
 import { mkdir } from 'node:fs/promises'
 import type { Server } from 'node:net'
 import { parseArgs } from 'node:util'
-import { messageOf } from './domain/errors.ts'
+import { messageOf, PlatformError } from './domain/errors.ts'
 import { openGateway } from './gateway/gateway.ts'
 import { removeRecord, startTimeOf, writeRecord } from './gateway-record.ts'
 import { connectLink } from './link/client.ts'
@@ -46,6 +46,8 @@ const FLAGS = {
   'log-level': { type: 'string' },
   domain: { type: 'string' },
   'access-log': { type: 'string' },
+  'tls-cert': { type: 'string' },
+  'tls-key': { type: 'string' },
 } as const
 
 type Settings = {
@@ -62,6 +64,7 @@ type Settings = {
   readonly logLevel: string
   readonly domain: string | undefined
   readonly accessLog: string | undefined
+  readonly tls: { readonly certificate: string; readonly key: string } | undefined
 }
 
 const settings = readSettings()
@@ -92,6 +95,7 @@ const gateway = await openGateway({
   place: settings.inherits ? { inherit: inheritedSocket } : settings.joins ? 'joined' : placeOfFirst(),
   worker: settings.worker,
   handOver,
+  ...(settings.tls && { tls: settings.tls }),
   companyDirectory: settings.records,
   ...(accessLog && { accessLog: (line) => accessLog.add(line) }),
   controlSocket: settings.controlSocket,
@@ -100,6 +104,7 @@ const gateway = await openGateway({
   clock: systemClock,
   log,
 }).catch((error: NodeJS.ErrnoException): never => {
+  if (error instanceof PlatformError) return giveUp(EXIT_BAD_SETTINGS, error.message)
   const place = `${settings.host}:${settings.port}`
   if (error.code === 'EADDRINUSE') {
     giveUp(
@@ -115,7 +120,7 @@ process.on('SIGTERM', () => void gateway.close(DRAIN_MS))
 process.on('SIGUSR2', () => void gateway.leave(LEAVE_MS))
 // Ctrl-C is for the control process, which tells this one what to do.
 process.on('SIGINT', () => {})
-process.on('SIGHUP', () => {})
+process.on('SIGHUP', () => void gateway.reloadCertificate())
 
 await writeRecord(settings.records, {
   gatewayId,
@@ -194,6 +199,10 @@ function readSettings(): Settings {
     logLevel: values['log-level'] ?? 'info',
     domain: values.domain,
     accessLog: values['access-log'],
+    tls:
+      values['tls-cert'] && values['tls-key']
+        ? { certificate: values['tls-cert'], key: values['tls-key'] }
+        : undefined,
   }
 }
 

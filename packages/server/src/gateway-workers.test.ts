@@ -42,6 +42,7 @@ function supervise(
     workers,
     domain: null,
     accessLog: false,
+    tls: null,
     clock: systemClock,
     log: silentLog,
     handOver: (id, heir) => hub.send(id, { kind: 'hand-over', ...heir }),

@@ -26,6 +26,7 @@ export type GatewayWorkersOptions = {
   readonly domain: string | null
   /** Whether they write a line for each request. */
   readonly accessLog: boolean
+  readonly tls: { readonly certificate: string; readonly key: string } | null
   readonly clock: Clock
   readonly log: Log
   /** Asks a worker to start its heir and to give it its socket. @returns false while it is not connected. */
@@ -57,7 +58,10 @@ export class GatewayWorkers {
 
   /** Where they listen. */
   get url(): string {
-    return this.#first?.url ?? `http://${this.#options.host}:${this.#options.port}`
+    return (
+      this.#first?.url ??
+      `${this.#options.tls ? 'https' : 'http'}://${this.#options.host}:${this.#options.port}`
+    )
   }
 
   /**
@@ -149,11 +153,12 @@ export class GatewayWorkers {
 
   /** What every worker is started with, whichever number it has. */
   get #common(): readonly string[] {
-    const { home, domain, accessLog } = this.#options
+    const { home, domain, accessLog, tls } = this.#options
     return [
       ...['--control-socket', home.controlSocket, '--link-socket', home.linkSocket],
       ...['--records', home.gateways, '--log', path.join(home.logs, 'gateway.log')],
       ...(domain ? ['--domain', domain] : []),
+      ...(tls ? ['--tls-cert', tls.certificate, '--tls-key', tls.key] : []),
       ...(accessLog ? ['--access-log', path.join(home.logs, 'access.log')] : []),
     ]
   }

@@ -21,6 +21,8 @@ export type ServeSettings = {
   readonly gatewayWorkers: number
   /** Whether the gateway writes a line for each request to `logs/access.log`. */
   readonly accessLog: boolean
+  /** PEM files, absolute; null for connections that are not encrypted. */
+  readonly tls: { readonly certificate: string; readonly key: string } | null
   readonly logLevel: string
 }
 

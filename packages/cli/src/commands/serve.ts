@@ -22,6 +22,8 @@ export function addServe(program: Command): void {
       'gateway processes that share the port (BERTH_GATEWAY_WORKERS, default 1)',
     )
     .option('--access-log <on|off>', 'write a line for each request (BERTH_ACCESS_LOG, default off)')
+    .option('--tls-cert <file>', 'serve https with this certificate, in PEM (BERTH_TLS_CERT)')
+    .option('--tls-key <file>', 'its private key, in PEM (BERTH_TLS_KEY)')
     .option('--log-level <level>', 'debug, info, warn, error or silent (BERTH_LOG_LEVEL, default info)')
     .action(async (_flags: unknown, command: Command) => {
       const settings = readServeSettings(command.optsWithGlobals<ServeFlags>(), process.env)

@@ -35,6 +35,7 @@ import { type RequestTarget, requestTarget } from './request-target.ts'
 import { keyOf, RoutingTable } from './routing-table.ts'
 import { serveControl } from './serve-control.ts'
 import type { EndpointRooms } from './serve-endpoint.ts'
+import { TlsDoor, type TlsFiles } from './tls-door.ts'
 import { Traffic } from './traffic.ts'
 import { Upstream } from './upstream/upstream.ts'
 import { UsageAsk } from './usage-ask.ts'
@@ -63,6 +64,8 @@ export type GatewayOptions = {
   readonly limits?: Partial<GatewayLimits>
   /** Where the workers that share the address find each other; without one, this is the only one. */
   readonly companyDirectory?: string
+  /** Files of a certificate and its key, in PEM; without them connections are not encrypted. */
+  readonly tls?: TlsFiles
   /** Takes a line for each request. */
   readonly accessLog?: (line: string) => void
   readonly openFront?: (rooms: FrontRooms) => Front
@@ -81,6 +84,8 @@ export interface Gateway {
    * keeps one open is told with its next answer. Then, or after `drainMs`, it closes.
    */
   leave(drainMs: number): Promise<void>
+  /** Looks now whether the certificate was renewed. */
+  reloadCertificate(): Promise<void>
   /** Resolves when it is closed, whoever asked for it. */
   readonly closed: Promise<void>
 }
@@ -119,6 +124,7 @@ class RunningGateway implements Gateway {
   readonly #company: WorkerCompany | undefined
   #link: LinkClient | undefined
   #port: number
+  #tls: TlsDoor | undefined
   #isLeaving = false
   #isClosing = false
   #heardSnapshot = () => {}
@@ -195,7 +201,9 @@ class RunningGateway implements Gateway {
       refusal: (fault) => asRefusal(fault),
     })
     // A client that has sent FIN still reads, so it is the front that decides when it is over.
-    this.#server = createServer({ noDelay: true, allowHalfOpen: true }, (socket) => this.#front.take(socket))
+    this.#server = createServer({ noDelay: true, allowHalfOpen: true }, (socket) =>
+      (this.#tls ?? this.#front).take(socket),
+    )
     this.#server.maxConnections = limits.connections
   }
 
@@ -204,7 +212,7 @@ class RunningGateway implements Gateway {
   }
 
   get url(): string {
-    return `http://${this.host.includes(':') ? `[${this.host}]` : this.host}:${this.#port}`
+    return `${this.#options.tls ? 'https' : 'http'}://${this.host.includes(':') ? `[${this.host}]` : this.host}:${this.#port}`
   }
 
   get busy(): number {
@@ -212,8 +220,13 @@ class RunningGateway implements Gateway {
   }
 
   async open(): Promise<void> {
-    const { host, port, place = 'own' } = this.#options
+    const { host, port, place = 'own', tls } = this.#options
     const address = { host, port }
+    if (tls) {
+      const rooms = { clock: this.#clock, log: this.#log }
+      this.#tls = await TlsDoor.open(tls, rooms, (socket) => this.#front.take(socket))
+      void this.#tls.keepLooking(this.#stopped.signal)
+    }
     const isAlone = place === 'own' || place === 'shared'
     if (isAlone) this.#port = await listen(this.#server, address, place)
     await this.#company?.open()
@@ -246,6 +259,10 @@ class RunningGateway implements Gateway {
     })
   }
 
+  async reloadCertificate(): Promise<void> {
+    await this.#tls?.reload()
+  }
+
   async leave(drainMs: number): Promise<void> {
     if (this.#isLeaving || this.#isClosing) return this.closed
     this.#isLeaving = true
@@ -264,6 +281,7 @@ class RunningGateway implements Gateway {
     this.#front.drain()
     await Promise.race([emptied, this.#clock.sleep(drainMs, this.#stopped.signal)])
     this.#front.breakOff()
+    this.#tls?.breakOff()
     await emptied
     const outOfTime = this.#clock.sleep(this.#limits.lastUsageMs, this.#stopped.signal)
     await Promise.race([this.#reportLast(), outOfTime])
