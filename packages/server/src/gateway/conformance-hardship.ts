@@ -26,6 +26,30 @@ export function describeHardship(name: string, openGateway: OpenGateway): void {
       expect(rig.demandOf(id)).toMatchObject({ inFlight: 0, waiting: 0 })
     })
 
+    test('a list of 10,000 endpoints arrives under load, and nobody notices', async () => {
+      const rig = await runningRig()
+      const { replica } = await rig.engine('r1')
+      rig.put('chat', { replicas: [replica] })
+      await soon(async () => expect((await rig.call('/e/acme/chat/')).status).toBe(200))
+      let isOver = false
+      const failures: unknown[] = []
+      const clients = Array.from({ length: 8 }, async (_, client) => {
+        for (let number = 0; !isOver; number++) {
+          const body = `${client}-${number}`
+          const answer = await rig.call('/e/acme/chat/', { body })
+          if (answer.status !== 200 || answer.json['body'] !== body) failures.push(answer.text)
+        }
+      })
+      await rig.stopControl()
+      for (let number = 0; number < 10_000; number++) rig.put(`other-${number}`, { replicas: [replica] })
+      await rig.startControl()
+      await soon(async () => expect((await rig.call('/readyz')).json['endpoints']).toBe(10_001))
+      isOver = true
+      await Promise.all(clients)
+      expect(failures).toEqual([])
+      expect((await rig.call('/e/acme/other-9999/')).status).toBe(200)
+    })
+
     test('a control process that comes later learns when an endpoint was last used', async () => {
       const rig = await runningRig()
       const engine = await rig.engine('r1')
