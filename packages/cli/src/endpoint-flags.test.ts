@@ -229,3 +229,26 @@ test('an update keeps what it does not name of routing and limits, and none take
     limits: { requestsPerMinute: 60, bodyBytes: 1_024 },
   })
 })
+
+describe('how the gateway answers for it', () => {
+  test.for<[UpdateFlags, object]>([
+    [{ cache: 'on' }, { cacheHttpResponses: true }],
+    [{ cache: 'off' }, { cacheHttpResponses: false }],
+    [{ fallback: 'spare' }, { fallback: { endpoint: 'spare' } }],
+    [{ fallback: 'none' }, { fallback: null }],
+    [
+      { corsOrigin: ['https://a.example', 'https://b.example'] },
+      { cors: { origins: ['https://a.example', 'https://b.example'] } },
+    ],
+    [{ corsOrigin: ['none'] }, { cors: null }],
+  ])('%j is %j', ([flags, expected]) => {
+    expect(update(flags)).toEqual(expected)
+    expect(deploy(flags)).toMatchObject(expected)
+    expect(EndpointUpdate.safeParse(update(flags)).error).toBeUndefined()
+  })
+
+  test('what makes no sense is refused with the flag', () => {
+    expect(() => update({ cache: 'yes' })).toThrow('--cache is "yes"')
+    expect(() => update({ corsOrigin: ['none', 'https://a.example'] })).toThrow('--cors-origin none')
+  })
+})

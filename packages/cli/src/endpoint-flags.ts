@@ -18,26 +18,28 @@ import {
 import { usageError } from './exit.ts'
 import { hasLimitFlag, type LimitFlags, limitsFrom } from './limit-flags.ts'
 import type { Environment } from './serve-settings.ts'
+import { type ServingFlags, servingFrom } from './serving-flags.ts'
 
-export type EndpointFlags = LimitFlags & {
-  readonly engine?: string
-  readonly file?: string
-  readonly min?: string
-  readonly max?: string
-  readonly idle?: string
-  readonly instance?: string
-  readonly access?: string
-  readonly env?: readonly string[]
-  readonly secret?: readonly string[]
-  readonly ctx?: string
-  readonly parallel?: string
-  readonly arg?: readonly string[]
-  readonly tag?: readonly string[]
-  readonly routing?: string
-  readonly requestsPerReplica?: string
-  readonly set?: readonly string[]
-  readonly revision?: string
-}
+export type EndpointFlags = LimitFlags &
+  ServingFlags & {
+    readonly engine?: string
+    readonly file?: string
+    readonly min?: string
+    readonly max?: string
+    readonly idle?: string
+    readonly instance?: string
+    readonly access?: string
+    readonly env?: readonly string[]
+    readonly secret?: readonly string[]
+    readonly ctx?: string
+    readonly parallel?: string
+    readonly arg?: readonly string[]
+    readonly tag?: readonly string[]
+    readonly routing?: string
+    readonly requestsPerReplica?: string
+    readonly set?: readonly string[]
+    readonly revision?: string
+  }
 export type UpdateFlags = EndpointFlags & {
   readonly model?: string
   readonly unsetEnv?: readonly string[]
@@ -98,6 +100,7 @@ export function endpointFrom({
     },
     ...(flags.tag ? { tags: [...flags.tag] } : {}),
     ...sharingFrom(flags, undefined),
+    ...servingFrom(flags),
   }
 }
 
@@ -148,6 +151,7 @@ export function updateFrom({
     ...(isEmpty(model) ? {} : { model }),
     ...(flags.tag ? { tags: [...flags.tag] } : {}),
     ...sharingFrom(flags, current),
+    ...servingFrom(flags),
   }
   if (isEmpty(update))
     throw usageError('Nothing to change: name at least one flag, see `berth update --help`.')
