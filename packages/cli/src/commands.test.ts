@@ -729,3 +729,53 @@ test('a server of this data directory is found by its record and its token', asy
   await runBerth(['whoami', '--url', server.url], { home })
   expect(server.tokens).toEqual(['berth_home'])
 })
+
+describe('what-if', () => {
+  /** Two requests a second for ten minutes, on one replica that answered them well. */
+  const told = () => {
+    const each = <T>(value: (i: number) => T) => Array.from({ length: 1_200 }, (_, i) => value(i))
+    return {
+      start: '2026-08-01T10:00:00.000Z',
+      stop: '2026-08-01T10:10:00.000Z',
+      complete: true,
+      scaling: { minReplica: 3, maxReplica: 4, measure: { pendingRequests: 1.5 } },
+      pricePerHour: 2,
+      startMs: [4_000, 5_000],
+      requests: {
+        atMs: each((i) => 500 * i),
+        inputTokens: each(() => 200),
+        cachedTokens: each(() => 0),
+        outputTokens: each(() => 20),
+        heldMs: each(() => 0),
+        durationMs: each(() => 500),
+        firstTokenMs: each(() => 100),
+        interTokenMs: each(() => 20),
+        replica: each(() => 7),
+      },
+    }
+  }
+
+  test('replays what was asked under the present policy, the asked one and one to suggest', async () => {
+    const args = ['what-if', 'chat', '--last', '1h', '--policy', 'pending=8', '--min', '1']
+    const ran = await berth(args, { readWhatIf: () => told() })
+    expect(ran).toMatchObject({ code: 0, stderr: '' })
+    expect(ran.stdout).toContain('1200 from 2026-08-01T10:00:00.000Z')
+    expect(ran.stdout).toMatch(/^present +pending requests 1\.5 +3–4 +100\.0 %/m)
+    expect(ran.stdout).toMatch(/^asked +pending requests 8 +1–4 +100\.0 %/m)
+    expect(ran.stdout).toMatch(/^suggested +.+ 1–4 /m)
+    expect(ran.stdout).toContain('The suggested policy is the cheapest of those tried that keep 95 %')
+  })
+
+  test('says so when there is too little to replay', async () => {
+    const { requests, ...rest } = told()
+    const few = Object.fromEntries(
+      Object.entries(requests).map(([name, values]) => [name, values.slice(0, 3)]),
+    )
+    const ran = await berth(['what-if', 'chat'], {
+      readWhatIf: () => ({ ...rest, requests: few as typeof requests }),
+    })
+    expect(ran.code).toBe(1)
+    expect(ran.stderr).toContain('Only 3 requests are remembered')
+    expect(ran.stderr).toContain('--last')
+  })
+})

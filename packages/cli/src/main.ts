@@ -20,6 +20,7 @@ import { addServe } from './commands/serve.ts'
 import { addStatus } from './commands/status.ts'
 import { addToken } from './commands/token.ts'
 import { addUpdate } from './commands/update.ts'
+import { addWhatIf } from './commands/what-if.ts'
 import { EXIT, EXIT_HELP, exitCodeOf, explain, explainJson, SilentExit } from './exit.ts'
 
 /** In the order of `berth --help`. */
@@ -34,6 +35,7 @@ const COMMANDS = {
     addCall,
     addLogs,
     addUpdate,
+    addWhatIf,
     addRollback,
     addPause,
     addResume,

@@ -28,6 +28,7 @@ import { ReplicaList } from './status.ts'
 import { SystemStatus } from './system.ts'
 import { Timeline, TimelineQuery } from './timeline.ts'
 import { TokenCreate, TokenCreated, TokenList, Whoami } from './token.ts'
+import { WhatIfFacts, WhatIfQuery } from './what-if.ts'
 
 export type Access = 'public' | 'read' | 'write'
 
@@ -231,6 +232,16 @@ export const routes = {
     params: EndpointPath,
     query: TimelineQuery,
     response: Timeline,
+  },
+  readWhatIf: {
+    method: 'GET',
+    path: `${endpointPath}/what-if`,
+    access: 'read',
+    summary:
+      'What was asked of the endpoint and how it fared, to play it under another policy (Berth addition)',
+    params: EndpointPath,
+    query: WhatIfQuery,
+    response: WhatIfFacts,
   },
   planUpdate: {
     method: 'POST',

@@ -9,6 +9,7 @@ import { followLines, readLines, textLines } from './insight/logs/log-queries.ts
 import { type MetricsRooms, readGraphs, readMetrics, recentLatency } from './insight/metrics.ts'
 import { controlPage, endpointPage } from './insight/metrics-pages.ts'
 import { readMarkers, readTimeline } from './insight/read-timeline.ts'
+import { whatIfFacts } from './what-if-facts.ts'
 
 export function insightService(parts: ServiceParts): ApiServices['insight'] {
   const { control, changes, insight } = parts
@@ -49,6 +50,7 @@ export function insightService(parts: ServiceParts): ApiServices['insight'] {
         from: from === undefined ? undefined : Date.parse(from),
         to: to === undefined ? undefined : Date.parse(to),
       }),
+    whatIf: async (name, query) => whatIfFacts(parts, await find(name), query),
     live: (namespace, after, signal) =>
       liveNews(
         {

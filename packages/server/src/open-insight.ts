@@ -1,6 +1,7 @@
 /** Puts insight together: what takes in what the gateways and the runtime tell, and what answers about it. */
 import { messageOf } from './domain/errors.ts'
 import type { EndpointId, Replica } from './domain/replica.ts'
+import { ArrivalLog } from './insight/arrivals/arrival-log.ts'
 import { EndpointTotals } from './insight/endpoint-totals.ts'
 import { LogArchive } from './insight/logs/log-archive.ts'
 import { LogKeeper } from './insight/logs/log-keeper.ts'
@@ -27,6 +28,7 @@ export type InsightParts = {
 }
 
 export type Insight = {
+  readonly arrivals: ArrivalLog
   readonly series: TimeSeries
   readonly totals: EndpointTotals
   readonly observer: Observer
@@ -47,11 +49,13 @@ export type Insight = {
 export function openInsight({ home, clock, log, store, driver, acknowledge }: InsightParts): Insight {
   const series = new TimeSeries({ directory: home.series, clock, log })
   const totals = new EndpointTotals()
+  const arrivals = new ArrivalLog({ directory: home.arrivals, clock, log })
   const look: TimeSeries['look'] = (...what) => series.look(...what)
   const observer = new Observer({ clock, log, driver, look })
   const consumers = [
     (records: Parameters<TimeSeries['count']>[0]) => series.count(records),
     (records: Parameters<EndpointTotals['count']>[0]) => totals.count(records),
+    (records: Parameters<ArrivalLog['count']>[0]) => arrivals.count(records),
   ]
   const usage = new UsageReception({ clock, log, store, acknowledge, consumers })
   const logs = new LogArchive(home.logArchive, clock)
@@ -59,6 +63,7 @@ export function openInsight({ home, clock, log, store, driver, acknowledge }: In
   const eventLoopLag = new EventLoopLag()
 
   return {
+    arrivals,
     series,
     totals,
     observer,
@@ -77,7 +82,7 @@ export function openInsight({ home, clock, log, store, driver, acknowledge }: In
     forgotten: (id) => {
       observer.forgotten(id)
       totals.forget(id)
-      for (const forgotten of [series.forget(id), logs.forget(id)]) {
+      for (const forgotten of [series.forget(id), logs.forget(id), arrivals.forget(id)]) {
         forgotten.catch((error) =>
           log.warn('what a deleted endpoint left stays', { error: messageOf(error) }),
         )
@@ -87,6 +92,7 @@ export function openInsight({ home, clock, log, store, driver, acknowledge }: In
       const prune = () => Promise.all([usage.prune(), logs.prune()])
       await Promise.all([
         series.run(signal),
+        arrivals.run(signal),
         observer.run(signal),
         keeper.run(signal),
         everyHour(prune, clock, log, signal),
@@ -94,7 +100,7 @@ export function openInsight({ home, clock, log, store, driver, acknowledge }: In
     },
     close: async () => {
       await Promise.all([usage.close(), keeper.close()])
-      await series.flush({ all: true })
+      await Promise.all([series.flush({ all: true }), arrivals.flush()])
       eventLoopLag.close()
     },
   }

@@ -1,32 +1,29 @@
 /** The autoscaler itself, as the platform runs it. */
-import type { ScaleMeasure, ScaleSpec } from '@berth/server/domain/scale/scale-spec'
+import type { ScaleSpec } from '@berth/server/domain/scale/scale-spec'
 import { firstScaleState, type ScaleState, step } from '@berth/server/domain/scale/step'
 import type { Policy } from './policy.ts'
 
-/** Any day at midnight: the schedules of a trace begin with it. */
+/** Any day at midnight: a trace begins with it, and so do its schedules. */
 const MIDNIGHT = Date.UTC(2026, 0, 5)
 const DECIDE_EVERY_MS = 1_000
 
 export type BerthSettings = {
   readonly name: string
   readonly family: string
-  readonly measure: ScaleMeasure
-  readonly min: number
-  readonly max: number
-  readonly idleTimeoutMs: number | null
+  readonly spec: ScaleSpec
   readonly beginWith: number
+  /** When the trace began, for its schedules. */
+  readonly beganAt?: number
 }
 
-export function berthPolicy(settings: BerthSettings): Policy {
-  const { name, family, measure, min, max, idleTimeoutMs, beginWith } = settings
-  const spec: ScaleSpec = { min, max, measure, idleTimeoutMs, warmHours: [], cost: null }
-  let state: ScaleState = firstScaleState(beginWith, MIDNIGHT)
+export function berthPolicy({ name, family, spec, beginWith, beganAt = MIDNIGHT }: BerthSettings): Policy {
+  let state: ScaleState = firstScaleState(beginWith, beganAt)
   return {
     name,
     family,
     everyMs: DECIDE_EVERY_MS,
     decide(sample, now) {
-      const result = step(state, sample, spec, MIDNIGHT + now)
+      const result = step(state, sample, spec, beganAt + now)
       state = result.state
       return result.decision.desired
     },

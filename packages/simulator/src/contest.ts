@@ -50,6 +50,7 @@ const TARGETS = {
 export const HF_DEFAULT = 'hf 1.5'
 export const OURS = 'berth slo'
 const BEGIN_WITH = 2
+const UNBOUNDED = { min: 1, idleTimeoutMs: null, warmHours: [], cost: null } as const
 
 export function contest(match: Match): Contest {
   const outcomes = baselines(match).map((policy) => run(match, policy))
@@ -104,8 +105,12 @@ export function baselines(match: Match): Policy[] {
 
 export function sloPolicy({ slo, profile, max }: Match): Policy {
   const measure = { kind: 'slo', slo, profile } as const
-  const bounds = { min: 1, max, idleTimeoutMs: null, beginWith: BEGIN_WITH }
-  return berthPolicy({ name: OURS, family: 'berth', measure, ...bounds })
+  return berthPolicy({
+    name: OURS,
+    family: 'berth',
+    spec: { ...UNBOUNDED, max, measure },
+    beginWith: BEGIN_WITH,
+  })
 }
 
 function pendingPolicy(
@@ -116,8 +121,7 @@ function pendingPolicy(
   oneAtATime: boolean,
 ) {
   const measure = { kind: 'pendingRequests', perReplica, oneAtATime } as const
-  const bounds = { min: 1, max, idleTimeoutMs: null, beginWith: BEGIN_WITH }
-  return berthPolicy({ name, family, measure, ...bounds })
+  return berthPolicy({ name, family, spec: { ...UNBOUNDED, max, measure }, beginWith: BEGIN_WITH })
 }
 
 const NOTHING = {

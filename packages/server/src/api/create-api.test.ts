@@ -95,6 +95,7 @@ describe('the route table', () => {
     ['readGraphs', 'POST', '/v2/endpoint/ada/guide/metrics', range],
     ['readGraph', 'POST', '/v2/endpoint/ada/guide/metrics/hardware-cpu', range],
     ['readTimeline', 'GET', '/v2/endpoint/ada/guide/timeline?kinds=replica,scale.changed&limit=5'],
+    ['readWhatIf', 'GET', '/v2/endpoint/ada/guide/what-if?from=2026-08-01T10:00:00Z'],
     ['planUpdate', 'POST', '/v2/endpoint/ada/guide/plan', { tags: ['blue'] }],
     ['planRollback', 'POST', '/v2/endpoint/ada/guide/plan-rollback', { revision: 1 }],
     ['rollbackEndpoint', 'POST', '/v2/endpoint/ada/guide/rollback', { revision: 1 }],

@@ -238,6 +238,10 @@ export class InMemoryServices implements ApiServices {
       events: [],
       nextCursor: null,
     }),
+    whatIf: async (name) => {
+      const { compute } = this.#find(name)
+      return { ...noRequests, scaling: compute.scaling }
+    },
     live: (_namespace, after) =>
       (async function* () {
         yield { type: 'ready', id: `${after ?? 'none'}-1`, missed: after === undefined } as const
@@ -399,4 +403,23 @@ function accepted(namespace: string, body: Endpoint, by: Caller['actor']): Endpo
       progress: null,
     },
   }
+}
+
+const noRequests = {
+  start: NOW,
+  stop: NOW,
+  complete: true,
+  pricePerHour: 0,
+  startMs: [],
+  requests: {
+    atMs: [],
+    inputTokens: [],
+    cachedTokens: [],
+    outputTokens: [],
+    heldMs: [],
+    durationMs: [],
+    firstTokenMs: [],
+    interTokenMs: [],
+    replica: [],
+  },
 }

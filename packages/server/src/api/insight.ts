@@ -14,6 +14,7 @@ type InsightRoutes =
   | 'readGraph'
   | 'readOpenMetrics'
   | 'readTimeline'
+  | 'readWhatIf'
   | 'watchNamespace'
   | 'readSystemMetrics'
 
@@ -39,6 +40,7 @@ export function insightHandlers({ insight }: Pick<ApiServices, 'insight'>): Pick
       partOf(await insight.graphs(name, body), graph),
     readOpenMetrics: async ({ params }) => page(await insight.openMetrics(params)),
     readTimeline: ({ params, query }) => insight.timeline(params, query),
+    readWhatIf: ({ params, query }) => insight.whatIf(params, query),
     watchNamespace: async ({ params, query, signal, lastEventId }) =>
       numbered(await begun(insight.live(params.namespace, query.after ?? lastEventId, signal))),
     readSystemMetrics: async ({ caller }) => page(await insight.systemMetrics(caller)),

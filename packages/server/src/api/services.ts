@@ -24,6 +24,7 @@ import type {
   TokenRole,
   UpdatePlan,
   VendorList,
+  WhatIfFacts,
 } from '@berth/contract'
 
 /** Who asks, as their token says. */
@@ -76,6 +77,7 @@ export interface InsightService {
   graphs(name: EndpointName, range: RouteInput<'readGraphs'>['body']): Promise<AllGraphs>
   openMetrics(name: EndpointName): Promise<string>
   timeline(name: EndpointName, query: RouteInput<'readTimeline'>['query']): Promise<Timeline>
+  whatIf(name: EndpointName, query: RouteInput<'readWhatIf'>['query']): Promise<WhatIfFacts>
   /** @param after the id of the last news that the listener had. */
   live(namespace: string, after: string | undefined, signal: AbortSignal): AsyncIterable<News>
   /** Of endpoints in the caller's namespaces, and of the process. */

@@ -30,5 +30,7 @@ export function homeAt(directory: string) {
     logArchive: at('logs', 'archive'),
     /** Time series, a directory for each endpoint. */
     series: at('series'),
+    /** When requests came and how large they were, a directory for each endpoint. */
+    arrivals: at('arrivals'),
   }
 }
