@@ -85,7 +85,7 @@ export async function startBerth(engines: readonly number[]): Promise<RunningPro
           state: 'running',
           message: 'Ready.',
           failure: null,
-          etaMs: null,
+          start: null,
           replicas: engines.map((port, i) => ({
             id: `r${i}` as ReplicaId,
             host: '127.0.0.1',

@@ -1,6 +1,7 @@
 /** What the api asks for, put together from the services that have it. */
 import os from 'node:os'
 import type { ApiServices, Caller, EndpointName } from './api/services.ts'
+import type { Autoscaler } from './autoscale/autoscaler.ts'
 import { changeByRollback, changeByUpdate, planOf } from './control/endpoint-change.ts'
 import { listDecisions } from './control/endpoint-decisions.ts'
 import {
@@ -42,6 +43,7 @@ export type ServiceParts = {
   readonly control: ControlRooms
   readonly access: Access
   readonly signIns: SignInCodes
+  readonly autoscaler: Autoscaler
   readonly changes: Changes<EndpointId>
   readonly insight: Insight
   readonly reconciler: Reconciler
@@ -86,7 +88,8 @@ export function apiServices(parts: ServiceParts): ApiServices {
 /** Behind the #, which a browser keeps to itself. */
 export const signInUrl = (console: string, code: string): string => `${console}/#sign-in=${code}`
 
-function endpointService({ control, changes, reconciler }: ServiceParts): ApiServices['endpoints'] {
+function endpointService(parts: ServiceParts): ApiServices['endpoints'] {
+  const { control, autoscaler, changes, reconciler } = parts
   const view = (endpoint: EndpointRecord) => viewEndpoint(control, endpoint)
   const find = (name: EndpointName) => findEndpoint(control, name)
   type Change = (
@@ -131,7 +134,10 @@ function endpointService({ control, changes, reconciler }: ServiceParts): ApiSer
       view(await rollbackEndpoint(control, await find(name), revision, caller.actor)),
     revisions: async (name, limit) => listRevisions(control, await find(name), limit),
     events: (name, limit) => listEvents(control, name, limit),
-    decisions: async (name, query) => listDecisions(control, await find(name), query, undefined),
+    decisions: async (name, query) => {
+      const endpoint = await find(name)
+      return listDecisions(control, endpoint, query, autoscaler.present(endpoint.id))
+    },
   }
 }
 

@@ -145,7 +145,7 @@ async function start(
     driver,
     acknowledge: (gatewayId, sequence) => link.hub?.acknowledge(gatewayId, sequence),
   })
-  const autoscaler = new Autoscaler({ clock, log, store, hint })
+  const autoscaler = new Autoscaler({ clock, log, store, driver, hint })
   const reconciler = new Reconciler({
     clock,
     log,
@@ -157,8 +157,8 @@ async function start(
     gateways: () => link.hub?.gateways.map((one) => one.id) ?? [],
     publish: (route) => routing.publish(route),
     unpublish: (id) => routing.unpublish(id),
-    looked: (endpoint, report, replicas) => {
-      autoscaler.looked(endpoint, report)
+    looked: (endpoint, report, replicas, target) => {
+      autoscaler.looked(endpoint, report, replicas, target)
       insight.looked(endpoint.id, replicas)
     },
     reported: (id) => changes.announce(id),
@@ -211,6 +211,7 @@ async function start(
       control,
       access,
       signIns,
+      autoscaler,
       changes,
       insight,
       reconciler,
@@ -237,7 +238,10 @@ async function start(
     listen: { path: home.linkSocket },
     snapshot: () => routing.snapshot(),
     onMessage: (from, message) => receive(from, message, { autoscaler, reconciler, insight }),
-    onConnect: ({ id, pid }) => log.info('gateway connected', { gateway: id, pid }),
+    onConnect: ({ id, pid }) => {
+      log.info('gateway connected', { gateway: id, pid })
+      autoscaler.gatewayConnected(id)
+    },
     onDisconnect: ({ id }) => {
       log.warn('gateway disconnected', { gateway: id })
       autoscaler.gatewayGone(id)
@@ -289,13 +293,13 @@ function receive(
     case 'usage':
       break
     case 'demand':
+      autoscaler.demand(from.id, message.sequence, message.endpoints)
       for (const demand of message.endpoints) {
-        autoscaler.demand(from.id, demand)
         if (demand.lastActivityAt !== null) reconciler.used(demand.id, demand.lastActivityAt)
       }
       break
     case 'wake':
-      void autoscaler.wake(message.id)
+      autoscaler.wake(from.id, message.id, message.waiting)
       break
     case 'drained':
       reconciler.drained(from.id, message.replicaId)

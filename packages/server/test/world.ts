@@ -26,7 +26,7 @@ import type { EndpointId, ReplicaId } from '../src/domain/replica.ts'
 import type { RuntimeKind } from '../src/engines/engine.ts'
 import { chooseEngine, createEngines, everyEngine, repositoryContents } from '../src/engines/engines.ts'
 import { reservedSetting } from '../src/engines/reserved-settings.ts'
-import type { RoutedEndpoint } from '../src/link/messages.ts'
+import type { EndpointDemand, RoutedEndpoint } from '../src/link/messages.ts'
 import { silentLog } from '../src/platform/log.ts'
 import { Reconciler } from '../src/reconcile/reconciler.ts'
 import { FakeDriver, FakeRuntime } from '../src/runtime/fake/fake-driver.ts'
@@ -38,6 +38,16 @@ const ACTS = { pauseEndpoint, resumeEndpoint, scaleEndpointToZero, deleteEndpoin
 const ME = { id: 'admin', name: 'admin' }
 const GATEWAY = 'gw-1'
 const STEP_MS = 20
+const REPORT_EVERY_MS = 1_000
+const NO_DEMAND = {
+  arrivals: 0,
+  pending: 0,
+  waiting: 0,
+  inFlight: 0,
+  lastActivityAt: null,
+  inFlightByReplica: {},
+  tokens: null,
+}
 const MAX_STEPS = 1_500
 
 export type Health = 'ready' | 'loading' | 'silent'
@@ -50,6 +60,9 @@ export class World {
   /** Replicas that still have a request on the gateway, and so are not drained. */
   readonly busy = new Set<ReplicaId>()
   readonly routes = new Map<EndpointId, RoutedEndpoint>()
+  /** What the gateway reports of endpoints that are asked for something. */
+  readonly load = new Map<EndpointId, Partial<EndpointDemand>>()
+  isGatewaySilent = false
   /** Every set of ready replicas that the gateways were told, to see that none was missing. */
   readonly readyCounts: number[] = []
   /** Some rules hold for processes only; the fake stands for either. */
@@ -61,6 +74,7 @@ export class World {
   reconciler!: Reconciler
   readonly #onStart = new Set<(id: ReplicaId) => void>()
   #directory = ''
+  #reports = 0
   #hubUrl = 'http://127.0.0.1:9'
   #server: http.Server | undefined
   #stopping = new AbortController()
@@ -164,8 +178,11 @@ export class World {
     await ACTS[verb](this.control, await this.#find(name), ME)
   }
 
-  async request(name = 'chat'): Promise<void> {
-    await this.autoscaler.wake((await this.#find(name)).id)
+  async request(name = 'chat', waiting = 1): Promise<void> {
+    const { id } = await this.#find(name)
+    this.autoscaler.wake(GATEWAY, id, waiting)
+    // And is gone by the next report, unless a test says otherwise.
+    if (!this.load.has(id)) this.load.set(id, {})
   }
 
   async see(name = 'chat'): Promise<EndpointWithStatus> {
@@ -229,7 +246,7 @@ export class World {
       log: silentLog,
     })
     const hint = (id: EndpointId) => this.reconciler.hint(id)
-    this.autoscaler = new Autoscaler({ clock, log: silentLog, store, hint })
+    this.autoscaler = new Autoscaler({ clock, log: silentLog, store, driver, hint })
     this.reconciler = new Reconciler({
       clock,
       log: silentLog,
@@ -241,7 +258,7 @@ export class World {
       gateways: () => [GATEWAY],
       publish: (route) => this.#publish(route),
       unpublish: (id) => this.#unpublish(id),
-      looked: (endpoint, report) => this.autoscaler.looked(endpoint, report),
+      looked: (...found) => this.autoscaler.looked(...found),
       reported: () => {},
       forgotten: (id) => this.autoscaler.forgotten(id),
       hubToken: undefined,
@@ -264,7 +281,19 @@ export class World {
       hubToken: undefined,
     }
     this.#stopping = new AbortController()
-    this.#loops = [this.reconciler.run(this.#stopping.signal), this.autoscaler.run(this.#stopping.signal)]
+    const { signal } = this.#stopping
+    this.#loops = [this.reconciler.run(signal), this.autoscaler.run(signal), this.#report(signal)]
+  }
+
+  /** What the gateway says of each endpoint, several times a second, as far as it has anything to say. */
+  async #report(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      if (!this.isGatewaySilent) {
+        const endpoints = [...this.load].map(([id, load]) => ({ ...NO_DEMAND, ...load, id }))
+        this.autoscaler.demand(GATEWAY, ++this.#reports, endpoints)
+      }
+      await this.clock.sleep(REPORT_EVERY_MS, signal).catch(() => {})
+    }
   }
 
   async #stopLoops(): Promise<void> {

@@ -32,7 +32,8 @@ export async function viewEndpoint(
   const asked = 'healthRoute' in settings ? settings.healthRoute : undefined
   const healthRoute = asked ?? (revision && rooms.engine(revision.engine)?.health.route) ?? '/health'
   const url = rooms.url(endpoint.namespace, endpoint.spec.name)
-  return endpointView({ endpoint, status, target, url, healthRoute, engine: revision?.engine })
+  const now = rooms.clock.now()
+  return endpointView({ endpoint, status, target, url, healthRoute, engine: revision?.engine, now })
 }
 
 export async function listEndpoints(

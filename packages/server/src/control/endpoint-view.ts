@@ -2,6 +2,7 @@
 import type { EndpointState, EndpointWithStatus } from '@berth/contract'
 import { type EndpointRecord, type ScaleTarget, wantedReplicas } from '../domain/endpoint.ts'
 import type { StatusRecord } from '../domain/endpoint-status.ts'
+import { timeLeft } from '../domain/start-times.ts'
 
 export type ViewFacts = {
   readonly endpoint: EndpointRecord
@@ -10,13 +11,14 @@ export type ViewFacts = {
   readonly url: string
   readonly healthRoute: string
   readonly engine: string | undefined
+  readonly now: number
 }
 
 /** Timestamps end in `Z`: Hugging Face clients refuse anything else. */
 export const timestamp = (ms: number): string => new Date(ms).toISOString()
 
 export function endpointView(facts: ViewFacts): EndpointWithStatus {
-  const { endpoint, status, target, url, healthRoute, engine } = facts
+  const { endpoint, status, target, url, healthRoute, engine, now } = facts
   const { spec } = endpoint
   const { scaling } = spec.compute
   return {
@@ -53,7 +55,7 @@ export function endpointView(facts: ViewFacts): EndpointWithStatus {
     routing: spec.routing ?? null,
     limits: spec.limits ?? null,
     status: {
-      ...stateNow(endpoint, status, target),
+      ...withTimeLeft(stateNow(endpoint, status, target), status, now),
       createdAt: timestamp(endpoint.createdAt),
       createdBy: endpoint.createdBy,
       updatedAt: timestamp(endpoint.updatedAt),
@@ -107,6 +109,14 @@ function stateNow(
   }
   if (wanted > 0 && state === 'scaledToZero') return say('initializing', 'Waking.')
   return { state, message, errorMessage, failure, progress }
+}
+
+/** How long a start still takes, counted from now; a download says so itself, and the start comes after it. */
+function withTimeLeft(state: StateNow, status: StatusRecord | undefined, now: number): StateNow {
+  const { progress } = state
+  const left = progress && timeLeft(status?.start, now)
+  if (!left) return state
+  return { ...state, progress: { ...progress, etaMs: left.etaMs, etaRangeMs: [...left.rangeMs] } }
 }
 
 function redacted(image: EndpointWithStatus['model']['image']): EndpointWithStatus['model']['image'] {

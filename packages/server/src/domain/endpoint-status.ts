@@ -4,6 +4,7 @@
 import type { EndpointState, Progress, StartFailure } from '@berth/contract'
 import type { EndpointId, Replica } from './replica.ts'
 import type { StartFailures } from './start-failures.ts'
+import type { ExpectedStart } from './start-times.ts'
 
 /** The reconciler's report, as stored. */
 export type StatusRecord = {
@@ -23,6 +24,10 @@ export type StatusRecord = {
   readonly failures: readonly StartFailures[]
   /** The newest revision that was ever ready: what serves when a later one does not come up. */
   readonly lastReadyRevision: number | null
+  /** How long the last starts took, newest last. Absent in reports of older versions. */
+  readonly startTimes?: readonly number[]
+  /** Of the start under way, or of the next one. */
+  readonly start?: ExpectedStart | null
   readonly at: number
 }
 

@@ -66,9 +66,11 @@ export type Revision = {
 export type ScaleTarget = {
   readonly endpointId: EndpointId
   readonly count: number
-  /** For a person: "a request arrived", "idle for 15 minutes". */
+  /** For a person: "a request arrived", "no request for 900 seconds". */
   readonly reason: string
   readonly at: number
+  /** A person asked for zero: it lasts until a request, whatever the minimum is. */
+  readonly isAskedSleep?: boolean
 }
 
 /** Answers to requests that have one right answer may be given again. */

@@ -1,7 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { wantedReplicas } from './endpoint.ts'
-import { idleDeadline, minutesInWords } from './idle.ts'
 import { GIBIBYTE, shortage } from './memory-ledger.ts'
 
 const resources = (memoryGib: number, gpus = 0) => ({ cpus: 1, memoryBytes: memoryGib * GIBIBYTE, gpus })
@@ -49,27 +48,3 @@ test.for([
     expect(wantedReplicas(endpoint(min, max, true), count === undefined ? undefined : target(count))).toBe(0)
   },
 )
-
-const idle = {
-  scaling: { minReplica: 0, maxReplica: 1, scaleToZeroTimeout: 15 },
-  state: 'running',
-  active: 0,
-  lastActivityAt: 1_000,
-} as const
-
-test('an idle endpoint may sleep so many minutes after its last activity', () => {
-  expect(idleDeadline(idle)).toBe(1_000 + 15 * 60_000)
-})
-
-test.for([
-  { when: 'requests run', facts: { active: 1 } },
-  { when: 'it is still starting', facts: { state: 'initializing' as const } },
-  { when: 'a minimum is set', facts: { scaling: { ...idle.scaling, minReplica: 1 } } },
-  { when: 'no timeout is set', facts: { scaling: { ...idle.scaling, scaleToZeroTimeout: null } } },
-])('it does not sleep while $when', ({ facts }) => {
-  expect(idleDeadline({ ...idle, ...facts })).toBeUndefined()
-})
-
-test('minutes are said as people say them', () => {
-  expect([0.05, 1.5, 15].map(minutesInWords)).toEqual(['3 seconds', '90 seconds', '15 minutes'])
-})

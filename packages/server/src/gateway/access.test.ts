@@ -20,7 +20,7 @@ const endpoint = (access: RoutedEndpoint['access'], namespace = 'acme'): RoutedE
   state: 'running',
   message: '',
   failure: null,
-  etaMs: null,
+  start: null,
   replicas: [],
 })
 

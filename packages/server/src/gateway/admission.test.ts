@@ -14,7 +14,7 @@ const endpoint = (limits?: UsageLimits): RoutedEndpoint => ({
   state: 'running',
   message: '',
   failure: null,
-  etaMs: null,
+  start: null,
   replicas: [],
   ...(limits ? { limits } : {}),
 })

@@ -58,7 +58,8 @@ export function describeHolding(name: string, openGateway: OpenGateway): void {
 
     test('who does not want to wait is told at once, and the endpoint is woken all the same', async () => {
       const rig = await runningRig()
-      const id = rig.put('chat', { state: 'scaledToZero', message: 'Scaled to zero.', etaMs: 4_200 })
+      const start = { since: null, usualMs: 4_200, earliestMs: 3_000, latestMs: 6_000 }
+      const id = rig.put('chat', { state: 'scaledToZero', message: 'Scaled to zero.', start })
 
       const { status, headers, json } = await rig.call('/e/acme/chat/', {
         body: '{}',

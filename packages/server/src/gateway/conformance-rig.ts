@@ -132,7 +132,7 @@ export class Rig {
       state: 'running',
       message: 'Ready.',
       failure: null,
-      etaMs: null,
+      start: null,
       replicas: [],
       ...this.endpoints.get(id),
       ...changes,

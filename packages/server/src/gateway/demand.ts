@@ -1,13 +1,12 @@
 /** Counts what the autoscaler wants to know, and tells it a few times a second while there is something to tell. */
 import type { EndpointId } from '../domain/replica.ts'
-import type { EndpointDemand } from '../link/messages.ts'
+import type { EndpointDemand, RoutedEndpoint } from '../link/messages.ts'
+import { EndpointDemandCount, type RequestDemand } from './endpoint-demand.ts'
 import type { HoldLine } from './hold-line.ts'
 import type { ReplicaLeases } from './replica-leases.ts'
 
-type Activity = { arrivals: number; lastActivityAt: number; changed: boolean }
-
 export class Demand {
-  readonly #activity = new Map<EndpointId, Activity>()
+  readonly #counts = new Map<EndpointId, EndpointDemandCount>()
   readonly #leases: ReplicaLeases
   readonly #line: HoldLine
 
@@ -16,48 +15,43 @@ export class Demand {
     this.#line = line
   }
 
-  arrived(id: EndpointId, now: number): void {
-    const activity = this.#touch(id, now)
-    activity.arrivals++
-  }
-
-  ended(id: EndpointId, now: number): void {
-    this.#touch(id, now)
+  /** @param bodyBytes as announced; 0 when the body's length is not known yet. */
+  arrived(
+    { id, objective }: Pick<RoutedEndpoint, 'id' | 'objective'>,
+    now: number,
+    bodyBytes: number,
+  ): RequestDemand {
+    let count = this.#counts.get(id)
+    if (!count) {
+      count = new EndpointDemandCount(now)
+      this.#counts.set(id, count)
+    }
+    return count.arrived(now, bodyBytes, objective)
   }
 
   /** A control process that just connected knows nothing of what was reported before. */
   repeatEverything(): void {
-    for (const activity of this.#activity.values()) activity.changed = true
+    for (const count of this.#counts.values()) count.changed = true
   }
 
   forget(id: EndpointId): void {
-    this.#activity.delete(id)
+    this.#counts.delete(id)
   }
 
-  /** What changed since the last call or is not zero; arrivals start again from zero. */
+  /** What changed since the last call or is not zero; what flows starts again from zero. */
   collect(): readonly EndpointDemand[] {
     const reports: EndpointDemand[] = []
-    for (const [id, activity] of this.#activity) {
+    for (const [id, count] of this.#counts) {
       const waiting = this.#line.waiting(id)
       const inFlight = this.#leases.inFlight(id)
-      const { arrivals, lastActivityAt } = activity
-      if (!activity.changed && waiting === 0 && inFlight === 0) continue
-      activity.arrivals = 0
-      activity.changed = false
+      const { arrivals, pending, lastActivityAt } = count
+      if (!count.changed && waiting === 0 && inFlight === 0) continue
+      count.arrivals = 0
+      count.changed = false
       const inFlightByReplica = this.#leases.inFlightByReplica(id)
-      reports.push({ id, arrivals, waiting, inFlight, lastActivityAt, inFlightByReplica })
+      const tokens = count.takeTokens()
+      reports.push({ id, arrivals, pending, waiting, inFlight, lastActivityAt, inFlightByReplica, tokens })
     }
     return reports
-  }
-
-  #touch(id: EndpointId, now: number): Activity {
-    let activity = this.#activity.get(id)
-    if (!activity) {
-      activity = { arrivals: 0, lastActivityAt: now, changed: true }
-      this.#activity.set(id, activity)
-    }
-    activity.lastActivityAt = now
-    activity.changed = true
-    return activity
   }
 }

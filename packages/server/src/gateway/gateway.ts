@@ -125,6 +125,8 @@ class RunningGateway implements Gateway {
   #link: LinkClient | undefined
   #port: number
   #tls: TlsDoor | undefined
+  #reports = 0
+  #reportedAt = 0
   #isLeaving = false
   #isClosing = false
   #heardSnapshot = () => {}
@@ -362,7 +364,11 @@ class RunningGateway implements Gateway {
     if (!this.#link?.connected) return
     this.#spool.flush()
     const endpoints = this.#demand.collect()
-    if (endpoints.length > 0) this.#link.send({ kind: 'demand', endpoints })
+    const now = this.#clock.now()
+    const isDue = Math.abs(now - this.#reportedAt) >= this.#limits.signOfLifeEveryMs
+    if (endpoints.length === 0 && !isDue) return
+    this.#reportedAt = now
+    this.#link.send({ kind: 'demand', sequence: ++this.#reports, endpoints })
   }
 
   async #answer(request: ClientRequest, response: ClientResponse): Promise<void> {

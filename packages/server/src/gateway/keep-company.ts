@@ -2,6 +2,7 @@
  * Says something to a client that waits for a stream, so that neither it nor anything between gives up: an event
  * stream begins, and comments in it tell how far the start has come.
  */
+import { timeLeft, timeLeftInWords } from '../domain/start-times.ts'
 import type { RoutedEndpoint } from '../link/messages.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { Exchange } from './exchange.ts'
@@ -25,7 +26,7 @@ export async function keepCompany(
       exchange.id,
     ])
     while (!waitIsOver.aborted) {
-      exchange.say(`: waiting for ${comment(endpoint())}\n\n`)
+      exchange.say(`: waiting for ${comment(endpoint(), clock.now())}\n\n`)
       await clock.sleep(limits.commentEveryMs, waitIsOver)
     }
   } catch (error) {
@@ -33,5 +34,8 @@ export async function keepCompany(
   }
 }
 
-const comment = ({ namespace, name, message }: RoutedEndpoint) =>
-  `${namespace}/${name}: ${message}`.replaceAll(/[\r\n]+/g, ' ')
+function comment({ namespace, name, message, start }: RoutedEndpoint, now: number): string {
+  const left = timeLeft(start, now)
+  const expected = left ? ` Expected to be ${timeLeftInWords(left)}.` : ''
+  return `${namespace}/${name}: ${message}${expected}`.replaceAll(/[\r\n]+/g, ' ')
+}

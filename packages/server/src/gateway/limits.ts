@@ -41,7 +41,8 @@ export const GATEWAY_LIMITS = {
   holdMs: 120_000,
   /** The longest hold that X-Scale-Up-Timeout may ask for. */
   longestHoldMs: 3_600_000,
-  firstWakeAgainMs: 250,
+  /** Soon: who comes in a crowd is not there yet when the first one is. */
+  firstWakeAgainMs: 50,
   longestWakeAgainMs: 2_000,
   /** A held stream is answered with comments from here on. */
   firstCommentMs: 1_000,
@@ -63,6 +64,8 @@ export const GATEWAY_LIMITS = {
 
   /** Usage goes with it. */
   demandEveryMs: 250,
+  /** A gateway without anything to tell says that it is alive. */
+  signOfLifeEveryMs: 1_000,
   usageBatchRecords: 1_000,
   /** What is kept while the control process is away, about 200 bytes each; the oldest are given up first. */
   usageSpoolRecords: 20_000,

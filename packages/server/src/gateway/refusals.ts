@@ -1,5 +1,6 @@
 /** What a caller of an endpoint is told when the answer is no, or not yet. */
 import { PlatformError } from '../domain/errors.ts'
+import { type TimeLeft, timeLeftInWords } from '../domain/start-times.ts'
 import type { RoutedEndpoint } from '../link/messages.ts'
 
 type Named = Pick<RoutedEndpoint, 'namespace' | 'name'>
@@ -15,18 +16,21 @@ export const hasFailed = (endpoint: RoutedEndpoint) =>
     `Endpoint ${quoted(endpoint)} could not start: ${endpoint.failure ?? endpoint.message}`,
   )
 
-export function isWaking(endpoint: RoutedEndpoint, waitedMs: number, retryAfterMs: number): PlatformError {
+/** @param left of the start; undefined when nothing is known. @param retryAfterMs told then. */
+export function isWaking(
+  endpoint: RoutedEndpoint,
+  waitedMs: number,
+  left: TimeLeft | undefined,
+  retryAfterMs: number,
+): PlatformError {
   const waited =
     waitedMs === 0
       ? `Endpoint ${quoted(endpoint)} has no ready replica now`
       : `Endpoint ${quoted(endpoint)} had no ready replica within ${waitedMs / 1_000} s`
   return new PlatformError(
     'waking',
-    `${waited}. ${endpoint.message} Try again, or wait longer with the X-Scale-Up-Timeout header (in seconds).`,
-    {
-      retryAfterMs: endpoint.etaMs ?? retryAfterMs,
-      ...(endpoint.etaMs === null ? {} : { etaMs: endpoint.etaMs }),
-    },
+    `${waited}. ${endpoint.message}${left ? ` It is expected to be ${timeLeftInWords(left)}.` : ''} Try again, or wait longer with the X-Scale-Up-Timeout header (in seconds).`,
+    { retryAfterMs: left?.etaMs ?? retryAfterMs, ...(left && { etaMs: left.etaMs }) },
   )
 }
 

@@ -7,6 +7,7 @@
  */
 import type { ReplicaId } from '../domain/replica.ts'
 import type { Clock } from '../platform/clock.ts'
+import type { RequestDemand } from './endpoint-demand.ts'
 import { EventUsage } from './event-usage.ts'
 import { isEventStream } from './headers.ts'
 import type { HeaderFields } from './http1/field-lines.ts'
@@ -35,6 +36,7 @@ export type Measures = {
 export class RequestMeter implements Onlooker {
   readonly #clock: Clock
   readonly #traffic: EndpointTraffic
+  readonly #demand: RequestDemand | undefined
   readonly #arrivedAt: number
   #heldMs = 0
   #replicaId: ReplicaId | null = null
@@ -50,9 +52,10 @@ export class RequestMeter implements Onlooker {
   #isComplete = false
   #copy: AnswerCopy | undefined
 
-  constructor(clock: Clock, traffic: EndpointTraffic) {
+  constructor(clock: Clock, traffic: EndpointTraffic, demand?: RequestDemand) {
     this.#clock = clock
     this.#traffic = traffic
+    this.#demand = demand
     this.#arrivedAt = clock.now()
   }
 
@@ -76,7 +79,8 @@ export class RequestMeter implements Onlooker {
   }
 
   /** A replica gets the request now. @param takesUsageOut whether the client did not ask for what was asked. */
-  sent(replicaId: ReplicaId, takesUsageOut: boolean): void {
+  sent(replicaId: ReplicaId, takesUsageOut: boolean, bodyBytes = 0): void {
+    this.#demand?.sent(bodyBytes)
     this.#replicaId = replicaId
     this.#sentAt = this.#clock.now()
     this.#takesUsageOut = takesUsageOut
@@ -84,6 +88,7 @@ export class RequestMeter implements Onlooker {
 
   began(head: AnswerHead): void {
     const { headers, status } = head
+    this.#demand?.begun()
     this.#copy?.began(head)
     if (status >= 300 || isEncoded(headers)) return
     this.#usage = usageInHeaders(headers)
@@ -143,8 +148,10 @@ export class RequestMeter implements Onlooker {
   #count(texts: number): void {
     if (texts === 0) return
     const now = this.#clock.now()
-    if (this.#firstTextAt === undefined) this.#firstTextAt = now
-    else this.#traffic.interToken.observe((now - this.#lastTextAt) / texts / 1_000, texts)
+    const gapMs = this.#firstTextAt === undefined ? undefined : (now - this.#lastTextAt) / texts
+    this.#firstTextAt ??= now
+    if (gapMs !== undefined) this.#traffic.interToken.observe(gapMs / 1_000, texts)
+    this.#demand?.texts(texts, gapMs, now)
     this.#lastTextAt = now
     this.#texts += texts
   }

@@ -8,6 +8,7 @@
 import { PlatformError } from '../domain/errors.ts'
 import type { EndpointId, ReplicaId } from '../domain/replica.ts'
 import type { ClaimEnd } from '../domain/routing/endpoint-routing.ts'
+import { timeLeft } from '../domain/start-times.ts'
 import type { RoutedEndpoint } from '../link/messages.ts'
 import type { Clock } from '../platform/clock.ts'
 import { BodyScan } from './body-scan.ts'
@@ -167,12 +168,12 @@ async function waitFor(
 /** What a caller is told who would not wait any longer. */
 function nobodyTookIt(
   endpoint: RoutedEndpoint,
-  { leases, limits }: EndpointRooms,
+  { leases, limits, clock }: EndpointRooms,
   waitedMs: number,
 ): PlatformError {
   return leases.areFull(endpoint.id)
     ? refusals.allAreFull(endpoint, waitedMs, limits.retryAfterMs)
-    : refusals.isWaking(endpoint, waitedMs, limits.retryAfterMs)
+    : refusals.isWaking(endpoint, waitedMs, timeLeft(endpoint.start, clock.now()), limits.retryAfterMs)
 }
 
 async function send(
@@ -185,7 +186,7 @@ async function send(
   const { host, port } = replica
   const { body, request } = exchange
   const asks = mayAsk && rooms.usageAsk.canAsk(visit.endpoint.id, path, body, rooms.clock.now())
-  meter.sent(replica.id, asks)
+  meter.sent(replica.id, asks, body.arrivedBytes)
   return relay(exchange, {
     upstream: rooms.upstream,
     to: { host, port },

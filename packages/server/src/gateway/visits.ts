@@ -81,17 +81,18 @@ export class Visits {
 
   /** @param trail endpoints that did not answer, each with the next as its fallback. @returns tokens used. */
   async #serve(request: Request, trail: readonly EndpointId[] = []): Promise<number> {
-    const { clock, demand, traffic, find } = this.#rooms
+    const { clock, demand, traffic } = this.#rooms
     const { exchange, endpoint } = request
     // Whoever is over a limit wakes nobody and keeps nobody awake.
     const pass = this.#admit(request, trail)
     // Kept hold of, so that an endpoint deleted meanwhile gets no new row.
     const seen = traffic.of(endpoint.id)
-    const meter = new RequestMeter(clock, seen)
+    const now = clock.now()
+    const asked = demand.arrived(endpoint, now, announcedBytes(exchange))
+    const meter = new RequestMeter(clock, seen, asked)
     let status = 0
     let how: Answered = { via: undefined, tokens: 0 }
     let tokens = 0
-    demand.arrived(endpoint.id, meter.arrivedAt)
     try {
       if (pass?.bodyBytes !== undefined) exchange.body.limitTo(pass.bodyBytes)
       how = await this.#answer(request, meter, seen, trail)
@@ -101,8 +102,8 @@ export class Visits {
       if (error instanceof PlatformError && error.code === 'too_large') seen.refused.body++
       throw error
     } finally {
-      if (find(endpoint.id)) demand.ended(endpoint.id, clock.now())
       const record = this.#settle(request, meter, status, how.via, trail)
+      asked.ended(record, exchange.body.arrivedBytes, clock.now())
       tokens = record.inputTokens + record.outputTokens + how.tokens
       pass?.leave(tokens, clock.now())
       seen.count(record)
@@ -174,3 +175,5 @@ export class Visits {
     return record
   }
 }
+
+const announcedBytes = ({ request }: Exchange) => Number(request.headers['content-length'] ?? 0) || 0

@@ -59,6 +59,8 @@ const demand = (waiting: number, inFlight: number, inFlightByReplica = {}): Endp
   inFlight,
   lastActivityAt: null,
   inFlightByReplica,
+  pending: waiting,
+  tokens: null,
 })
 
 test('what gateways count is added up, and what one had goes with it', () => {

@@ -31,7 +31,7 @@ const endpoint = (name: string, message = 'Ready.'): RoutedEndpoint => ({
   state: 'running',
   message,
   failure: null,
-  etaMs: null,
+  start: null,
   replicas: [],
 })
 

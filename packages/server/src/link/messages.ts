@@ -4,10 +4,11 @@
  * Plain data in both directions, one JSON object per line. Every message may be repeated without harm. Down goes
  * a snapshot and then what changed; up go demand, wakes, drained replicas and usage.
  */
-import type { AccessType, EndpointState, FallbackReason, TokenRole } from '@berth/contract'
+import type { AccessType, EndpointState, FallbackReason, LatencyObjective, TokenRole } from '@berth/contract'
 import type { UsageLimits } from '../domain/limits/usage-limits.ts'
 import type { EndpointId, ReplicaId } from '../domain/replica.ts'
 import type { RoutingRules } from '../domain/routing/choose-replica.ts'
+import type { ExpectedStart } from '../domain/start-times.ts'
 import type { UsageRecord } from '../domain/usage/usage-record.ts'
 
 export type RoutedReplica = {
@@ -44,8 +45,8 @@ export type RoutedEndpoint = {
   readonly message: string
   /** Why it failed, for a person; null when it did not. */
   readonly failure: string | null
-  /** Expected milliseconds until a replica is ready; null when unknown. */
-  readonly etaMs: number | null
+  /** How long until a replica is ready, as far as earlier starts tell; null when unknown, or when one is. */
+  readonly start: ExpectedStart | null
   readonly replicas: readonly RoutedReplica[]
   /** How its replicas share the requests; absent for the rules that suit most. */
   readonly routing?: RoutingRules
@@ -56,6 +57,8 @@ export type RoutedEndpoint = {
   readonly cache?: { readonly revision: number; readonly task: string | null }
   /** Origins whose pages may call it from a browser, or `*` alone; absent for none. */
   readonly origins?: readonly string[]
+  /** What is promised to callers, where the endpoint is scaled by a promise. */
+  readonly objective?: LatencyObjective
 }
 
 /** What a token may do, found by the SHA-256 (hex) of its text. */
@@ -97,6 +100,8 @@ export type EndpointDemand = {
   readonly id: EndpointId
   /** Requests that arrived since the last report. */
   readonly arrivals: number
+  /** Without an HTTP status now: those that wait for a replica, and those that one has not begun to answer. */
+  readonly pending: number
   /** Waiting for a replica now. */
   readonly waiting: number
   /** On a replica now. */
@@ -104,6 +109,29 @@ export type EndpointDemand = {
   /** When the last request arrived or ended, in milliseconds since the epoch; null for never. */
   readonly lastActivityAt: number | null
   readonly inFlightByReplica: Readonly<Record<ReplicaId, number>>
+  /** Null for an endpoint whose answers were not made of tokens so far. */
+  readonly tokens: TokenDemand | null
+}
+
+/** Since the last report, unless a field says otherwise. */
+export type TokenDemand = {
+  /** Prompt tokens that arrived, without those that a prefix cache is expected to hold. */
+  readonly prompt: number
+  readonly generated: number
+  /** Prompt and generated tokens of the requests on replicas now. */
+  readonly context: number
+  /** Prompt tokens of requests without a first token now. */
+  readonly unprefilled: number
+  /** Prompt tokens whose first token came. */
+  readonly prefilled: number
+  /** Gaps between two tokens of an answer, and their sum. */
+  readonly gaps: number
+  readonly gapMsSum: number
+  readonly firstTokens: number
+  /** Later than the endpoint promises. */
+  readonly lateFirstTokens: number
+  readonly answers: number
+  readonly slowAnswers: number
 }
 
 /** Gateway to control. */
@@ -117,8 +145,11 @@ export type UpMessage =
       /** Its number among the workers that share the address. */
       readonly worker: number
     }
-  /** Only endpoints whose numbers changed or are not zero. */
-  | { readonly kind: 'demand'; readonly endpoints: readonly EndpointDemand[] }
+  /**
+   * Only endpoints whose numbers changed or are not zero; without any, a sign of life. The number counts up in each
+   * life of a gateway: what comes again, or after a later one, is old.
+   */
+  | { readonly kind: 'demand'; readonly sequence: number; readonly endpoints: readonly EndpointDemand[] }
   /** Requests wait and no replica is ready. Repeated while that is so, a few times a second at most. */
   | { readonly kind: 'wake'; readonly id: EndpointId; readonly waiting: number }
   /** A replica that left the routing table, or drains, has no request of this gateway any more. */

@@ -1,5 +1,11 @@
 /** Everything a look reads: what is wanted from the store, what is there from the runtime. */
-import { type EndpointRecord, endpointKey, type Revision, wantedReplicas } from '../domain/endpoint.ts'
+import {
+  type EndpointRecord,
+  endpointKey,
+  type Revision,
+  type ScaleTarget,
+  wantedReplicas,
+} from '../domain/endpoint.ts'
 import { PlatformError } from '../domain/errors.ts'
 import type { EndpointId, Replica } from '../domain/replica.ts'
 import type { RunningReplica } from '../runtime/driver.ts'
@@ -14,6 +20,7 @@ export type Facts = {
   /** Whose replicas are wanted now: the newest, or the last good one when the newest does not come up. */
   readonly aim: Revision
   readonly fallback: number | undefined
+  readonly target: ScaleTarget | undefined
   readonly wanted: number
   readonly running: readonly RunningReplica[]
   readonly replicas: readonly Replica[]
@@ -44,6 +51,7 @@ export async function readFacts(
     newest,
     aim: fallback ?? newest,
     fallback: fallback?.number,
+    target,
     wanted: wantedReplicas(endpoint, target),
     running,
     replicas: running.map((replica) => look(replica, memory, tools)),

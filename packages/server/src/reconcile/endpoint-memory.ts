@@ -17,8 +17,8 @@ export class EndpointMemory {
   /** By revision. */
   readonly failures = new Map<number, StartFailures>()
   lastReadyRevision: number | undefined
-  /** How long the last start took until ready. */
-  lastStartMs: number | undefined
+  /** How long the last starts took until ready, newest last. */
+  startTimes: readonly number[]
   lastReport: StatusRecord | undefined
   lastReplicas: readonly Replica[] = []
   lastUsedAt: number | undefined
@@ -26,6 +26,7 @@ export class EndpointMemory {
   constructor(lastReport: StatusRecord | undefined) {
     this.lastReport = lastReport
     for (const failures of lastReport?.failures ?? []) this.failures.set(failures.revision, failures)
+    this.startTimes = lastReport?.startTimes ?? []
     this.lastReadyRevision = lastReport?.lastReadyRevision ?? undefined
     this.lastUsedAt = lastReport?.lastUsedAt ?? undefined
   }

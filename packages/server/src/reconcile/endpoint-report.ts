@@ -5,6 +5,7 @@ import { deriveStatus, type StatusRecord } from '../domain/endpoint-status.ts'
 import type { Replica } from '../domain/replica.ts'
 import type { RoutingRules } from '../domain/routing/choose-replica.ts'
 import { routingRules, UNKNOWN_INTAKE } from '../domain/routing/intake.ts'
+import { type ExpectedStart, startEstimate } from '../domain/start-times.ts'
 import type { RoutedEndpoint, RoutedFallback } from '../link/messages.ts'
 import { type Facts, revisionsToKeep } from './endpoint-facts.ts'
 import type { EndpointMemory } from './endpoint-memory.ts'
@@ -17,10 +18,12 @@ export type Findings = { shortage?: string; progress?: Progress }
 export async function report(
   facts: Facts,
   memory: EndpointMemory,
-  { rooms, note }: LookTools,
+  tools: LookTools,
   findings: Findings,
   { store }: { readonly store: boolean },
 ): Promise<void> {
+  const { rooms, note } = tools
+  const now = rooms.clock.now()
   const derived = deriveStatus({
     paused: facts.endpoint.paused,
     wanted: facts.wanted,
@@ -29,7 +32,7 @@ export async function report(
     replicas: facts.replicas,
     failure: memory.failures.get(facts.newest.number),
     shortage: findings.shortage,
-    progress: findings.progress ?? startProgress(facts.replicas),
+    progress: findings.progress ?? startProgress(facts.replicas, tools),
   })
   memory.keepOnly(new Set(facts.replicas.map((replica) => replica.id)), revisionsToKeep(facts))
   const record: StatusRecord = {
@@ -40,12 +43,14 @@ export async function report(
     lastUsedAt: memory.lastUsedAt ?? null,
     failures: [...memory.failures.values()],
     lastReadyRevision: memory.lastReadyRevision ?? null,
-    at: rooms.clock.now(),
+    startTimes: memory.startTimes,
+    start: expectedStart(facts, memory, derived.progress, now),
+    at: now,
   }
   const fallback = await fallbackOf(facts.endpoint, rooms)
   rooms.publish({ ...routeOf(facts, memory, record, rooms), ...(fallback && { fallback }) })
   memory.lastReplicas = facts.replicas
-  rooms.looked(facts.endpoint, record, facts.replicas)
+  rooms.looked(facts.endpoint, record, facts.replicas, facts.target)
   if (!store || sameReport(memory.lastReport, record)) return
   const before = memory.lastReport?.state ?? null
   if (before !== record.state) {
@@ -61,8 +66,29 @@ function sameReport(before: StatusRecord | undefined, after: StatusRecord): bool
   return before !== undefined && JSON.stringify({ ...before, at: 0 }) === JSON.stringify({ ...after, at: 0 })
 }
 
-function startProgress(replicas: readonly Replica[]): Progress | undefined {
-  return replicas.some((replica) => replica.phase === 'starting') ? { phase: 'starting' } : undefined
+/** An engine that answers its health route with a no has begun and loads. */
+function startProgress(replicas: readonly Replica[], { prober }: LookTools): Progress | undefined {
+  const starting = replicas.filter((replica) => replica.phase === 'starting')
+  if (starting.length === 0) return undefined
+  const isLoading = starting.some(({ id }) => prober.probe(id)?.state === 'loading')
+  return { phase: isLoading ? 'loading' : 'starting' }
+}
+
+/** From the start under way that is the furthest; while files are fetched it lies ahead. */
+function expectedStart(
+  { replicas, running }: Facts,
+  memory: EndpointMemory,
+  progress: Progress | null,
+  now: number,
+): ExpectedStart | null {
+  const estimate = startEstimate(memory.startTimes)
+  if (!estimate) return null
+  if (progress?.phase === 'downloading') {
+    return progress.etaMs === undefined ? null : { ...estimate, since: now + progress.etaMs }
+  }
+  const starting = new Set(replicas.filter(({ phase }) => phase === 'starting').map(({ id }) => id))
+  const begun = running.filter(({ id }) => starting.has(id)).map(({ startedAt }) => startedAt)
+  return { ...estimate, since: begun.length > 0 ? Math.min(...begun) : null }
 }
 
 /** The key of a server elsewhere goes to the gateways, as those of replicas do; without it there is no such step. */
@@ -86,6 +112,7 @@ function routeOf(
   rooms: ReconcileRooms,
 ): RoutedEndpoint {
   const { spec, id, namespace } = facts.endpoint
+  const { measure } = spec.compute.scaling
   const phases = new Map(facts.replicas.map((replica) => [replica.id, replica.phase]))
   return {
     id,
@@ -97,9 +124,10 @@ function routeOf(
     state: status.state,
     message: status.message,
     failure: status.errorMessage,
-    etaMs: status.state === 'running' ? null : (status.progress?.etaMs ?? memory.lastStartMs ?? null),
+    start: status.state === 'running' ? null : (status.start ?? null),
     routing: routingOf(facts, rooms),
     ...(spec.limits && Object.keys(spec.limits).length > 0 ? { limits: spec.limits } : {}),
+    ...(measure && 'slo' in measure && { objective: measure.slo }),
     replicas: facts.running.flatMap((replica) => {
       const draining = memory.drainingSince.has(replica.id)
       if (replica.state !== 'running' || !(draining || phases.get(replica.id) === 'ready')) return []

@@ -4,7 +4,7 @@ import { afterEach, expect, test, vi } from 'vitest'
 import type { ReplicaId } from '../domain/replica.ts'
 import { systemClock } from '../platform/clock.ts'
 import { FakeClock } from '../testing/fake-clock.ts'
-import { Prober } from './prober.ts'
+import { Prober, startIntervalMs } from './prober.ts'
 
 const ID = 'r1' as ReplicaId
 const closers: (() => void)[] = []
@@ -115,4 +115,17 @@ test('a replica that is not tracked any more is not asked any more', async () =>
 
   expect(it.probe(ID)).toBeUndefined()
   expect(asked.length).toBeLessThanOrEqual(before + 1)
+})
+
+const usual = { usualMs: 30_000, earliestMs: 20_000, latestMs: 40_000 }
+test.for([
+  { when: 'nothing is known of it', ageMs: 100, usual: undefined, everyMs: 5 },
+  { when: 'nothing is known of it, minutes later', ageMs: 120_000, usual: undefined, everyMs: 500 },
+  { when: 'it is far from ready', ageMs: 1_000, usual, everyMs: 250 },
+  { when: 'it is nearly time', ageMs: 15_900, usual, everyMs: 100 },
+  { when: 'it is time', ageMs: 16_000, usual, everyMs: 5 },
+  { when: 'it is a little late', ageMs: 44_000, usual, everyMs: 5 },
+  { when: 'it is minutes late', ageMs: 100_000, usual, everyMs: 500 },
+])('a replica that starts is asked every $everyMs ms when $when', ({ ageMs, usual, everyMs }) => {
+  expect(startIntervalMs(ageMs, usual)).toBe(everyMs)
 })

@@ -10,6 +10,7 @@
 import http from 'node:http'
 import type { ProbeHistory } from '../domain/autopsy/start-autopsy.ts'
 import type { ReplicaAddress, ReplicaId } from '../domain/replica.ts'
+import type { StartEstimate } from '../domain/start-times.ts'
 import type { Clock } from '../platform/clock.ts'
 
 export type ProbeState = 'unknown' | 'loading' | 'ready' | 'unhealthy'
@@ -28,6 +29,8 @@ export type ProbeTarget = {
   readonly address: ReplicaAddress
   readonly route: string
   readonly apiKey: string
+  /** How long earlier starts took; absent before the first. */
+  readonly usual?: StartEstimate
 }
 
 const START_TIMEOUT_MS = 2_000
@@ -38,9 +41,22 @@ const DOUBT_INTERVAL_MS = 1_000
 /** A ready replica that misses so many probes in a row is broken. */
 const MISSES_ALLOWED = 3
 
-/** Every 5 ms for the first seconds of a start, ever slower for one that takes minutes. */
-function startIntervalMs(ageMs: number): number {
-  return ageMs < 5_000 ? 5 : Math.min(500, ageMs / 100)
+/** Near the time at which it is expected, somebody waits for each of these. */
+const NEAR_INTERVAL_MS = 5
+const FAR_INTERVAL_MS = 250
+/** An expected time is near from this share of the earliest one on. */
+const NEAR_SHARE = 0.8
+
+/**
+ * How long until a replica that starts is asked again. Without a history every 5 ms for the first seconds, ever slower
+ * for a start that takes minutes. With one rarely before the time at which it is expected, and often from then on.
+ */
+export function startIntervalMs(ageMs: number, usual: StartEstimate | undefined): number {
+  if (!usual) return ageMs < 5_000 ? NEAR_INTERVAL_MS : Math.min(500, ageMs / 100)
+  const nearFromMs = NEAR_SHARE * usual.earliestMs
+  if (ageMs < nearFromMs) return Math.min(FAR_INTERVAL_MS, Math.max(NEAR_INTERVAL_MS, nearFromMs - ageMs))
+  const overdueMs = ageMs - usual.latestMs
+  return overdueMs < 5_000 ? NEAR_INTERVAL_MS : Math.min(500, overdueMs / 100)
 }
 
 type Tracked = {
@@ -120,8 +136,8 @@ export class Prober {
     }
   }
 
-  #pauseMs({ probe, misses }: Tracked): number {
-    if (probe.state !== 'ready') return startIntervalMs(this.#clock.now() - probe.trackedSince)
+  #pauseMs({ probe, misses, target }: Tracked): number {
+    if (probe.state !== 'ready') return startIntervalMs(this.#clock.now() - probe.trackedSince, target.usual)
     return misses > 0 ? DOUBT_INTERVAL_MS : READY_INTERVAL_MS
   }
 

@@ -14,6 +14,7 @@ import { shortage } from '../domain/memory-ledger.ts'
 import type { EndpointId, Replica, ReplicaId } from '../domain/replica.ts'
 import { planReplicas, type ReplicaAction } from '../domain/replica-plan.ts'
 import { STABLE_AFTER_MS, startNotBefore } from '../domain/start-failures.ts'
+import { startEstimate, withStartTime } from '../domain/start-times.ts'
 import { type Facts, readFacts, revisionsToKeep } from './endpoint-facts.ts'
 import type { EndpointMemory } from './endpoint-memory.ts'
 import { type Findings, report } from './endpoint-report.ts'
@@ -30,6 +31,8 @@ const DEFAULT_GRACE_MS = 10_000
 const LOG_LINES_KEPT = 120
 /** The same start would end in the same way. */
 const NEVER_BETTER: ReadonlySet<FailureCause> = new Set(['bad_argument', 'unsupported_architecture'])
+/** A replica that is probed this soon after it was started was probed all the time. */
+const SEEN_FROM_START_MS = 2_000
 
 /** @returns milliseconds until the next look, or `undefined` if the endpoint and all of its replicas are gone. */
 export async function reconcileEndpoint(
@@ -151,7 +154,9 @@ function learn(facts: Facts, memory: EndpointMemory, tools: LookTools): void {
       // The newest may have failed for its very route, and the one before is probed by its own.
       const revision = replica.revision === facts.aim.number ? facts.aim : facts.newest
       const route = healthRouteOf(rooms, revision)
-      prober.track({ id: replica.id, address: replica.address, route, apiKey: rooms.replicaKey(replica.id) })
+      const { id, address } = replica
+      const usual = startEstimate(memory.startTimes)
+      prober.track({ id, address, route, apiKey: rooms.replicaKey(id), ...(usual && { usual }) })
     }
   }
   for (const replica of facts.replicas) {
@@ -162,14 +167,19 @@ function learn(facts: Facts, memory: EndpointMemory, tools: LookTools): void {
   }
 }
 
-function noteReady(replica: Replica, facts: Facts, memory: EndpointMemory, { rooms, note }: LookTools): void {
+function noteReady(replica: Replica, facts: Facts, memory: EndpointMemory, tools: LookTools): void {
+  const { rooms, note, prober } = tools
   const startedAt =
     facts.running.find((running) => running.id === replica.id)?.startedAt ?? replica.phaseSince
   memory.readySince.set(replica.id, replica.phaseSince)
   memory.lastReadyRevision = Math.max(memory.lastReadyRevision ?? 0, replica.revision)
-  memory.lastStartMs = replica.phaseSince - startedAt
+  const tookMs = replica.phaseSince - startedAt
+  // Of what an earlier process started nobody saw when it became ready.
+  const trackedSince = prober.probe(replica.id)?.trackedSince ?? Number.POSITIVE_INFINITY
+  if (trackedSince - startedAt <= SEEN_FROM_START_MS) {
+    memory.startTimes = withStartTime(memory.startTimes, tookMs)
+  }
   const endpoint = endpointKey(facts.endpoint)
-  const tookMs = memory.lastStartMs
   rooms.log.info('replica became ready', { endpoint, replica: replica.id, tookMs })
   note(facts.endpoint, 'replica.ready', `Replica ${replica.id} became ready.`, {
     replica: replica.id,

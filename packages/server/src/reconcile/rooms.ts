@@ -1,6 +1,6 @@
 /** What the reconciler needs from the rest of the server, and no more. The main file provides it. */
 import type { ModelStore } from '../artifacts/model-store.ts'
-import type { EndpointRecord } from '../domain/endpoint.ts'
+import type { EndpointRecord, ScaleTarget } from '../domain/endpoint.ts'
 import type { StatusRecord } from '../domain/endpoint-status.ts'
 import type { EndpointId, Replica, ReplicaId } from '../domain/replica.ts'
 import type { Engine } from '../engines/engine.ts'
@@ -26,7 +26,12 @@ export type ReconcileRooms = {
   publish(route: RoutedEndpoint): void
   unpublish(id: EndpointId): void
   /** What a look found, for the autoscaler. */
-  looked(endpoint: EndpointRecord, report: StatusRecord, replicas: readonly Replica[]): void
+  looked(
+    endpoint: EndpointRecord,
+    report: StatusRecord,
+    replicas: readonly Replica[],
+    target: ScaleTarget | undefined,
+  ): void
   /** A new status is in the store. */
   reported(id: EndpointId): void
   forgotten(id: EndpointId): void

@@ -31,6 +31,12 @@ export class FakeClock implements Clock {
     })
   }
 
+  /** Somebody sets the clock: the time is another, and nobody slept longer or shorter for it. */
+  jump(ms: number): void {
+    this.#now += ms
+    this.#sleepers = this.#sleepers.map((sleeper) => ({ ...sleeper, wakesAt: sleeper.wakesAt + ms }))
+  }
+
   /** Moves time on, waking each sleeper at its own moment and letting all that follows run. */
   async advance(ms: number): Promise<void> {
     const end = this.#now + ms

@@ -48,6 +48,11 @@ export type ScaleDecision = {
 /** What one measure says, before bounds and idleness. Times are the judgement's own. */
 export type Judgement = Omit<ScaleDecision, 'holdsUntil'> & { readonly holdsForMs: number }
 
+/** The reason alone, for whoever has the count already. */
+export function reasonInWords({ term, inputs }: ScaleDecision): string {
+  return termInWords(term, inputs)
+}
+
 /** One sentence, for the decision log and for `berth why`. */
 export function decisionInWords(decision: ScaleDecision): string {
   const { desired, term, alternative } = decision
