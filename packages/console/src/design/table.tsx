@@ -4,7 +4,8 @@ import { classNames } from './class-names.ts'
 
 export function Table({ className, ...rest }: ComponentProps<'table'>) {
   return (
-    <div className="overflow-x-auto rounded-lg border border-line bg-surface">
+    // A frame of its own, or what is only for screen readers would widen the page.
+    <div className="relative overflow-x-auto rounded-lg border border-line bg-surface">
       <table {...rest} className={classNames('w-full border-collapse text-left text-sm', className)} />
     </div>
   )
