@@ -17,10 +17,12 @@ import {
 } from '@berth/contract'
 import { usageError } from './exit.ts'
 import { hasLimitFlag, type LimitFlags, limitsFrom } from './limit-flags.ts'
+import { type ScalingFlags, scalingFrom } from './scaling-flags.ts'
 import type { Environment } from './serve-settings.ts'
 import { type ServingFlags, servingFrom } from './serving-flags.ts'
 
 export type EndpointFlags = LimitFlags &
+  ScalingFlags &
   ServingFlags & {
     readonly engine?: string
     readonly file?: string
@@ -87,6 +89,7 @@ export function endpointFrom({
         minReplica,
         maxReplica: count('--max', flags.max) ?? Math.max(1, minReplica),
         scaleToZeroTimeout: flags.idle === undefined ? DEFAULT_IDLE_MINUTES : idleMinutes(flags.idle),
+        ...scalingFrom(flags),
       },
     },
     model: {
@@ -127,6 +130,7 @@ export function updateFrom({
     ...(flags.min === undefined ? {} : { minReplica: count('--min', flags.min)! }),
     ...(flags.max === undefined ? {} : { maxReplica: count('--max', flags.max)! }),
     ...(flags.idle === undefined ? {} : { scaleToZeroTimeout: idleMinutes(flags.idle) }),
+    ...scalingFrom(flags),
   }
   const compute = { ...hardware?.compute, ...(isEmpty(scaling) ? {} : { scaling }) }
   const model = {

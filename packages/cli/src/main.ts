@@ -21,6 +21,7 @@ import { addStatus } from './commands/status.ts'
 import { addToken } from './commands/token.ts'
 import { addUpdate } from './commands/update.ts'
 import { addWhatIf } from './commands/what-if.ts'
+import { addWhy } from './commands/why.ts'
 import { EXIT, EXIT_HELP, exitCodeOf, explain, explainJson, SilentExit } from './exit.ts'
 
 /** In the order of `berth --help`. */
@@ -43,6 +44,7 @@ const COMMANDS = {
     addDelete,
     addEvents,
     addRevisions,
+    addWhy,
   ],
   'Server and access:': [addStatus, addConsole, addLogin, addWhoami, addToken],
 } satisfies Record<string, readonly ((program: Command) => void)[]>

@@ -3,6 +3,7 @@ import { type EndpointWithStatus, type ReplicaView, variantOf } from '@berth/con
 import type { Command } from 'commander'
 import { NAME, withNamespace } from '../command-options.ts'
 import type { Printer } from '../printer.ts'
+import { scalingInWords } from '../scaling-flags.ts'
 import { openSession } from '../session.ts'
 import { facts, table } from '../table.ts'
 
@@ -30,7 +31,6 @@ function description(
   const { status, model, compute } = endpoint
   const { scaling } = compute
   const { name: variant, settings } = variantOf(model.image)
-  const idle = scaling.scaleToZeroTimeout
   const sections = [
     facts([
       ['name', `${endpoint.namespace}/${endpoint.name}`],
@@ -49,10 +49,7 @@ function description(
       ['secrets', Object.keys(model.secrets).join(', ')],
       ['instance', `${compute.instanceType}/${compute.instanceSize} (${compute.id})`],
       ['replicas', `${status.readyReplica} of ${status.targetReplica} ready`],
-      [
-        'scaling',
-        `${scaling.minReplica} to ${scaling.maxReplica}${idle ? `, to zero after ${idle} idle minutes` : ''}`,
-      ],
+      ['scaling', scalingInWords(scaling)],
       ['routing', keyValues(endpoint.routing ?? {}).join(' ')],
       ['limits', keyValues(endpoint.limits ?? {}).join(' ')],
       ['tags', endpoint.tags.join(', ')],

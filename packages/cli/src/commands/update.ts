@@ -16,6 +16,7 @@ export function addUpdate(program: Command): void {
     .option('--model <model>', 'another repository or path')
     .option('--unset-env <KEY>', 'remove an environment variable; repeatable', collect)
     .option('--dry-run', 'only say what would change and restart')
+    .option('--unset-schedules', 'remove every schedule')
     .option('--unset-secret <KEY>', 'remove a secret; repeatable', collect)
   withWait(withEndpointFlags(withNamespace(command))).action(
     async (name: string, flags: Flags, command: Command) => {
