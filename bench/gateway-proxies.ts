@@ -119,7 +119,7 @@ export async function startBerth(engines: readonly number[]): Promise<RunningPro
     ...(process.env['BENCH_NODE_FLAGS']?.split(' ') ?? []),
     program,
     ...['--listen', `127.0.0.1:${port}`, '--link-socket', linkSocket],
-    ...['--control-socket', path.join(folder, 'control.sock'), '--record', path.join(folder, 'gateway.json')],
+    ...['--control-socket', path.join(folder, 'control.sock'), '--records', path.join(folder, 'gateways')],
     ...['--log', path.join(folder, 'gateway.log')],
   ])
   await listening(port)

@@ -4,7 +4,7 @@
  * What other workers let in is charged here a few milliseconds later, so the limits of several are those of one, but
  * for what arrives in that time. Where none are set, nothing is kept and nothing is looked up.
  */
-import type { LimitRefusal, RateStanding, Standing } from '../domain/limits/limit-account.ts'
+import type { LimitRefusal, RateStanding } from '../domain/limits/limit-account.ts'
 import { LimitAccount } from '../domain/limits/limit-account.ts'
 import type { LimitKind, UsageLimits } from '../domain/limits/usage-limits.ts'
 import type { RoutedEndpoint, TokenGrant } from '../link/messages.ts'
@@ -154,20 +154,30 @@ export class Admission {
 
 /** Of two limits the headers tell the one that will be reached first. */
 function rateHeaders(limited: readonly Limited[], now: number): Readonly<Record<string, string>> {
-  const standings = limited.map(({ account }) => account.standing(now))
-  return { ...headersOf('requests', standings), ...headersOf('tokens', standings) }
+  let requests: RateStanding | undefined
+  let tokens: RateStanding | undefined
+  for (const { account } of limited) {
+    const standing = account.standing(now)
+    requests = nearer(requests, standing.requests)
+    tokens = nearer(tokens, standing.tokens)
+  }
+  const headers: Record<string, string> = {}
+  if (requests) {
+    headers['x-ratelimit-limit-requests'] = String(requests.limit)
+    headers['x-ratelimit-remaining-requests'] = String(requests.remaining)
+    headers['x-ratelimit-reset-requests'] = asDuration(requests.resetMs)
+  }
+  if (tokens) {
+    headers['x-ratelimit-limit-tokens'] = String(tokens.limit)
+    headers['x-ratelimit-remaining-tokens'] = String(tokens.remaining)
+    headers['x-ratelimit-reset-tokens'] = asDuration(tokens.resetMs)
+  }
+  return headers
 }
 
-function headersOf(kind: keyof Standing, standings: readonly Standing[]): Readonly<Record<string, string>> {
-  const nearest = standings
-    .flatMap((standing): readonly RateStanding[] => (standing[kind] ? [standing[kind]] : []))
-    .toSorted((a, b) => a.remaining - b.remaining)[0]
-  if (!nearest) return {}
-  return {
-    [`x-ratelimit-limit-${kind}`]: String(nearest.limit),
-    [`x-ratelimit-remaining-${kind}`]: String(nearest.remaining),
-    [`x-ratelimit-reset-${kind}`]: asDuration(nearest.resetMs),
-  }
+function nearer(one: RateStanding | undefined, other: RateStanding | undefined): RateStanding | undefined {
+  if (!one || !other) return one ?? other
+  return other.remaining < one.remaining ? other : one
 }
 
 /** As OpenAI writes it: `120ms`, `8.64s`, `6m0s`. */

@@ -16,7 +16,7 @@ const HOP_BY_HOP = new Set([
 ])
 
 /** Said by the gateway itself; `expect` was answered by it. */
-const OURS_TO_CONTROL = new Set(['expect', 'x-request-id', 'content-length'])
+const OURS_TO_CONTROL = new Set([...HOP_BY_HOP, 'expect', 'x-request-id', 'content-length'])
 
 /**
  * Also not for replicas: the caller's credentials, and cookies, which belong to the console as much as to the
@@ -58,12 +58,12 @@ export function toControl(request: Framed, client: string, requestId: string): s
 
 /** What the client gets of the replica's headers. @param without names, in lower case, beside ours. */
 export function toClient(response: Fields, ours: readonly string[], without: readonly string[]): string[] {
-  const except = without.length === 0 ? OURS_TO_CLIENT : new Set([...OURS_TO_CLIENT, ...without])
-  return passOn(response, except, [...ours])
+  return passOn(response, OURS_TO_CLIENT, [...ours], without)
 }
 
 /** Which pages may read an answer is for the endpoint to say, never for its engine: some allow every page everything. */
 const OURS_TO_CLIENT = new Set([
+  ...HOP_BY_HOP,
   'x-request-id',
   'x-berth-replica',
   'access-control-allow-origin',
@@ -86,20 +86,26 @@ function framing({ body, headers, method }: Framed, knownBytes: number | undefin
 
 const MEANS_A_BODY = new Set(['POST', 'PUT', 'PATCH'])
 
-function passOn(message: Fields, except: ReadonlySet<string>, into: string[]): string[] {
+function passOn(
+  message: Fields,
+  except: ReadonlySet<string>,
+  into: string[],
+  without: readonly string[] = [],
+): string[] {
   const { connection } = message.headers
   const nominated = connection === undefined ? undefined : namesIn(connection)
   const { rawHeaders } = message
   for (let i = 0; i < rawHeaders.length; i += 2) {
     const name = lowerCaseOf(rawHeaders[i]!) ?? ''
-    if (HOP_BY_HOP.has(name) || except.has(name) || nominated?.has(name)) continue
+    if (except.has(name) || nominated?.has(name) || without.includes(name)) continue
     into.push(rawHeaders[i]!, rawHeaders[i + 1]!)
   }
   return into
 }
 
 /** A connection option may name any header; one that frames the body is not given up for it. */
-function namesIn(connection: string): ReadonlySet<string> {
+function namesIn(connection: string): ReadonlySet<string> | undefined {
+  if (connection === 'keep-alive' || connection === 'close') return undefined
   const names = new Set(listed(connection))
   names.delete('content-length')
   names.delete('content-type')

@@ -9,7 +9,8 @@ import { BodyScan } from './body-scan.ts'
 import type { RequestBody } from './request-body.ts'
 
 const ASKED = Buffer.from('"stream_options":{"include_usage":true},')
-const STREAM = Buffer.from('"stream"')
+/** What a body that asks for a stream has somewhere, and most others do not. */
+const MAY_ASK = /"stream"\s*:\s*true/
 export const ASKING_BYTES = ASKED.length
 type WholeBody = Pick<RequestBody, 'kept' | 'keptBytes' | 'complete'>
 
@@ -27,8 +28,8 @@ export class UsageAsk {
     if (!isCompletions(path) || !body.complete) return false
     if (body.keptBytes === 0 || body.keptBytes > LONGEST_BODY_BYTES) return false
     if (now < (this.#notBefore.get(id) ?? 0)) return false
-    // Most bodies are in one piece and do not have the word, which is found out faster than what they say.
-    if (body.kept.length === 1 && !body.kept[0]!.includes(STREAM)) return false
+    // Found out faster than what the body says; most are in one piece.
+    if (body.kept.length === 1 && !MAY_ASK.test(body.kept[0]!.toString('latin1'))) return false
     const scan = new BodyScan()
     for (const chunk of body.kept) scan.feed(chunk)
     return scan.stream && !scan.hasStreamOptions

@@ -4,8 +4,21 @@ import type { EndpointId, ReplicaId } from '../domain/replica.ts'
 
 const ALPHABET = 'abcdefghijklmnopqrstuvwxyz234567'
 
+/** Drawn at once for many names, because a request needs one and drawing costs more than it. */
+const DRAWN_BYTES = 4_096
+let drawn = Buffer.alloc(0)
+let used = 0
+
 function randomName(length: number): string {
-  return Array.from(randomBytes(length), (byte) => ALPHABET[byte % ALPHABET.length]).join('')
+  if (used + length > drawn.length) {
+    drawn = randomBytes(DRAWN_BYTES)
+    used = 0
+  }
+  let name = ''
+  for (const end = used + length; used < end; used++) name += ALPHABET[drawn[used]! % ALPHABET.length]
+  // What has become a secret stays nowhere else.
+  drawn.fill(0, used - length, used)
+  return name
 }
 
 export const newEndpointId = (): EndpointId => randomName(16) as EndpointId
