@@ -122,6 +122,7 @@ async function start(
     workers: settings.gatewayWorkers,
     accessLog: settings.accessLog,
     tls: settings.tls,
+    front: settings.gatewayFront,
     handOver: (gatewayId, heir) => link.hub?.send(gatewayId, { kind: 'hand-over', ...heir }) ?? false,
     domain: settings.domain,
     clock,

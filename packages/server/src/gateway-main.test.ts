@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtemp, rm } from 'node:fs/promises'
+import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { expect, onTestFinished, test, vi } from 'vitest'
@@ -114,4 +115,21 @@ test('settings that are wrong are all named at once', async () => {
   expect(await gateway.ended).toBe(2)
   expect(gateway.complaint()).toContain('--listen is "eighty"')
   expect(gateway.complaint()).toContain('--records is missing')
+})
+
+test.for([
+  ['raw', 'keep-alive'],
+  ['node', 'Keep-Alive'],
+] as const)('it reads requests with the parser that it is told: %s', async ([front, spelling]) => {
+  const gateway = start(await temporaryDirectory(), { front })
+  const { port } = await soon(() => recordIn(gateway.records))
+  const socket = connect(port, '127.0.0.1')
+  onTestFinished(() => void socket.destroy())
+  let text = ''
+  socket.on('data', (chunk: Buffer) => {
+    text += chunk
+  })
+  socket.write('GET /livez HTTP/1.1\r\nhost: a\r\n\r\n')
+  // The two spell one header differently, which nobody else can see.
+  await soon(() => expect(text).toContain(`\r\n${spelling}: timeout`))
 })

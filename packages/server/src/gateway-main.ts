@@ -48,6 +48,8 @@ const FLAGS = {
   'access-log': { type: 'string' },
   'tls-cert': { type: 'string' },
   'tls-key': { type: 'string' },
+  /** "node" for Node's own server. */
+  front: { type: 'string' },
 } as const
 
 type Settings = {
@@ -65,6 +67,7 @@ type Settings = {
   readonly domain: string | undefined
   readonly accessLog: string | undefined
   readonly tls: { readonly certificate: string; readonly key: string } | undefined
+  readonly front: string
 }
 
 const settings = readSettings()
@@ -78,6 +81,8 @@ const listening = new AbortController()
 
 const startedAt = systemClock.now()
 await mkdir(settings.records, { recursive: true, mode: 0o700 })
+// Megabytes that only those load who chose it.
+const nodeFront = settings.front === 'node' ? await import('./gateway/front/node-front.ts') : undefined
 const accessLog = settings.accessLog === undefined ? undefined : new LineFile(settings.accessLog)
 const isFollower = settings.inherits || settings.joins
 if (isFollower) {
@@ -97,6 +102,7 @@ const gateway = await openGateway({
   handOver,
   ...(settings.tls && { tls: settings.tls }),
   companyDirectory: settings.records,
+  ...(nodeFront && { openFront: (rooms) => new nodeFront.NodeFront(rooms) }),
   ...(accessLog && { accessLog: (line) => accessLog.add(line) }),
   controlSocket: settings.controlSocket,
   ...(settings.domain === undefined ? {} : { domain: settings.domain.toLowerCase() }),
@@ -183,6 +189,9 @@ function readSettings(): Settings {
     ...(['control-socket', 'link-socket', 'records'] as const).flatMap((name) =>
       values[name] ? [] : [`--${name} is missing: it must be a path`],
     ),
+    ...(['raw', 'node', undefined].includes(values.front)
+      ? []
+      : [`--front is "${values.front}": it must be "raw" or "node"`]),
   ]
   if (problems.length > 0) exit(EXIT_BAD_SETTINGS, `Cannot start the gateway:\n  ${problems.join('\n  ')}`)
   return {
@@ -203,6 +212,7 @@ function readSettings(): Settings {
       values['tls-cert'] && values['tls-key']
         ? { certificate: values['tls-cert'], key: values['tls-key'] }
         : undefined,
+    front: values.front ?? 'raw',
   }
 }
 

@@ -43,6 +43,7 @@ function supervise(
     domain: null,
     accessLog: false,
     tls: null,
+    front: 'raw',
     clock: systemClock,
     log: silentLog,
     handOver: (id, heir) => hub.send(id, { kind: 'hand-over', ...heir }),

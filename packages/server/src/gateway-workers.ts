@@ -27,6 +27,8 @@ export type GatewayWorkersOptions = {
   /** Whether they write a line for each request. */
   readonly accessLog: boolean
   readonly tls: { readonly certificate: string; readonly key: string } | null
+  /** Whose parser reads clients' requests. */
+  readonly front: 'raw' | 'node'
   readonly clock: Clock
   readonly log: Log
   /** Asks a worker to start its heir and to give it its socket. @returns false while it is not connected. */
@@ -153,12 +155,13 @@ export class GatewayWorkers {
 
   /** What every worker is started with, whichever number it has. */
   get #common(): readonly string[] {
-    const { home, domain, accessLog, tls } = this.#options
+    const { home, domain, accessLog, tls, front } = this.#options
     return [
       ...['--control-socket', home.controlSocket, '--link-socket', home.linkSocket],
       ...['--records', home.gateways, '--log', path.join(home.logs, 'gateway.log')],
       ...(domain ? ['--domain', domain] : []),
       ...(tls ? ['--tls-cert', tls.certificate, '--tls-key', tls.key] : []),
+      ...(front === 'raw' ? [] : ['--front', front]),
       ...(accessLog ? ['--access-log', path.join(home.logs, 'access.log')] : []),
     ]
   }

@@ -36,6 +36,8 @@ export type Settings = ServeSettings & {
   /** BERTH_LLAMA_SERVER: path of a llama-server, or "off" for the embedded engine. */
   readonly llamaServer: string | undefined
   readonly path: string | undefined
+  /** BERTH_GATEWAY_FRONT: whose parser reads clients' requests, Berth's own or Node's. */
+  readonly gatewayFront: 'raw' | 'node'
   /** BERTH_CACHE_GB: downloaded models that nothing uses are deleted beyond this. */
   readonly cacheBytes: number
   /** BERTH_DRAIN_SECONDS: how long a replica that leaves may finish what it has. */
@@ -56,10 +58,18 @@ export function settingsFrom(
     key: env['BERTH_KEY'] || undefined,
     llamaServer: env['BERTH_LLAMA_SERVER'] || undefined,
     path: env['PATH'],
+    gatewayFront: frontIn(env['BERTH_GATEWAY_FRONT'] || 'raw'),
     cacheBytes: positive(env['BERTH_CACHE_GB'], DEFAULT_CACHE_GB, 'BERTH_CACHE_GB') * 1e9,
     drainTimeoutMs:
       positive(env['BERTH_DRAIN_SECONDS'], DEFAULT_DRAIN_SECONDS, 'BERTH_DRAIN_SECONDS') * 1_000,
   }
+}
+
+function frontIn(text: string): 'raw' | 'node' {
+  if (text === 'raw' || text === 'node') return text
+  throw new PlatformError('invalid', `BERTH_GATEWAY_FRONT is "${text}": it must be "raw" or "node".`, {
+    field: 'BERTH_GATEWAY_FRONT',
+  })
 }
 
 function positive(text: string | undefined, fallback: number, name: string): number {
