@@ -60,11 +60,17 @@ export const StartFailure = z
   .meta({ description: 'Berth addition: why the newest revision does not start.' })
 export type StartFailure = z.infer<typeof StartFailure>
 
+export const Footprint = z
+  .object({ memoryBytes: z.int().min(0), at: Timestamp })
+  .meta({ description: 'Berth addition: the most memory that a replica of this revision was seen to use.' })
+export type Footprint = z.infer<typeof Footprint>
+
 export const EndpointStatus = z.object({
   state: EndpointState,
   message: z.string(),
   errorMessage: z.string().nullable(),
   failure: StartFailure.nullish(),
+  footprint: Footprint.nullish(),
   createdAt: Timestamp,
   createdBy: Actor,
   updatedAt: Timestamp,

@@ -1,5 +1,6 @@
 /** Scenarios across the rooms, with a moved clock: what users are promised, whatever happens in between. */
 import { afterEach, beforeEach, expect, test } from 'vitest'
+import { recommend } from '../src/control/recommend.ts'
 import { World } from './world.ts'
 
 let world: World
@@ -95,6 +96,25 @@ test('a change of scaling, access or tags restarts nothing', async () => {
       (it) => it.runs,
     ),
   ).toEqual([1, 1])
+})
+
+test('what a replica really used is learned, survives a restart, and stands beside the next plan', async () => {
+  world.runtime.stats = () => ({ cpuSeconds: 1, memoryBytes: 123_000_000 })
+  await world.create({ min: 1, image: { llamacpp: {} } })
+  await world.untilState('running')
+  const measured = async () => (await world.see()).status.footprint?.memoryBytes
+  await world.until('measured', async () => (await measured()) === 123_000_000)
+  await world.restartControl()
+  expect(await measured()).toBe(123_000_000)
+
+  world.runtime.stats = () => ({ cpuSeconds: 1, memoryBytes: 456_000_000 })
+  await world.pass(31_000)
+  await world.until('grown', async () => (await measured()) === 456_000_000)
+  const { model } = await world.see()
+  const advice = await recommend(world.control, { repository: 'berth/test' })
+  expect(advice.measured?.memoryBytes, JSON.stringify(model)).toBe(456_000_000)
+  const other = await recommend(world.control, { repository: 'berth/test', concurrency: 7 })
+  expect(other.measured).toBeNull()
 })
 
 test('a start that would always fail is tried once, and its cause and remedy are in the status', async () => {

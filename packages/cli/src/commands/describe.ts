@@ -5,7 +5,7 @@ import { NAME, withNamespace } from '../command-options.ts'
 import type { Printer } from '../printer.ts'
 import { scalingInWords } from '../scaling-flags.ts'
 import { openSession } from '../session.ts'
-import { facts, table } from '../table.ts'
+import { bytes, facts, table } from '../table.ts'
 
 export function addDescribe(program: Command): void {
   withNamespace(program.command('describe').description('show one endpoint with its replicas'))
@@ -48,6 +48,7 @@ function description(
       ['env', keyValues(model.env).join('\n')],
       ['secrets', Object.keys(model.secrets).join(', ')],
       ['instance', `${compute.instanceType}/${compute.instanceSize} (${compute.id})`],
+      ['memory', status.footprint && `${bytes(status.footprint.memoryBytes)} at most for a replica`],
       ['replicas', `${status.readyReplica} of ${status.targetReplica} ready`],
       ['scaling', scalingInWords(scaling)],
       ['routing', keyValues(endpoint.routing ?? {}).join(' ')],

@@ -60,6 +60,7 @@ export function endpointView(facts: ViewFacts): EndpointWithStatus {
       createdBy: endpoint.createdBy,
       updatedAt: timestamp(endpoint.updatedAt),
       updatedBy: endpoint.updatedBy,
+      footprint: footprintOf(status),
       readyReplica: status?.readyReplica ?? 0,
       targetReplica: wantedReplicas(endpoint, target),
       url,
@@ -70,6 +71,11 @@ export function endpointView(facts: ViewFacts): EndpointWithStatus {
       observedGeneration: status?.observedGeneration ?? 0,
     },
   }
+}
+
+function footprintOf(status: StatusRecord | undefined): EndpointWithStatus['status']['footprint'] {
+  const measured = status?.footprint
+  return measured ? { memoryBytes: measured.memoryBytes, at: timestamp(measured.at) } : null
 }
 
 type StateNow = Pick<

@@ -173,6 +173,7 @@ function roomsWith(instanceTypes: readonly InstanceType[], runtimes: readonly Ru
   const parts: Partial<Record<keyof ControlRooms, unknown>> &
     Pick<ControlRooms, 'chooseEngine' | 'chooseAnyEngine'> = {
     models,
+    store: { endpoints: { list: async () => [] } },
     hubToken: undefined,
     driver: { capacity: async () => ({ instanceTypes, total, notices: [] }), list: async () => [] },
     chooseEngine: (image, model, wish) => chooseEngine(engines, image, model, wish),

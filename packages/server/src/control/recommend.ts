@@ -2,8 +2,10 @@
  * What a knowledgeable colleague would run a repository with: the engine, the file, the hardware and the settings, what
  * memory that takes, and where it does not fit, by how much and what would make it fit. Nothing is started or stored.
  */
+import { isDeepStrictEqual } from 'node:util'
 import type { InstanceFit, Recommendation, RecommendedQuery } from '@berth/contract'
 import type { RepositoryCard } from '../artifacts/model-store.ts'
+import type { Artifact } from '../domain/artifact.ts'
 import { PlatformError } from '../domain/errors.ts'
 import { kvBytesPerToken } from '../domain/fit/model-shape.ts'
 import { taskFromConfig } from '../domain/infer-task.ts'
@@ -54,7 +56,7 @@ export async function recommend(rooms: ControlRooms, query: RecommendedQuery): P
     concurrency: plan?.room?.concurrency ?? null,
     suggestedCompute: suggested?.id ?? null,
     instances: fits,
-    measured: null,
+    measured: plan ? await measuredWith(rooms, artifact, plan) : null,
     endpoint:
       plan?.isHere && suggested ? proposeEndpoint({ query, artifact, plan, instance: suggested }) : null,
     notes: notesOn({ plan, contents, suggested, fits }),
@@ -82,6 +84,22 @@ function judged(wanted: string | undefined, all: readonly InstanceType[]): reado
 function planFor(suggested: InstanceType | undefined, plans: Plans): EnginePlan | undefined {
   const all = suggested ? [plans.get(suggested.gpus > 0)] : [plans.get(true), plans.get(false)]
   return all.find((plan): plan is EnginePlan => plan !== undefined && !(plan instanceof PlatformError))
+}
+
+/** What an endpoint with the same files and settings was seen to use, the newest first. */
+async function measuredWith(
+  { store }: Pick<ControlRooms, 'store'>,
+  { repository, revision }: Artifact,
+  { engine, image }: EnginePlan,
+): Promise<Recommendation['measured']> {
+  for (const { id, spec } of await store.endpoints.list()) {
+    if (spec.model.repository !== repository || spec.model.revision !== revision) continue
+    const footprint = (await store.statuses.get(id))?.footprint
+    const measured = footprint && (await store.revisions.get(id, footprint.revision))
+    if (!measured || measured.engine !== engine.name || !isDeepStrictEqual(measured.image, image)) continue
+    return { memoryBytes: footprint.memoryBytes, at: new Date(footprint.at).toISOString() }
+  }
+  return null
 }
 
 function refusalsIn(plans: Plans): Recommendation['refusals'] {

@@ -22,12 +22,20 @@ export type StatusRecord = {
   readonly lastUsedAt: number | null
   /** What is remembered of failed starts, so that a restart does not begin a crash loop anew. */
   readonly failures: readonly StartFailures[]
+  /** The most memory that a replica was seen to use; absent in what an older Berth wrote down. */
+  readonly footprint?: MeasuredFootprint | null
   /** The newest revision that was ever ready: what serves when a later one does not come up. */
   readonly lastReadyRevision: number | null
   /** How long the last starts took, newest last. Absent in reports of older versions. */
   readonly startTimes?: readonly number[]
   /** Of the start under way, or of the next one. */
   readonly start?: ExpectedStart | null
+  readonly at: number
+}
+
+export type MeasuredFootprint = {
+  readonly revision: number
+  readonly memoryBytes: number
   readonly at: number
 }
 

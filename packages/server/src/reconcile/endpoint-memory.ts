@@ -5,7 +5,7 @@
  * back from the last report.
  */
 import type { StartFailure } from '@berth/contract'
-import type { StatusRecord } from '../domain/endpoint-status.ts'
+import type { MeasuredFootprint, StatusRecord } from '../domain/endpoint-status.ts'
 import type { Replica, ReplicaId } from '../domain/replica.ts'
 import { afterFailure, type StartFailures } from '../domain/start-failures.ts'
 
@@ -19,6 +19,9 @@ export class EndpointMemory {
   lastReadyRevision: number | undefined
   /** How long the last starts took until ready, newest last. */
   startTimes: readonly number[]
+  footprint: MeasuredFootprint | undefined
+  /** When a replica was last asked what it uses. */
+  measuredAt = Number.NEGATIVE_INFINITY
   lastReport: StatusRecord | undefined
   lastReplicas: readonly Replica[] = []
   lastUsedAt: number | undefined
@@ -29,6 +32,7 @@ export class EndpointMemory {
     this.startTimes = lastReport?.startTimes ?? []
     this.lastReadyRevision = lastReport?.lastReadyRevision ?? undefined
     this.lastUsedAt = lastReport?.lastUsedAt ?? undefined
+    this.footprint = lastReport?.footprint ?? undefined
   }
 
   fail(

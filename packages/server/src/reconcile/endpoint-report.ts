@@ -45,6 +45,7 @@ export async function report(
     lastReadyRevision: memory.lastReadyRevision ?? null,
     startTimes: memory.startTimes,
     start: expectedStart(facts, memory, derived.progress, now),
+    footprint: memory.footprint ?? null,
     at: now,
   }
   const fallback = await fallbackOf(facts.endpoint, rooms)

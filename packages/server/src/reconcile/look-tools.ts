@@ -13,6 +13,8 @@ export type LookTools = {
   readonly fetches: ArtifactFetches
   readonly drains: DrainReports
   readonly stops: ReplicaStops
+  /** Look at the endpoint once more, soon. */
+  again(endpointId: EndpointId): void
   /** Notes whose replica it is, so that a hint about it finds its endpoint. */
   own(replicaId: ReplicaId, endpointId: EndpointId): void
   /** Writes an event down, some time soon: no look waits for it. */

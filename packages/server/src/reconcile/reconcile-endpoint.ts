@@ -20,6 +20,7 @@ import type { EndpointMemory } from './endpoint-memory.ts'
 import { type Findings, report } from './endpoint-report.ts'
 import { failureText, whatHappened } from './failure-text.ts'
 import type { LookTools } from './look-tools.ts'
+import { measureFootprint } from './measure-footprint.ts'
 import type { ReconcileRooms } from './rooms.ts'
 import { healthRouteOf, replicaSpec, resourcesOf, startTimeoutMs } from './start-replica.ts'
 
@@ -61,6 +62,7 @@ export async function reconcileEndpoint(
   if (plan.length > 0) await reportAgain(id, memory, tools, findings)
 
   tools.fetches.releaseAllBut(id, revisionsToKeep(facts))
+  void measureFootprint(facts, memory, tools.rooms).then((isNews) => isNews && tools.again(id))
   return lookAgainMs(facts, memory, { acted: plan.length > 0, short: findings.shortage !== undefined, now })
 }
 

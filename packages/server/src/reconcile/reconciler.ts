@@ -48,6 +48,7 @@ export class Reconciler {
       fetches: new ArtifactFetches(rooms.models, (id) => this.hint(id)),
       drains: new DrainReports(),
       stops: new ReplicaStops(rooms.driver, rooms.log, (id) => this.#stopEnded(id)),
+      again: (endpointId) => this.hint(endpointId),
       own: (replicaId, endpointId) => this.#owners.set(replicaId, endpointId),
       note: (endpoint, kind, message, details) => this.#note(endpoint, kind, message, details),
       startAlone: (body) => this.#startAlone(body),
