@@ -308,6 +308,9 @@ function receive(
     case 'suspect':
       reconciler.suspect(message.replicaId)
       break
+    case 'stuck':
+      reconciler.stuck(message.replicaId, message.evidence)
+      break
     default:
       message satisfies never
   }

@@ -335,3 +335,17 @@ test('a runtime that refuses for ever ends in failed with its words', async () =
   await world.untilState('failed')
   expect((await world.see()).status.errorMessage).toBe('There is no program "llama-server" here.')
 })
+
+test('a replica of which a gateway says that it does not work is replaced, and its failure says why', async () => {
+  await world.create({ min: 1 })
+  await world.untilState('running')
+  const [before] = world.replicas
+  const evidence = 'with 3 requests on it, none has advanced for 21.0 s'
+  world.reconciler.stuck(before!.id, evidence)
+  await world.until('replaced', () => world.replicas.length === 1 && world.replicas[0]!.id !== before!.id)
+  await world.untilState('running')
+  const events = await world.store.events.list({ limit: 100 })
+  expect(events.filter(({ kind }) => kind === 'replica.failed')).toMatchObject([
+    { message: `The engine stopped working on its requests: ${evidence}`, details: { replica: before!.id } },
+  ])
+})

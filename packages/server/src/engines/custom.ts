@@ -25,6 +25,7 @@ export function createCustom(): Engine {
     health: { route: '/health', startTimeoutMs: startDeadline(START_TIMEOUT_MS) },
     stopGraceMs: STOP_GRACE_MS,
     intake: () => UNKNOWN_INTAKE,
+    vitals: () => undefined,
 
     refusal: () => undefined,
     resolve: ({ files }, image) => {

@@ -10,6 +10,7 @@ import { PlatformError } from '../domain/errors.ts'
 import { PLACEHOLDER } from '../domain/launch-plan.ts'
 import type { Engine } from './engine.ts'
 import { reservedSetting } from './reserved-settings.ts'
+import { oneToken } from './smallest-question.ts'
 
 const START_TIMEOUT_MS = 60_000
 const STOP_GRACE_MS = 2_000
@@ -41,6 +42,10 @@ export function createEcho({
     health: { route: '/health', startTimeoutMs: () => START_TIMEOUT_MS },
     stopGraceMs: STOP_GRACE_MS,
     intake: ({ image }) => ({ room: image.echo?.parallel ?? null, keepsPrefixes: true }),
+    vitals: ({ servedName }) => ({
+      question: oneToken(servedName),
+      counters: { path: '/metrics', names: ['echo:steps_total'] },
+    }),
 
     refusal: () => undefined,
     resolve: (_model, image) => ({ files: [], image: { echo: image.echo ?? {} } }),

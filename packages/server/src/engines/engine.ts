@@ -12,6 +12,7 @@ import type { KvDtype } from '../domain/fit/model-shape.ts'
 import type { Resources } from '../domain/instance-type.ts'
 import type { LaunchPlan } from '../domain/launch-plan.ts'
 import type { Intake } from '../domain/routing/intake.ts'
+import type { Vitals } from '../domain/routing/vitals.ts'
 
 /** What carries a launch plan out: a program on the machine itself, or a container from an image. */
 export type RuntimeKind = 'process' | 'container'
@@ -48,6 +49,9 @@ export interface Engine {
 
   /** How a replica that was launched so likes to be given requests. */
   intake(launched: Pick<LaunchRequest, 'image' | 'args'>): Intake
+
+  /** What it can be asked while it says nothing, or `undefined` if no question is known to be cheap for it. */
+  vitals(launched: Pick<LaunchRequest, 'image' | 'servedName'>): Vitals | undefined
 
   /** How long the engine is given between SIGTERM and SIGKILL, once no request runs on it. */
   readonly stopGraceMs: number

@@ -46,3 +46,22 @@ test.for<[readonly string[], number | undefined]>([
 ])('of the arguments %j the last that is a number counts', ([args, count]) => {
   expect(countInArgs(args, ['--n'])).toBe(count)
 })
+
+test.for<[string, Image, string | undefined]>([
+  ['llamacpp', { llamacpp: {} }, '/v1/completions {"model":"acme/m","prompt":"a","max_tokens":1}'],
+  ['llamacpp', { llamacpp: { mode: 'embeddings' } }, '/v1/embeddings {"model":"acme/m","input":"a"}'],
+  [
+    'llamacpp',
+    { llamacpp: { mode: 'reranking' } },
+    '/v1/rerank {"model":"acme/m","query":"a","documents":["a"]}',
+  ],
+  ['vllm', { vLLM: {} }, '/v1/completions {"model":"acme/m","prompt":"a","max_tokens":1}'],
+  ['tgi', { tgi: {} }, '/generate {"inputs":"a","parameters":{"max_new_tokens":1}}'],
+  ['tei', { tei: {} }, '/embed {"inputs":"a"}'],
+  ['toolkit', { huggingface: {} }, undefined],
+  ['custom', { custom: { url: 'a/b' } }, undefined],
+])('%s with %j is asked %s when it is silent', ([name, image, question]) => {
+  const vitals = engines.find((engine) => engine.name === name)!.vitals({ image, servedName: 'acme/m' })
+  expect(vitals && `${vitals.question.path} ${vitals.question.body}`).toBe(question)
+  expect(vitals?.counters.names.length).not.toBe(0)
+})

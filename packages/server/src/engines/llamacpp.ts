@@ -10,6 +10,7 @@ import type { Image, LlamacppImage } from '@berth/contract'
 import { PlatformError } from '../domain/errors.ts'
 import type { KvDtype } from '../domain/fit/model-shape.ts'
 import { PLACEHOLDER } from '../domain/launch-plan.ts'
+import type { Vitals } from '../domain/routing/vitals.ts'
 import { argumentValue, countInArgs } from './argument-value.ts'
 import { chooseGguf, fileInRepository, ggufsOf } from './choose-gguf.ts'
 import { refuseReservedArgs } from './container-plan.ts'
@@ -17,6 +18,7 @@ import type { Engine, LaunchRequest, ModelFacts, RuntimeKind, Sizing } from './e
 import { LLAMACPP_MEMORY } from './engine-memory.ts'
 import type { LlamaServer } from './find-llama-server.ts'
 import { IMAGES, pinnedImage } from './images.ts'
+import { oneEmbedding, oneToken } from './smallest-question.ts'
 
 /** Slots, and the context of each, when nothing is asked: room for a chat, on a machine of any size. */
 const DEFAULT_SLOTS = 4
@@ -63,6 +65,13 @@ export function createLlamacpp(options: LlamacppOptions): Engine {
     intake: ({ image, args }) => ({
       room: countInArgs(args, ['-np', '--parallel']) ?? image.llamacpp?.nParallel ?? DEFAULT_SLOTS,
       keepsPrefixes: !image.llamacpp?.mode,
+    }),
+    vitals: ({ image, servedName }) => ({
+      question: questionFor(image.llamacpp?.mode, servedName),
+      counters: {
+        path: '/metrics',
+        names: ['llamacpp:n_decode_total', 'llamacpp:prompt_tokens_total', 'llamacpp:tokens_predicted_total'],
+      },
     }),
 
     refusal: ({ repository, files }) =>
@@ -217,6 +226,12 @@ function refuseWhatOnlyTheServerCan(asked: LlamacppImage): void {
     `${refused} needs a real llama-server, and this installation has none: install llama.cpp so that "llama-server" is on PATH, or name it with BERTH_LLAMA_SERVER, and start Berth again.`,
     { field: `model.image.llamacpp.${field ?? 'mode'}`, reason: 'engine_not_installed' },
   )
+}
+
+function questionFor(mode: LlamacppImage['mode'], servedName: string): Vitals['question'] {
+  if (mode === 'embeddings') return oneEmbedding(servedName)
+  if (mode !== 'reranking') return oneToken(servedName)
+  return { path: '/v1/rerank', body: JSON.stringify({ model: servedName, query: 'a', documents: ['a'] }) }
 }
 
 function settingsIn(image: Image): LlamacppImage {

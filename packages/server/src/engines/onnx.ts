@@ -14,6 +14,7 @@ import { ONNX_MEMORY } from './engine-memory.ts'
 import { onnxFiles } from './onnx-files.ts'
 import { contentsOf } from './repository-contents.ts'
 import { reservedSetting } from './reserved-settings.ts'
+import { TEI_VITALS } from './smallest-question.ts'
 import { CONCURRENT_REQUESTS, poolingOf } from './tei.ts'
 
 export type OnnxOptions = {
@@ -45,6 +46,7 @@ export function createOnnxTei(options: OnnxOptions): Engine {
         CONCURRENT_REQUESTS,
       keepsPrefixes: false,
     }),
+    vitals: () => TEI_VITALS,
     refusal: onnxRefusal,
     resolve: ({ files }, image) => {
       poolingOf(image.tei ?? {})
@@ -70,6 +72,7 @@ export function createOnnxToolkit(options: OnnxOptions): Engine {
     capabilities: ['embeddings', 'rerank', 'classification', 'pipelines'],
     variants: ['huggingface'],
     intake: () => ({ room: 1, keepsPrefixes: false }),
+    vitals: () => undefined,
     refusal: onnxRefusal,
     resolve: ({ files }, image) => {
       const problem = reservedSetting('toolkit', {

@@ -12,6 +12,7 @@ import { SGLANG_MEMORY } from './engine-memory.ts'
 import { hasFlag, splitGpus } from './gpu-split.ts'
 import { IMAGES } from './images.ts'
 import { filesForTransformers, transformersRefusal } from './repository-contents.ts'
+import { oneToken } from './smallest-question.ts'
 
 type Settings = NonNullable<Image['sGLang']>
 
@@ -37,6 +38,16 @@ export function createSglang(): Engine {
     intake: ({ image, args }) => ({
       room: countInArgs(args, ['--max-running-requests']) ?? image.sGLang?.maxRunningRequests ?? null,
       keepsPrefixes: true,
+    }),
+    vitals: ({ servedName }) => ({
+      question: oneToken(servedName),
+      counters: {
+        path: '/metrics',
+        names: [
+          ...['sglang:prompt_tokens_total', 'sglang:generation_tokens_total'],
+          ...['sglang:time_to_first_token_seconds_count', 'sglang:inter_token_latency_seconds_count'],
+        ],
+      },
     }),
 
     refusal: (model) => transformersRefusal('SGLang', model),

@@ -12,6 +12,7 @@ import type { Engine, LaunchRequest, ModelFacts, Sizing } from './engine.ts'
 import { TEI_MEMORY } from './engine-memory.ts'
 import { IMAGES } from './images.ts'
 import { contentsOf, filesForEmbeddings, transformersRefusal } from './repository-contents.ts'
+import { TEI_VITALS } from './smallest-question.ts'
 
 type Settings = NonNullable<Image['tei']>
 
@@ -48,6 +49,7 @@ export function createTei(): Engine {
         CONCURRENT_REQUESTS,
       keepsPrefixes: false,
     }),
+    vitals: () => TEI_VITALS,
 
     refusal,
     resolve: ({ files }, image) => {

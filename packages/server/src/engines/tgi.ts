@@ -38,6 +38,16 @@ export function createTgi(): Engine {
       room: countInArgs(args, ['--max-concurrent-requests']) ?? CONCURRENT_REQUESTS,
       keepsPrefixes: true,
     }),
+    vitals: () => ({
+      question: {
+        path: '/generate',
+        body: JSON.stringify({ inputs: 'a', parameters: { max_new_tokens: 1 } }),
+      },
+      counters: {
+        path: '/metrics',
+        names: ['tgi_batch_inference_count', 'tgi_batch_inference_success', 'tgi_request_success'],
+      },
+    }),
 
     refusal: (model) => {
       const reason = transformersRefusal('TGI', model)

@@ -32,6 +32,8 @@ export function createToolkit(): Engine {
     health: { route: '/health', startTimeoutMs: startDeadline(START_TIMEOUT_MS) },
     stopGraceMs: STOP_GRACE_MS,
     intake: () => ({ room: 1, keepsPrefixes: false }),
+    // A pipeline or handler may take minutes for whatever it is asked.
+    vitals: () => undefined,
 
     refusal,
     resolve: (model, image) => {

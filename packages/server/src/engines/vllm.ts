@@ -13,6 +13,7 @@ import { VLLM_MEMORY } from './engine-memory.ts'
 import { hasFlag, splitGpus } from './gpu-split.ts'
 import { IMAGES } from './images.ts'
 import { filesForTransformers, transformersRefusal } from './repository-contents.ts'
+import { oneToken } from './smallest-question.ts'
 
 type Settings = NonNullable<Image['vLLM']>
 
@@ -39,6 +40,17 @@ export function createVllm(): Engine {
     intake: ({ image, args }) => ({
       room: countInArgs(args, ['--max-num-seqs']) ?? image.vLLM?.maxNumSeqs ?? null,
       keepsPrefixes: true,
+    }),
+    vitals: ({ servedName }) => ({
+      question: oneToken(servedName),
+      counters: {
+        path: '/metrics',
+        names: [
+          'vllm:iteration_tokens_total_count',
+          'vllm:prompt_tokens_total',
+          'vllm:generation_tokens_total',
+        ],
+      },
     }),
 
     refusal: (model) => transformersRefusal('vLLM', model),

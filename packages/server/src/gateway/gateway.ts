@@ -16,6 +16,7 @@ import { type Caller, callerOf } from './access.ts'
 import { accessLine } from './access-log.ts'
 import { Admission } from './admission.ts'
 import { answerPreflight } from './answer-preflight.ts'
+import { askReplica } from './ask-replica.ts'
 import { type Preflight, preflightIn } from './cors.ts'
 import { Deadlines } from './deadlines.ts'
 import { Demand } from './demand.ts'
@@ -28,6 +29,7 @@ import { requestIdIn } from './headers.ts'
 import { HoldLine } from './hold-line.ts'
 import { GATEWAY_LIMITS, type GatewayLimits } from './limits.ts'
 import { type ListenPlace, listen } from './listen.ts'
+import { ProgressWatch } from './progress-watch.ts'
 import * as refusals from './refusals.ts'
 import { ReplicaLeases } from './replica-leases.ts'
 import { KeptBytes } from './request-body.ts'
@@ -119,6 +121,7 @@ class RunningGateway implements Gateway {
   readonly #front: Front
   readonly #server: Server
   readonly #rooms: EndpointRooms
+  readonly #watch: ProgressWatch
   readonly #stopped = new AbortController()
   readonly #open = new Set<Exchange>()
   readonly #company: WorkerCompany | undefined
@@ -185,6 +188,17 @@ class RunningGateway implements Gateway {
         answer: (namespaces) => this.#metrics(new Set(namespaces.split(','))),
       })
     }
+    this.#watch = new ProgressWatch({
+      clock,
+      log,
+      limits,
+      ask: (replica, question) =>
+        askReplica(this.#upstream, replica, question, { clock, timeoutMs: limits.askTimeoutMs }),
+      leases: this.#leases,
+      find: this.#rooms.find,
+      say: (message) => this.#link?.send(message),
+      returned: (id) => this.#line.handOut(id),
+    })
     this.#visits = new Visits({
       clock,
       endpointRooms: this.#rooms,
@@ -238,6 +252,7 @@ class RunningGateway implements Gateway {
     this.#connect()
     void this.#keepReporting()
     void this.#deadlines.run(this.#clock, this.#stopped.signal)
+    void this.#watch.run(this.#stopped.signal)
     if (isAlone) return
     // Others serve meanwhile: whoever comes here should be served as well.
     await snapshot

@@ -17,7 +17,15 @@ function lineWith() {
       if (free === 0) return undefined
       free--
       const replica = { id: 'r' as ReplicaId, host: 'h', port: 1, apiKey: null, state: 'ready' as const }
-      return { replica, begun: () => {}, release: () => {} }
+      const nothing = () => {}
+      return {
+        replica,
+        begun: nothing,
+        advanced: nothing,
+        paused: nothing,
+        whenGivenUp: nothing,
+        release: nothing,
+      }
     },
     wake: (id, waiting) => void log.push(`${clock.now()} wake ${id} ${waiting}`),
   })

@@ -55,6 +55,11 @@ export const GATEWAY_LIMITS = {
   replicaSilenceMs: 15 * 60_000,
   /** Connections to a replica that broke before the first byte; a request that kills engines stops here. */
   brokenAttempts: 3,
+  /** Whether replicas work on what they have is looked at so often; the judgement's own times are in the domain. */
+  watchEveryMs: 1_000,
+  /** A replica that shows nothing is asked so often, and has so long to reply. */
+  askEveryMs: 5_000,
+  askTimeoutMs: 5_000,
   /** A replica that refused a connection gets nothing for this long. */
   restMs: 500,
   idleReplicaConnections: 256,

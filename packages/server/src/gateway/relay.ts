@@ -22,6 +22,16 @@ export interface Onlooker {
   rest(): Buffer | undefined
 }
 
+/** Is told how the answer comes along, and can call the attempt off while there is none. */
+export interface AnswerWatch {
+  begun(status: number): void
+  advanced(): void
+  /** Nothing more is taken of the answer, or again. */
+  paused(isPaused: boolean): void
+  /** @param callOff does nothing once the answer has begun. */
+  whenGivenUp(callOff: () => void): void
+}
+
 export type Relay = {
   readonly upstream: Upstream
   readonly to: Address
@@ -37,8 +47,7 @@ export type Relay = {
   /** Makes what is sent instead of what the client wrote. */
   readonly body?: (() => Buffer) | undefined
   readonly onlooker?: Onlooker
-  /** Told when the answer begins. */
-  readonly onBegin?: (status: number) => void
+  readonly watch?: AnswerWatch
   readonly limits: Pick<GatewayLimits, 'bodyStartBytes' | 'replicaErrorBytes'>
 }
 
@@ -52,6 +61,8 @@ export type RelayEnd =
   /** The answer began and did not end. The client has been told as far as possible. */
   | { readonly kind: 'broke-off'; readonly reason: string }
   | { readonly kind: 'silent' }
+  /** The replica was given up before the answer began. */
+  | { readonly kind: 'given-up' }
   /** It was refused as a bad request, with a body that the client did not write. */
   | { readonly kind: 'not-understood' }
   /** The request's body is larger than it may be. */
@@ -89,8 +100,9 @@ class RunningRelay implements AnswerTaker, BodySink {
     const { upstream, to, path, headers, fresh, limits } = this.#it
     this.#exchange.listen(
       () => this.#clientLeft(),
-      () => this.#attempt.resume(),
+      () => this.#resume(),
     )
+    this.#it.watch?.whenGivenUp(() => this.#givenUp())
     this.#attempt = upstream.send(
       {
         to,
@@ -137,7 +149,7 @@ class RunningRelay implements AnswerTaker, BodySink {
       return
     }
     this.#hasBegun = true
-    it.onBegin?.(head.status)
+    it.watch?.begun(head.status)
     it.onlooker?.began(head)
     exchange.body.free()
     if (head.status === SWITCHING_PROTOCOLS) this.#openTunnel(head)
@@ -148,7 +160,8 @@ class RunningRelay implements AnswerTaker, BodySink {
   }
 
   passed(chunk: Buffer): void {
-    const { onlooker } = this.#it
+    const { onlooker, watch } = this.#it
+    watch?.advanced()
     if (this.#isTunnel) {
       this.#exchange.response.write(chunk)
       return
@@ -164,7 +177,9 @@ class RunningRelay implements AnswerTaker, BodySink {
   }
 
   paused(): void {
-    if (this.#hasBegun && !this.#asEvent && !this.#exchange.response.flush()) this.#attempt.pause()
+    if (!this.#hasBegun || this.#asEvent || this.#exchange.response.flush()) return
+    this.#attempt.pause()
+    this.#it.watch?.paused(true)
   }
 
   ended(trailers: readonly string[]): void {
@@ -190,6 +205,17 @@ class RunningRelay implements AnswerTaker, BodySink {
       this.#finish({ kind: 'broke-off', reason })
     } else if (how.kind === 'broke') this.#finish({ ...how, reused: this.#attempt.reused })
     else this.#finish(how)
+  }
+
+  #resume(): void {
+    this.#it.watch?.paused(false)
+    this.#attempt.resume()
+  }
+
+  #givenUp(): void {
+    if (this.#hasBegun) return
+    this.#attempt.destroy()
+    this.#finish({ kind: 'given-up' })
   }
 
   #clientLeft(): void {

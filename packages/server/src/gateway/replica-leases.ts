@@ -6,15 +6,19 @@
  */
 import type { EndpointId, ReplicaId } from '../domain/replica.ts'
 import { DEFAULT_ROUTING, type RoutingRules } from '../domain/routing/choose-replica.ts'
-import { type ClaimEnd, EndpointRouting, type LoadElsewhere } from '../domain/routing/endpoint-routing.ts'
+import {
+  type ClaimEnd,
+  EndpointRouting,
+  type LoadElsewhere,
+  type SilentReplica,
+} from '../domain/routing/endpoint-routing.ts'
 import { PLAIN_REQUEST, type RoutingRequest } from '../domain/routing/prompt.ts'
 import type { RoutedReplica } from '../link/messages.ts'
 import type { Clock } from '../platform/clock.ts'
+import type { AnswerWatch } from './relay.ts'
 
-export type Lease = {
+export type Lease = AnswerWatch & {
   readonly replica: RoutedReplica
-  /** The replica has begun to answer. */
-  readonly begun: (status: number) => void
   /** Ends the claim, saying how it went; a second call does nothing. */
   readonly release: (end: ClaimEnd) => void
 }
@@ -37,9 +41,12 @@ type Listed = {
   readonly routing: EndpointRouting
   rules: RoutingRules
   readonly replicas: Map<ReplicaId, RoutedReplica>
+  /** What calls requests off whose answers have not begun. */
+  readonly unanswered: Map<ReplicaId, Set<() => void>>
 }
 
 const NOWHERE: LoadsElsewhere = new Map()
+export type SilentLease = SilentReplica & { readonly endpointId: EndpointId; readonly replica: RoutedReplica }
 
 export class ReplicaLeases {
   readonly #rooms: LeaseRooms
@@ -53,11 +60,14 @@ export class ReplicaLeases {
 
   /** The endpoint's replicas as the routing table has them now; none for an endpoint that is gone. */
   list(id: EndpointId, replicas: readonly RoutedReplica[], rules: RoutingRules = DEFAULT_ROUTING): void {
-    const listed = this.#endpoints.get(id) ?? { routing: new EndpointRouting(), rules, replicas: new Map() }
+    const listed = this.#endpoints.get(id) ?? newlyListed(rules)
     const before = [...listed.replicas.keys()]
     listed.rules = rules
     listed.replicas.clear()
     for (const replica of replicas) listed.replicas.set(replica.id, replica)
+    for (const [replicaId, unanswered] of listed.unanswered) {
+      if (unanswered.size === 0 && !listed.replicas.has(replicaId)) listed.unanswered.delete(replicaId)
+    }
     listed.routing.list(replicas, rules, this.#rooms.clock.now())
     this.#endpoints.set(id, listed)
     this.#apply(id, listed)
@@ -71,18 +81,34 @@ export class ReplicaLeases {
     const listed = this.#endpoints.get(id)
     const claim = listed?.routing.claim(request, this.#rooms.clock.now())
     if (!listed || !claim) return undefined
+    const { clock } = this.#rooms
     const replica = listed.replicas.get(claim.replicaId)!
     let isHeld = true
     this.#rooms.changed?.(id, replica.id, claim.keys)
+    let callOff: (() => void) | undefined
+    const answered = () => {
+      if (callOff) listed.unanswered.get(replica.id)?.delete(callOff)
+      callOff = undefined
+    }
     return {
       replica,
       begun: (status) => {
-        claim.begun(status, this.#rooms.clock.now())
+        answered()
+        claim.begun(status, clock.now())
         this.#rooms.changed?.(id, replica.id, NO_KEYS)
+      },
+      advanced: () => claim.advanced(clock.now()),
+      paused: (isPaused) => claim.paused(isPaused, clock.now()),
+      whenGivenUp: (callIt) => {
+        callOff = callIt
+        const others = listed.unanswered.get(replica.id)
+        if (others) others.add(callIt)
+        else listed.unanswered.set(replica.id, new Set([callIt]))
       },
       release: (end) => {
         if (!isHeld) return
         isHeld = false
+        answered()
         claim.ended(end, this.#rooms.clock.now())
         this.#rooms.changed?.(id, replica.id, NO_KEYS)
         this.#released(id, listed, replica.id)
@@ -102,6 +128,28 @@ export class ReplicaLeases {
 
   endRest(id: EndpointId, replicaId: ReplicaId): void {
     this.#endpoints.get(id)?.routing.endRest(replicaId)
+  }
+
+  /** Gives it nothing new until `trust`, and calls off what it has not begun to answer. */
+  giveUp(id: EndpointId, replicaId: ReplicaId): void {
+    const listed = this.#endpoints.get(id)
+    listed?.routing.giveUp(replicaId)
+    for (const callOff of [...(listed?.unanswered.get(replicaId) ?? [])]) callOff()
+  }
+
+  trust(id: EndpointId, replicaId: ReplicaId): void {
+    this.#endpoints.get(id)?.routing.trust(replicaId)
+  }
+
+  /** Replicas to ask whether they work, and those that were given up. */
+  *silent(): Iterable<SilentLease> {
+    const now = this.#rooms.clock.now()
+    for (const [endpointId, { routing, replicas }] of this.#endpoints) {
+      for (const silent of routing.silent(now)) {
+        const replica = replicas.get(silent.id)
+        if (replica) yield { ...silent, endpointId, replica }
+      }
+    }
   }
 
   inFlight(id: EndpointId): number {
@@ -162,3 +210,10 @@ export class ReplicaLeases {
     if (this.#endpoints.get(id)?.routing.isEmpty) this.#endpoints.delete(id)
   }
 }
+
+const newlyListed = (rules: RoutingRules): Listed => ({
+  routing: new EndpointRouting(),
+  rules,
+  replicas: new Map(),
+  unanswered: new Map(),
+})

@@ -48,7 +48,8 @@ export async function serveControl(
       )
     case 'not-understood':
     case 'too-large':
-      throw new Error(`a request whose body was neither changed nor limited ended as ${end.kind}`)
+    case 'given-up':
+      throw new Error(`a request to the control process ended as ${end.kind}`)
     case 'silent':
       throw new PlatformError('timeout', 'The control process did not answer in time.')
     default:

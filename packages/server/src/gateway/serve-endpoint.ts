@@ -50,6 +50,8 @@ type Visit = {
   readonly sharesOrigin: boolean
 }
 
+const STOPPED_WORKING = 'it stopped working on its requests'
+
 /** @throws PlatformError what the caller is to be told; `ClientLeft` when there is no caller any more. */
 export async function serveEndpoint(visit: Visit, rooms: EndpointRooms): Promise<void> {
   const { exchange, endpoint } = visit
@@ -105,11 +107,18 @@ export async function serveEndpoint(visit: Visit, rooms: EndpointRooms): Promise
           throw refusals.replicaBroke(endpoint, end.reason, limits.retryAfterMs)
         }
         break
+      case 'given-up':
+        broken++
+        if (broken >= limits.brokenAttempts) {
+          throw refusals.replicaBroke(endpoint, STOPPED_WORKING, limits.retryAfterMs)
+        }
+        break
       default:
         end satisfies never
     }
     if (!exchange.body.replayable) {
-      throw refusals.replicaBroke(endpoint, end.reason, limits.retryAfterMs)
+      const reason = end.kind === 'given-up' ? STOPPED_WORKING : end.reason
+      throw refusals.replicaBroke(endpoint, reason, limits.retryAfterMs)
     }
   }
 }
@@ -178,11 +187,12 @@ function nobodyTookIt(
 
 async function send(
   visit: Visit,
-  { replica, begun }: Lease,
+  lease: Lease,
   rooms: EndpointRooms,
   { again, heldMs, mayAsk }: { readonly again: boolean; readonly heldMs: number; readonly mayAsk: boolean },
 ): Promise<RelayEnd> {
   const { exchange, meter, path, sharesOrigin } = visit
+  const { replica } = lease
   const { host, port } = replica
   const { body, request } = exchange
   const asks = mayAsk && rooms.usageAsk.canAsk(visit.endpoint.id, path, body, rooms.clock.now())
@@ -205,7 +215,7 @@ async function send(
     fresh: again || request.wantsUpgrade || !body.reserve(rooms.limits.replayBytes),
     answerHeaders: ['x-berth-replica', replica.id, 'server-timing', `hold;dur=${heldMs}`],
     sandboxed: sharesOrigin,
-    onBegin: begun,
+    watch: lease,
     limits: rooms.limits,
   })
 }
@@ -265,6 +275,7 @@ function claimEndOf(end: RelayEnd | undefined, { response }: Exchange): ClaimEnd
     case 'unreachable':
     case 'broke-off':
     case 'silent':
+    case 'given-up':
       return 'failed'
     default:
       return end satisfies never

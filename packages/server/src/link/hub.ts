@@ -29,6 +29,7 @@ const UP_KINDS: ReadonlySet<string> = new Set<UpMessage['kind']>([
   'wake',
   'drained',
   'suspect',
+  'stuck',
   'usage',
 ])
 

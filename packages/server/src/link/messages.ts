@@ -8,6 +8,7 @@ import type { AccessType, EndpointState, FallbackReason, LatencyObjective, Token
 import type { UsageLimits } from '../domain/limits/usage-limits.ts'
 import type { EndpointId, ReplicaId } from '../domain/replica.ts'
 import type { RoutingRules } from '../domain/routing/choose-replica.ts'
+import type { Vitals } from '../domain/routing/vitals.ts'
 import type { ExpectedStart } from '../domain/start-times.ts'
 import type { UsageRecord } from '../domain/usage/usage-record.ts'
 
@@ -50,6 +51,8 @@ export type RoutedEndpoint = {
   readonly replicas: readonly RoutedReplica[]
   /** How its replicas share the requests; absent for the rules that suit most. */
   readonly routing?: RoutingRules
+  /** What a silent replica of it can be asked; absent where no question is known to be cheap. */
+  readonly vitals?: Vitals
   /** What may be asked of it by all callers together; absent for no limit. */
   readonly limits?: UsageLimits
   readonly fallback?: RoutedFallback
@@ -160,6 +163,14 @@ export type UpMessage =
       readonly id: EndpointId
       readonly replicaId: ReplicaId
       readonly reason: string
+    }
+  /** It has requests and does not work on them. Repeated while that is so. */
+  | {
+      readonly kind: 'stuck'
+      readonly id: EndpointId
+      readonly replicaId: ReplicaId
+      /** For a person. */
+      readonly evidence: string
     }
   /**
    * What requests used. The number counts up from 1 in each life of a gateway, so it names the batch together with

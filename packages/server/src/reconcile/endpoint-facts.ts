@@ -86,6 +86,7 @@ function look(
     probe: prober.probe(running.id),
     drainingSince: memory.drainingSince.get(running.id),
     drained: drains.isDrained(running.id, rooms.gateways()),
+    stuckSince: memory.stuck.get(running.id)?.at,
   })
 }
 

@@ -9,9 +9,14 @@ import type { MeasuredFootprint, StatusRecord } from '../domain/endpoint-status.
 import type { Replica, ReplicaId } from '../domain/replica.ts'
 import { afterFailure, type StartFailures } from '../domain/start-failures.ts'
 
+/** What a gateway saw, in words, and when it said so. */
+export type Stuck = { readonly evidence: string; readonly at: number }
+
 export class EndpointMemory {
   readonly drainingSince = new Map<ReplicaId, number>()
   readonly readySince = new Map<ReplicaId, number>()
+  /** Replicas of which a gateway says that they do not work on their requests. */
+  readonly stuck = new Map<ReplicaId, Stuck>()
   /** Replicas whose failure is counted already. */
   readonly counted = new Set<ReplicaId>()
   /** By revision. */
@@ -52,7 +57,7 @@ export class EndpointMemory {
 
   /** Forgets what concerns replicas that are gone and revisions that nobody wants. */
   keepOnly(replicas: ReadonlySet<ReplicaId>, revisions: ReadonlySet<number>): void {
-    for (const known of [this.drainingSince, this.readySince, this.counted]) {
+    for (const known of [this.drainingSince, this.readySince, this.stuck, this.counted]) {
       for (const id of known.keys()) if (!replicas.has(id)) known.delete(id)
     }
     for (const revision of this.failures.keys()) if (!revisions.has(revision)) this.failures.delete(revision)

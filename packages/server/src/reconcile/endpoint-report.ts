@@ -1,9 +1,8 @@
 /** What a look reports: the route to the gateways, the status to the store, both only when they are new. */
 import { fallbackReasons, type Progress } from '@berth/contract'
-import { cachesAnswers, type EndpointRecord } from '../domain/endpoint.ts'
+import { cachesAnswers, type EndpointRecord, endpointKey } from '../domain/endpoint.ts'
 import { deriveStatus, type StatusRecord } from '../domain/endpoint-status.ts'
 import type { Replica } from '../domain/replica.ts'
-import type { RoutingRules } from '../domain/routing/choose-replica.ts'
 import { routingRules, UNKNOWN_INTAKE } from '../domain/routing/intake.ts'
 import { type ExpectedStart, startEstimate } from '../domain/start-times.ts'
 import type { RoutedEndpoint, RoutedFallback } from '../link/messages.ts'
@@ -126,8 +125,7 @@ function routeOf(
     message: status.message,
     failure: status.errorMessage,
     start: status.state === 'running' ? null : (status.start ?? null),
-    routing: routingOf(facts, rooms),
-    ...(spec.limits && Object.keys(spec.limits).length > 0 ? { limits: spec.limits } : {}),
+    ...servingOf(facts, rooms),
     ...(measure && 'slo' in measure && { objective: measure.slo }),
     replicas: facts.running.flatMap((replica) => {
       const draining = memory.drainingSince.has(replica.id)
@@ -145,8 +143,21 @@ function routeOf(
   }
 }
 
-/** By the engine of the replicas that are wanted now, and by what was asked last, which needs no new replicas. */
-function routingOf({ aim, endpoint }: Facts, rooms: ReconcileRooms): RoutingRules {
-  const intake = rooms.engine(aim.engine)?.intake({ image: aim.image, args: aim.spec.model.args })
-  return routingRules(intake ?? UNKNOWN_INTAKE, endpoint.spec.routing)
+/**
+ * How requests reach the replicas: by the engine of those that are wanted now, and by what was asked last, which needs
+ * no new replicas.
+ */
+function servingOf(
+  { aim, endpoint }: Facts,
+  rooms: ReconcileRooms,
+): Pick<RoutedEndpoint, 'routing' | 'vitals' | 'limits'> {
+  const { limits, routing } = endpoint.spec
+  const engine = rooms.engine(aim.engine)
+  const launched = { image: aim.image, args: aim.spec.model.args, servedName: endpointKey(endpoint) }
+  const vitals = engine?.vitals(launched)
+  return {
+    routing: routingRules(engine?.intake(launched) ?? UNKNOWN_INTAKE, routing),
+    ...(vitals && { vitals }),
+    ...(limits && Object.keys(limits).length > 0 && { limits }),
+  }
 }

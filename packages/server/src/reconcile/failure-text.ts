@@ -12,11 +12,18 @@ export function failureText(what: string, lines: readonly string[]): string {
   return last.length === 0 ? `${what} It printed nothing.` : `${what} Its last lines:\n${last.join('\n')}`
 }
 
-export function whatHappened(running: RunningReplica, wasReady: boolean, startTimeoutMs: number): string {
+/** @param stuck what a gateway saw of one that does not work on its requests. */
+export function whatHappened(
+  running: RunningReplica,
+  wasReady: boolean,
+  startTimeoutMs: number,
+  stuck: string | undefined,
+): string {
   if (running.state === 'exited') {
     const after = Math.max(0, running.exitedAt - running.startedAt) / 1_000
     return `The engine ${running.reason} ${wasReady ? '' : 'before it was ready, '}after ${after.toFixed(1)} s.`
   }
+  if (stuck !== undefined) return `The engine stopped working on its requests: ${stuck}`
   if (wasReady) return 'The engine stopped answering its health route.'
   return `The engine was not ready within ${Math.round(startTimeoutMs / 1_000)} s.`
 }

@@ -29,6 +29,7 @@ const sight = (changes: Partial<Sight>): Sight => ({
   probe: undefined,
   drainingSince: undefined,
   drained: false,
+  stuckSince: undefined,
   ...changes,
 })
 

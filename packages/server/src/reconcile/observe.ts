@@ -9,11 +9,16 @@ export type Sight = {
   /** Since when it is asked to finish; undefined when it is not. */
   readonly drainingSince: number | undefined
   readonly drained: boolean
+  /** Since when it is known not to work on its requests; undefined when it is not. */
+  readonly stuckSince: number | undefined
 }
 
-export function observe({ running, probe, drainingSince, drained }: Sight): Replica {
+export function observe({ running, probe, drainingSince, drained, stuckSince }: Sight): Replica {
   const { id, revision } = running
   const gone = running.state === 'exited'
+  // One that drains would never be drained.
+  if (stuckSince !== undefined && !gone)
+    return { id, revision, phase: 'failed', phaseSince: stuckSince, inFlight: 0 }
   if (drainingSince !== undefined) {
     return { id, revision, phase: 'draining', phaseSince: drainingSince, inFlight: gone || drained ? 0 : 1 }
   }

@@ -122,7 +122,8 @@ async function noteFailure(
   const running = facts.running.find((replica) => replica.id === replicaId)
   if (!running || memory.counted.has(replicaId)) return
   const wasReady = memory.readySince.has(replicaId)
-  const what = whatHappened(running, wasReady, startTimeoutMs(rooms, facts.aim))
+  const stuck = memory.stuck.get(replicaId)?.evidence
+  const what = whatHappened(running, wasReady, startTimeoutMs(rooms, facts.aim), stuck)
   const probes = tools.prober.probe(replicaId)?.history
   const lines = await lastLines(rooms, replicaId)
   const exit = running.state === 'exited' ? running : undefined

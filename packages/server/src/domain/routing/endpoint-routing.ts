@@ -12,6 +12,7 @@ import {
   type RoutingRules,
   unreadUnits,
 } from './choose-replica.ts'
+import { ForwardProgress, type Standing } from './forward-progress.ts'
 import { LEAST_PREFIX_BYTES, PrefixMemory } from './prefix-memory.ts'
 import { PLAIN_REQUEST, type Prompt, type RoutingRequest } from './prompt.ts'
 import {
@@ -52,8 +53,22 @@ export type Claim = {
   readonly keys: readonly number[]
   /** The answer has begun, with this status. */
   readonly begun: (status: number, now: number) => void
+  /** More of the answer has come. */
+  readonly advanced: (now: number) => void
+  /** Nothing more is taken of the answer until its client has taken what came; that silence is not the replica's. */
+  readonly paused: (isPaused: boolean, now: number) => void
   /** A second call does nothing. */
   readonly ended: (end: ClaimEnd, now: number) => void
+}
+
+/** A replica that has something to do and does not show that it does it, or that was given up for that. */
+export type SilentReplica = {
+  readonly id: ReplicaId
+  readonly standing: Standing
+  readonly isGivenUp: boolean
+  readonly inFlight: number
+  readonly isFull: boolean
+  readonly progress: ForwardProgress
 }
 
 type Seat = ReplicaLoad & {
@@ -66,7 +81,14 @@ type Seat = ReplicaLoad & {
   /** Requests on it that this gateway put there; `inFlight` counts those of others too. */
   own: number
   elsewhere: LoadElsewhere
+  /** For a moment, because it refused a connection. */
+  rests: boolean
+  /** Until it shows that it works. */
+  isGivenUp: boolean
+  readonly progress: ForwardProgress
   inFlight: number
+  /** Of its own, those whose clients are being waited for. */
+  paused: number
   outstanding: number
   unread: number
   health: ReplicaHealth
@@ -128,20 +150,50 @@ export class EndpointRouting {
     const seat = chooseReplica(this.#listed, this.#rules, known.units, this.#turn++)
     if (!seat) return undefined
     const keys = this.#remember(seat, prompt, known.session())
-    return this.#seated(seat, known.units, keys, now)
+    // Where there is no choice it was not asked about; how long it may be silent depends on its size all the same.
+    return this.#seated(seat, request.units, keys, now)
   }
 
   /** It gets nothing new until `endRest`. @returns whether it was not resting already. */
   rest(id: ReplicaId): boolean {
     const seat = this.#seats.get(id)
-    if (!seat || seat.resting) return false
+    if (!seat || seat.rests) return false
+    seat.rests = true
     seat.resting = true
     return true
   }
 
   endRest(id: ReplicaId): void {
     const seat = this.#seats.get(id)
-    if (seat) seat.resting = false
+    if (!seat) return
+    seat.rests = false
+    seat.resting = seat.isGivenUp
+  }
+
+  /** It gets nothing new until `trust`. */
+  giveUp(id: ReplicaId): void {
+    const seat = this.#seats.get(id)
+    if (!seat) return
+    seat.isGivenUp = true
+    seat.resting = true
+  }
+
+  trust(id: ReplicaId): void {
+    const seat = this.#seats.get(id)
+    if (!seat) return
+    seat.isGivenUp = false
+    seat.resting = seat.rests
+  }
+
+  /** Those to ask whether they work, and those that were given up. */
+  *silent(now: number): Iterable<SilentReplica> {
+    const { room } = this.#rules
+    for (const { id, own, inFlight, paused, unread, progress, isGivenUp } of this.#seats.values()) {
+      // Of what others have there only they see whether it advances.
+      const standing = progress.standing({ inFlight: own - paused, unread, usual: this.#usual }, now)
+      if (standing === 'advancing' && !isGivenUp) continue
+      yield { id, standing, isGivenUp, inFlight: own, isFull: room !== null && inFlight >= room, progress }
+    }
   }
 
   /** Told to finish, or no longer listed, and nothing is on it. */
@@ -203,7 +255,11 @@ export class EndpointRouting {
       resting: false,
       own: 0,
       elsewhere: NOTHING_ELSEWHERE,
+      rests: false,
+      isGivenUp: false,
+      progress: new ForwardProgress(now),
       inFlight: 0,
+      paused: 0,
       outstanding: 0,
       unread: 0,
       health: newHealth(now),
@@ -267,6 +323,14 @@ export class EndpointRouting {
     const ahead = seat.unread + own + PACE_FIXED_UNITS
     let unread = own
     let isHeld = true
+    let isPaused = false
+    const pause = (pauses: boolean, now: number) => {
+      if (pauses === isPaused || !isHeld) return
+      isPaused = pauses
+      if (!pauses) seat.progress.resumed(seat.own === seat.paused, now)
+      seat.paused += pauses ? 1 : -1
+    }
+    seat.progress.given(seat.own === seat.paused, claimedAt)
     this.#count(seat, 1, units, own)
     const hasRead = () => {
       seat.unread -= unread
@@ -275,7 +339,10 @@ export class EndpointRouting {
     return {
       replicaId: seat.id,
       keys,
+      advanced: (now) => seat.progress.advanced(now),
+      paused: pause,
       begun: (status, now) => {
+        seat.progress.advanced(now)
         if (unread === 0) return
         hasRead()
         // Errors are quick: they say nothing about how fast it works, nor that it works.
@@ -285,6 +352,7 @@ export class EndpointRouting {
       },
       ended: (end, now) => {
         if (!isHeld) return
+        pause(false, now)
         isHeld = false
         hasRead()
         this.#count(seat, -1, -units, 0)

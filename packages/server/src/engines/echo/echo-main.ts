@@ -18,6 +18,7 @@ const BODY_LIMIT_BYTES = 16 * 1_024 * 1_024
 const EMBEDDING_DIMENSIONS = 64
 const USAGE_EXIT_CODE = 2
 const CRASH_EXIT_CODE = 1
+const STEP_MS = 10
 /** Longer than any client keeps an unused connection, so that it is never closed under a request. */
 const KEEP_ALIVE_MS = 600_000
 
@@ -57,6 +58,9 @@ let ending = false
 let answered = 0
 let running = 0
 const waiting: (() => void)[] = []
+/** Time with something to do: before the current stretch of it, and since when that lasts. */
+let busyMs = 0
+let busySince = 0
 
 const server = createServer({ keepAliveTimeout: KEEP_ALIVE_MS, requestTimeout: 0 }, (request, response) => {
   const left = new AbortController()
@@ -243,7 +247,7 @@ async function pause(ms: number, left: AbortSignal): Promise<void> {
 /** First come, first served; whoever leaves the line is not waited for. */
 async function takeTurn(left: AbortSignal): Promise<void> {
   if (running < parallel) {
-    running++
+    if (running++ === 0) busySince = performance.now()
     return
   }
   await new Promise<void>((resolve, reject) => {
@@ -260,7 +264,13 @@ async function takeTurn(left: AbortSignal): Promise<void> {
 function giveTurn(): void {
   const next = waiting.shift()
   if (next) next()
-  else running--
+  else if (--running === 0) busyMs += performance.now() - busySince
+}
+
+/** A real engine does a step of work every few milliseconds for as long as it has any, and counts them. */
+function stepsSoFar(): number {
+  const now = running > 0 ? performance.now() - busySince : 0
+  return Math.floor((busyMs + now) / STEP_MS)
 }
 
 function crashOnceSent(response: ServerResponse): void {
@@ -329,6 +339,8 @@ function sendMetrics(response: ServerResponse): void {
       `echo:requests_deferred ${waiting.length}`,
       '# TYPE echo:requests_total counter',
       `echo:requests_total ${answered}`,
+      '# TYPE echo:steps_total counter',
+      `echo:steps_total ${stepsSoFar()}`,
       '',
     ].join('\n'),
   )
