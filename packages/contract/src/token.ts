@@ -19,11 +19,19 @@ export const UsageLimits = z
   .meta({ description: 'What is not named is not limited.' })
 export type UsageLimits = z.infer<typeof UsageLimits>
 
+export const TokenLimits = UsageLimits.extend({
+  urgency: z.int().min(0).max(7).optional().meta({
+    description:
+      'The most urgent that its requests may ask to be with the u of a Priority header (RFC 9218); 3, the usual, when it is not named.',
+  }),
+}).meta({ description: 'What is not named is not limited.' })
+export type TokenLimits = z.infer<typeof TokenLimits>
+
 export const TokenCreate = z.strictObject({
   name: z.string().min(1).max(60),
   role: TokenRole.default('write'),
   expiresAt: Timestamp.nullable().default(null),
-  limits: UsageLimits.default({}),
+  limits: TokenLimits.default({}),
 })
 
 export const TokenView = z.object({
@@ -34,7 +42,7 @@ export const TokenView = z.object({
   user: z.string(),
   createdAt: Timestamp,
   expiresAt: Timestamp.nullable(),
-  limits: UsageLimits.optional(),
+  limits: TokenLimits.optional(),
 })
 export type TokenView = z.infer<typeof TokenView>
 export const TokenList = z.object({ items: z.array(TokenView) })

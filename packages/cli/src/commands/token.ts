@@ -6,7 +6,11 @@ import { type LimitFlags, limitsFrom, withLimitFlags } from '../limit-flags.ts'
 import { openSession } from '../session.ts'
 import { table } from '../table.ts'
 
-type CreateFlags = LimitFlags & { readonly role?: string; readonly expires?: string }
+type CreateFlags = LimitFlags & {
+  readonly role?: string
+  readonly expires?: string
+  readonly urgency?: string
+}
 
 export function addToken(program: Command): void {
   const token = program.command('token').description('create, list and revoke access tokens')
@@ -16,12 +20,18 @@ export function addToken(program: Command): void {
     .description('create a token and print it; it is shown only now')
     .argument('<name>', 'to recognise it by')
     .option('--role <role>', 'read: look and call endpoints; write: also change them', 'write')
+    .option('--urgency <0-7>', 'most urgent that its requests may ask to be; 0 is most, 3 usual')
     .option('--expires <date>', 'when it ends, for example 2030-01-31 or 2030-01-31T12:00:00Z')
   withLimitFlags(create).action(async (name: string, flags: CreateFlags, command: Command) => {
     const role = TokenRole.safeParse(flags.role)
     if (!role.success) throw usageError(`--role is "${flags.role}": choose read or write.`)
     const session = await openSession(command)
-    const body = { name, role: role.data, expiresAt: expiry(flags.expires), limits: limitsFrom(flags) }
+    const body = {
+      name,
+      role: role.data,
+      expiresAt: expiry(flags.expires),
+      limits: { ...limitsFrom(flags), ...urgencyIn(flags) },
+    }
     const created = await session.client.createToken({ body })
     session.printer.result(created, () => created.token)
   })
@@ -65,4 +75,10 @@ function expiry(text: string | undefined): string | null {
   if (Number.isNaN(date.getTime()))
     throw usageError(`--expires is "${text}": write a date such as 2030-01-31.`)
   return date.toISOString()
+}
+
+function urgencyIn({ urgency }: CreateFlags): { readonly urgency?: number } {
+  if (urgency === undefined) return {}
+  if (/^[0-7]$/.test(urgency)) return { urgency: Number(urgency) }
+  throw usageError(`--urgency is "${urgency}": it must be a whole number from 0, the most urgent, to 7.`)
 }

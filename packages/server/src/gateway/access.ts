@@ -70,3 +70,6 @@ export function mayCall(endpoint: RoutedEndpoint, caller: Caller): boolean {
       return endpoint.access satisfies never
   }
 }
+
+/** Whose share a request is taken from where requests wait; callers without a token share one. */
+export const holderOf = (caller: Caller) => (caller.kind === 'known' ? caller.grant.tokenId : '')

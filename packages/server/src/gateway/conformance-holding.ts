@@ -102,11 +102,45 @@ export function describeHolding(name: string, openGateway: OpenGateway): void {
 
       const { status, headers, json } = await rig.call('/e/acme/chat/')
 
-      expect({ status, code: json['code'] }).toEqual({ status: 429, code: 'overloaded' })
+      expect({ status, json }).toMatchObject({
+        status: 429,
+        json: { code: 'overloaded', reason: 'line_requests' },
+      })
       expect(headers['retry-after']).toBe('2')
       leaving.abort()
       await Promise.allSettled(held)
       await soon(() => expect(rig.demandOf(id)?.waiting).toBe(0))
+    })
+
+    test('tokens share what there is, and a token that may be urgent goes before them', async () => {
+      const rig = await runningRig()
+      rig.grant('heavy', ['acme'])
+      rig.grant('light', ['acme'])
+      rig.grant('urgent', ['acme'], { urgency: 1 })
+      const id = rig.put('chat', { state: 'scaledToZero', access: 'private' })
+      const answers: Promise<Answer>[] = []
+      const ask = async (token: string, number: number, priority = 'u=0') => {
+        const headers = { priority }
+        answers.push(rig.call(`/e/acme/chat/${token}${number}`, { body: '{}', token, headers }))
+        await soon(() => expect(rig.demandOf(id)?.waiting).toBe(answers.length))
+      }
+      for (const number of [1, 2, 3]) await ask('heavy', number)
+      await ask('light', 1)
+      await ask('urgent', 1, 'u=1')
+      await ask('urgent', 2, 'u=5')
+
+      const order: string[] = []
+      const engine = await rig.engine('r1', (request, response) => {
+        order.push(request.url ?? '')
+        response.end()
+      })
+      rig.put('chat', {
+        state: 'running',
+        replicas: [engine.replica],
+        routing: { policy: 'least-requests', room: 1 },
+      })
+      await Promise.all(answers)
+      expect(order).toEqual(['/urgent1', '/heavy1', '/light1', '/heavy2', '/heavy3', '/urgent2'])
     })
 
     test('bodies that nobody has room for are refused as overloaded, and the room is given back', async () => {

@@ -9,8 +9,8 @@ import type { AddressInfo } from 'node:net'
 import net from 'node:net'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
+import type { TokenLimits } from '@berth/contract'
 import { expect, onTestFinished, vi } from 'vitest'
-import type { UsageLimits } from '../domain/limits/usage-limits.ts'
 import type { EndpointId, ReplicaId } from '../domain/replica.ts'
 import type { UsageRecord } from '../domain/usage/usage-record.ts'
 import { connectLink } from '../link/client.ts'
@@ -152,7 +152,7 @@ export class Rig {
     this.#hub?.broadcast({ kind: 'shutdown', drainMs })
   }
 
-  grant(token: string, namespaces: readonly string[], limits?: UsageLimits): void {
+  grant(token: string, namespaces: readonly string[], limits?: TokenLimits): void {
     const grant: TokenGrant = {
       hash: hash('sha256', token, 'hex'),
       tokenId: token,

@@ -159,6 +159,7 @@ class RunningGateway implements Gateway {
       clock,
       limits,
       claim: (id, request) => this.#leases.claim(id, request),
+      areFull: (id) => this.#leases.areFull(id),
       wake: (id, waiting) => this.#link?.send({ kind: 'wake', id, waiting }),
     })
     this.#demand = new Demand(this.#leases, this.#line)

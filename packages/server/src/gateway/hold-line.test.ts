@@ -10,9 +10,17 @@ function lineWith() {
   const clock = new FakeClock()
   const log: string[] = []
   let free = 0
+  const state = { areFull: false }
   const line = new HoldLine({
     clock,
-    limits: { firstWakeAgainMs: 250, longestWakeAgainMs: 2_000 },
+    limits: {
+      firstWakeAgainMs: 250,
+      longestWakeAgainMs: 2_000,
+      heldRequests: 100,
+      heldBytes: 1_000_000,
+      retryAfterMs: 2_000,
+    },
+    areFull: () => state.areFull,
     claim: (): Lease | undefined => {
       if (free === 0) return undefined
       free--
@@ -29,9 +37,18 @@ function lineWith() {
     },
     wake: (id, waiting) => void log.push(`${clock.now()} wake ${id} ${waiting}`),
   })
-  const wait = (name: string, ms = 60_000, signal = new AbortController().signal) =>
+  const wait = (
+    name: string,
+    ms = 60_000,
+    signal = new AbortController().signal,
+    { holder = 'a', urgency = 3 } = {},
+  ) =>
     line
-      .wait(CHAT, ms, signal, () => new Error('expired'))
+      .wait(CHAT, {
+        ...{ holder, urgency, tokens: 10, bytes: 10, ms, signal },
+        expired: () => new Error('expired'),
+        refused: (why) => new Error(`refused: ${why}`),
+      })
       .then(
         () => void log.push(`${clock.now()} ${name} served`),
         (error: Error) => void log.push(`${clock.now()} ${name} ${error.message}`),
@@ -41,6 +58,7 @@ function lineWith() {
     clock,
     line,
     log,
+    state,
     wait,
     withoutWakes,
     giveOut: (count: number) => {
@@ -106,4 +124,45 @@ test('a refusal reaches everybody who waits, and the line works again afterwards
   giveOut(1)
   await clock.advance(0)
   expect(withoutWakes().toSorted()).toEqual(['0 a paused', '0 b paused', '0 c served'])
+})
+
+test('nobody is woken while replicas are there and only full', async () => {
+  const { clock, log, wait, state } = lineWith()
+  state.areFull = true
+  void wait('a')
+  await clock.advance(10_000)
+  expect(log).toEqual([])
+  state.areFull = false
+  await clock.advance(2_000)
+  expect(log).toEqual(['11750 wake chat 1'])
+})
+
+test('holders take turns, and the more urgent go first', async () => {
+  const { clock, wait, withoutWakes, giveOut } = lineWith()
+  for (const name of ['a1', 'a2', 'a3']) void wait(name)
+  void wait('b1', 60_000, undefined, { holder: 'b' })
+  void wait('c1', 60_000, undefined, { holder: 'c', urgency: 1 })
+  giveOut(5)
+  await clock.advance(0)
+  expect(withoutWakes()).toEqual(['c1', 'a1', 'b1', 'a2', 'a3'].map((name) => `0 ${name} served`))
+})
+
+test('who finds no place is told why, and so is who makes room for another', async () => {
+  const { clock, wait, withoutWakes } = lineWith()
+  for (let i = 1; i <= 101; i++) void wait(`a${i}`)
+  void wait('b1', 60_000, undefined, { holder: 'b' })
+  await clock.advance(0)
+  expect(withoutWakes()).toEqual(['0 a101 refused: requests', '0 a100 refused: share'])
+})
+
+test('how long the line takes is measured by the turns that came', async () => {
+  const { clock, line, wait, giveOut } = lineWith()
+  expect(line.drainMs(CHAT)).toBe(2_000)
+  for (let i = 0; i < 30; i++) void wait(`${i}`)
+  for (let i = 0; i < 10; i++) {
+    await clock.advance(1_000)
+    giveOut(1)
+  }
+  expect(line.drainMs(CHAT)).toBeGreaterThan(15_000)
+  expect(line.drainMs(CHAT)).toBeLessThan(25_000)
 })

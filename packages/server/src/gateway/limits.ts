@@ -38,6 +38,8 @@ export const GATEWAY_LIMITS = {
 
   /** Requests waiting for one endpoint. */
   heldRequests: 1_000,
+  /** What is kept of their bodies; the rest of a long one waits with its client. */
+  heldBytes: 64 * 1024 * 1024,
   holdMs: 120_000,
   /** The longest hold that X-Scale-Up-Timeout may ask for. */
   longestHoldMs: 3_600_000,

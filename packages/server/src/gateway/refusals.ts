@@ -2,6 +2,8 @@
 import { PlatformError } from '../domain/errors.ts'
 import { type TimeLeft, timeLeftInWords } from '../domain/start-times.ts'
 import type { RoutedEndpoint } from '../link/messages.ts'
+import type { NoPlace } from './hold-line.ts'
+import type { GatewayLimits } from './limits.ts'
 
 type Named = Pick<RoutedEndpoint, 'namespace' | 'name'>
 
@@ -39,21 +41,29 @@ export const allAreFull = (endpoint: Named, waitedMs: number, retryAfterMs: numb
     'overloaded',
     `Every replica of endpoint ${quoted(endpoint)} has as many requests as it takes at once, and none came free ` +
       `within ${waitedMs / 1_000} s. Try again, or wait longer with the X-Scale-Up-Timeout header (in seconds).`,
-    { retryAfterMs },
+    { reason: 'replicas_full', retryAfterMs },
   )
 
-export const lineIsFull = (endpoint: Named, limit: number, retryAfterMs: number) =>
+const NO_PLACE_WORDS = {
+  requests: (limits: LineBounds) => `${limits.heldRequests} requests already wait for endpoint`,
+  bytes: (limits: LineBounds) => `${limits.heldBytes} bytes of requests already wait for endpoint`,
+  share: () => 'This token had the most of all requests that wait, and others came, for endpoint',
+} as const
+
+type LineBounds = Pick<GatewayLimits, 'heldRequests' | 'heldBytes'>
+
+export const noPlace = (endpoint: Named, why: NoPlace, limits: LineBounds, retryAfterMs: number) =>
   new PlatformError(
     'overloaded',
-    `${limit} requests already wait for endpoint ${quoted(endpoint)}, which is the limit. Try again later.`,
-    { retryAfterMs },
+    `${NO_PLACE_WORDS[why](limits)} ${quoted(endpoint)}, and the line is full. Try again later.`,
+    { reason: `line_${why}`, retryAfterMs },
   )
 
 export const memoryIsFull = (retryAfterMs: number) =>
   new PlatformError(
     'overloaded',
     'The gateway keeps as many request bodies as it may at the moment. Try again later.',
-    { retryAfterMs },
+    { reason: 'memory_full', retryAfterMs },
   )
 
 export const wasDeleted = (endpoint: Named) =>

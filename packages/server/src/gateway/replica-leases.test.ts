@@ -5,6 +5,7 @@ import { PLAIN_REQUEST, type RoutingRequest } from '../domain/routing/prompt.ts'
 import type { RoutedReplica } from '../link/messages.ts'
 import { FakeClock } from '../testing/fake-clock.ts'
 import { HoldLine } from './hold-line.ts'
+import { GATEWAY_LIMITS } from './limits.ts'
 import { type Lease, ReplicaLeases } from './replica-leases.ts'
 
 const CHAT = 'chat' as EndpointId
@@ -115,7 +116,8 @@ test('who waits for room gets the replica that has some first, a new one too', a
   })
   const line = new HoldLine({
     clock,
-    limits: { firstWakeAgainMs: 250, longestWakeAgainMs: 2_000 },
+    limits: GATEWAY_LIMITS,
+    areFull: (endpointId) => leases.areFull(endpointId),
     claim: (endpointId, request) => {
       if (request) asked.add(request)
       return leases.claim(endpointId, request)
@@ -130,7 +132,11 @@ test('who waits for room gets the replica that has some first, a new one too', a
   expect([leases.areFull(CHAT), leases.claim(CHAT)]).toEqual([true, undefined])
   const { signal } = new AbortController()
   const waiters = requests.map((request) =>
-    line.wait(CHAT, 60_000, signal, () => new Error('expired'), request),
+    line.wait(CHAT, {
+      ...{ request, holder: 'a', urgency: 3, tokens: 1, bytes: 0, ms: 60_000, signal },
+      expired: () => new Error('expired'),
+      refused: () => new Error('refused'),
+    }),
   )
 
   leases.list(CHAT, [replica('old'), replica('new')], rules)

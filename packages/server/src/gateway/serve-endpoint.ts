@@ -6,11 +6,13 @@
  * sent, a few times only where a replica broke under the request.
  */
 import { PlatformError } from '../domain/errors.ts'
+import { urgencyOf } from '../domain/queue/urgency.ts'
 import type { EndpointId, ReplicaId } from '../domain/replica.ts'
 import type { ClaimEnd } from '../domain/routing/endpoint-routing.ts'
 import { timeLeft } from '../domain/start-times.ts'
 import type { RoutedEndpoint } from '../link/messages.ts'
 import type { Clock } from '../platform/clock.ts'
+import { type Caller, holderOf } from './access.ts'
 import { BodyScan } from './body-scan.ts'
 import { ClientLeft, type Exchange } from './exchange.ts'
 import { toReplica } from './headers.ts'
@@ -48,8 +50,11 @@ type Visit = {
   readonly path: string
   /** Reached through a path of the gateway's own host. */
   readonly sharesOrigin: boolean
+  readonly caller: Caller
 }
 
+/** Of English text, about: what a prompt is charged before anybody has counted it. */
+const BYTES_PER_TOKEN = 4
 const STOPPED_WORKING = 'it stopped working on its requests'
 
 /** @throws PlatformError what the caller is to be told; `ClientLeft` when there is no caller any more. */
@@ -131,7 +136,7 @@ async function claim(
   holdUntil: number,
   holdMs: number,
 ): Promise<Lease> {
-  const { leases, line, limits, clock } = rooms
+  const { leases, line, clock } = rooms
   const endpoint = rooms.find(visit.endpoint.id)
   if (!endpoint) throw refusals.wasDeleted(visit.endpoint)
   if (endpoint.state === 'paused') throw refusals.isPaused(endpoint)
@@ -145,20 +150,19 @@ async function claim(
     rooms.wake(endpoint.id)
     throw nobodyTookIt(endpoint, rooms, holdMs)
   }
-  if (line.waiting(endpoint.id) >= limits.heldRequests) {
-    throw refusals.lineIsFull(endpoint, limits.heldRequests, limits.retryAfterMs)
-  }
   return waitFor(visit, endpoint, rooms, prefix, leftMs, holdMs)
 }
 
 async function waitFor(
-  { exchange, meter }: Visit,
+  visit: Visit,
   endpoint: RoutedEndpoint,
   rooms: EndpointRooms,
   prefix: PromptPrefix,
   leftMs: number,
   holdMs: number,
 ): Promise<Lease> {
+  const { exchange, meter, caller } = visit
+  const { line, limits } = rooms
   const waitIsOver = new AbortController()
   const since = rooms.clock.now()
   const current = () => rooms.find(endpoint.id) ?? endpoint
@@ -166,22 +170,34 @@ async function waitFor(
     void keepCompany(exchange, current, waitIsOver.signal, rooms)
   }
   try {
-    const expired = () => nobodyTookIt(current(), rooms, holdMs)
-    return await rooms.line.wait(endpoint.id, leftMs, exchange.signal, expired, prefix)
+    return await line.wait(endpoint.id, {
+      request: prefix,
+      holder: holderOf(caller),
+      urgency: urgencyOf(exchange.request.headers['priority'], mostUrgentOf(caller)),
+      tokens: Math.ceil(prefix.units / BYTES_PER_TOKEN) + 1,
+      bytes: exchange.body.keptBytes,
+      ms: leftMs,
+      signal: exchange.signal,
+      expired: () => nobodyTookIt(current(), rooms, holdMs),
+      refused: (why) => refusals.noPlace(endpoint, why, limits, line.drainMs(endpoint.id)),
+    })
   } finally {
     waitIsOver.abort()
     meter.waited(rooms.clock.now() - since)
   }
 }
 
+/** That its Priority header may make it. */
+const mostUrgentOf = (caller: Caller) => (caller.kind === 'known' ? caller.grant.limits?.urgency : undefined)
+
 /** What a caller is told who would not wait any longer. */
 function nobodyTookIt(
   endpoint: RoutedEndpoint,
-  { leases, limits, clock }: EndpointRooms,
+  { leases, limits, line, clock }: EndpointRooms,
   waitedMs: number,
 ): PlatformError {
   return leases.areFull(endpoint.id)
-    ? refusals.allAreFull(endpoint, waitedMs, limits.retryAfterMs)
+    ? refusals.allAreFull(endpoint, waitedMs, line.drainMs(endpoint.id))
     : refusals.isWaking(endpoint, waitedMs, timeLeft(endpoint.start, clock.now()), limits.retryAfterMs)
 }
 

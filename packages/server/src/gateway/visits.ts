@@ -7,7 +7,7 @@ import type { EndpointId } from '../domain/replica.ts'
 import { CLIENT_LEFT_STATUS, type UsageRecord } from '../domain/usage/usage-record.ts'
 import type { RoutedEndpoint } from '../link/messages.ts'
 import type { Clock } from '../platform/clock.ts'
-import type { Caller } from './access.ts'
+import { type Caller, holderOf } from './access.ts'
 import type { Admission, Pass } from './admission.ts'
 import type { Demand } from './demand.ts'
 import { toErrorResponse } from './error-response.ts'
@@ -162,6 +162,7 @@ export class Visits {
       ...(via && { via }),
       ...(insteadOf && { insteadOf }),
     }
+    this.#rooms.endpointRooms.line.used(endpoint.id, holderOf(caller), record.outputTokens)
     this.#rooms.spool.add(record)
     exchange.note({
       endpoint: keyOf(endpoint),

@@ -4,7 +4,7 @@
  * A token's text exists in the answer to its creation and nowhere else: everything here knows its SHA-256.
  */
 import { createHash } from 'node:crypto'
-import type { Actor, TokenRole, UsageLimits } from '@berth/contract'
+import type { Actor, TokenLimits, TokenRole } from '@berth/contract'
 import { PlatformError } from '../domain/errors.ts'
 import type { TokenGrant } from '../link/messages.ts'
 import type { Clock } from '../platform/clock.ts'
@@ -34,7 +34,7 @@ export type TokenWish = {
   readonly name: string
   readonly role: TokenRole
   readonly expiresAt: number | null
-  readonly limits?: UsageLimits
+  readonly limits?: TokenLimits
 }
 
 const SHOWN_CHARACTERS = 10

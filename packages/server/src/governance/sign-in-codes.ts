@@ -3,7 +3,7 @@
  *
  * A code can do no more than who made it. They are kept in memory, as hashes: a restart ends those that nobody used.
  */
-import type { TokenRole, UsageLimits } from '@berth/contract'
+import type { TokenLimits, TokenRole } from '@berth/contract'
 import { PlatformError } from '../domain/errors.ts'
 import type { Clock } from '../platform/clock.ts'
 import { newSignInCode } from '../platform/ids.ts'
@@ -22,7 +22,7 @@ export type SignInRights = {
   readonly user: string
   readonly role: TokenRole
   readonly expiresAt: number | null
-  readonly limits?: UsageLimits
+  readonly limits?: TokenLimits
 }
 
 export type SignInRooms = {

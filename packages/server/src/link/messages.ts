@@ -4,7 +4,14 @@
  * Plain data in both directions, one JSON object per line. Every message may be repeated without harm. Down goes
  * a snapshot and then what changed; up go demand, wakes, drained replicas and usage.
  */
-import type { AccessType, EndpointState, FallbackReason, LatencyObjective, TokenRole } from '@berth/contract'
+import type {
+  AccessType,
+  EndpointState,
+  FallbackReason,
+  LatencyObjective,
+  TokenLimits,
+  TokenRole,
+} from '@berth/contract'
 import type { UsageLimits } from '../domain/limits/usage-limits.ts'
 import type { EndpointId, ReplicaId } from '../domain/replica.ts'
 import type { RoutingRules } from '../domain/routing/choose-replica.ts'
@@ -74,7 +81,7 @@ export type TokenGrant = {
   readonly namespaces: readonly string[]
   readonly expiresAt: number | null
   /** What it may use at all endpoints together; absent for no limit. */
-  readonly limits?: UsageLimits
+  readonly limits?: TokenLimits
 }
 
 export type RoutingSnapshot = {

@@ -5,7 +5,7 @@
  * one is a `conflict`. `transaction` gives the same repositories, all or nothing. SQLite and PostgreSQL stand
  * behind it and pass `conformance.ts`.
  */
-import type { Actor, TokenRole, UsageLimits } from '@berth/contract'
+import type { Actor, TokenLimits, TokenRole } from '@berth/contract'
 import type { EndpointRecord, Revision, ScaleTarget } from '../domain/endpoint.ts'
 import type { StatusRecord } from '../domain/endpoint-status.ts'
 import type { EndpointId } from '../domain/replica.ts'
@@ -97,7 +97,7 @@ export type TokenRecord = {
   readonly role: TokenRole
   readonly createdAt: number
   readonly expiresAt: number | null
-  readonly limits?: UsageLimits
+  readonly limits?: TokenLimits
 }
 
 export interface TokenRepository {
