@@ -1,0 +1,123 @@
+/** Load on real processes: the count follows it up and down, and `berth why` says why. */
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { Berth, endpointOf } from './berth-process.ts'
+import { until } from './until.ts'
+
+const CROWD = 40
+const REQUEST_MS = 400
+const UNTIL_RAISED_MS = 3_000
+const UNTIL_SHARED_MS = 20_000
+
+let berth: Berth
+beforeAll(async () => {
+  berth = await Berth.start()
+})
+afterAll(async () => {
+  await berth?.stop()
+})
+
+const place = (name: string) => ({ params: { namespace: berth.namespace, name } })
+const why = async (name: string) => {
+  const { stdout } = await berth.cli('why', name, '--json', '--url', berth.url, '--token', berth.token)
+  return JSON.parse(stdout) as Awaited<ReturnType<typeof berth.client.listDecisions>>
+}
+
+/** So many clients, each of which asks again as soon as it is answered. @returns who answered, in the end. */
+function clients(name: string, count: number) {
+  let isOver = false
+  const answered = new Map<string, number>()
+  const running = Array.from({ length: count }, async () => {
+    while (!isOver) {
+      const response = await berth.chat(name, 'hello')
+      expect(response.status).toBe(200)
+      await response.text()
+      const replica = response.headers.get('x-berth-replica')!
+      answered.set(replica, (answered.get(replica) ?? 0) + 1)
+    }
+  })
+  return {
+    answered,
+    stop: async () => {
+      isOver = true
+      await Promise.all(running)
+    },
+  }
+}
+
+test('load raises the count within 3 s, the replicas share it, idleness ends in zero, and a request wakes it', async () => {
+  await berth.deploy(
+    endpointOf(
+      'elastic',
+      { echo: { firstTokenMs: REQUEST_MS, parallel: 2 } },
+      { scaling: { minReplica: 0, maxReplica: 3, scaleToZeroTimeout: 0.1 } },
+    ),
+  )
+  const load = clients('elastic', 8)
+  await until(
+    'more replicas to be asked for',
+    async () => (await berth.endpoint('elastic')).status.targetReplica === 3,
+    UNTIL_RAISED_MS,
+  )
+  await until(
+    'three replicas to share the load',
+    () => [...load.answered.values()].filter((count) => count >= 3).length === 3,
+    UNTIL_SHARED_MS,
+  )
+  const busy = await why('elastic')
+  expect(busy.items[0]).toMatchObject({ kind: 'change', from: 1, to: 3 })
+  expect(busy.items[0]!.sentence).toMatch(
+    /^3 replicas: .*requests are pending per replica, above 1\.5|^3 replicas: the maximum/,
+  )
+  await load.stop()
+
+  await berth.reach('elastic', 'scaledToZero')
+  await until('every engine to be gone', async () => (await berth.processes('engine')).length === 0)
+  expect((await why('elastic')).items[0]).toMatchObject({ to: 0, term: 'idle' })
+
+  const woken = await berth.chat('elastic', 'good morning')
+  expect(woken.status).toBe(200)
+  await woken.text()
+  const [wake] = (await why('elastic')).items
+  expect(wake).toMatchObject({ from: 0, to: 1, term: 'wake', sentence: '1 replica: a request arrived.' })
+})
+
+test('a crowd before a sleeping endpoint starts as many replicas as it needs, and all are answered', async () => {
+  await berth.deploy(
+    endpointOf(
+      'crowd',
+      { echo: { startMs: 1_000 } },
+      {
+        scaling: { minReplica: 0, maxReplica: 3, scaleToZeroTimeout: null, measure: { pendingRequests: 20 } },
+      },
+    ),
+  )
+  await berth.client.scaleEndpointToZero(place('crowd'))
+  await berth.reach('crowd', 'scaledToZero')
+  await until('its engine to be gone', async () => {
+    return (await berth.client.listReplicas(place('crowd'))).items.length === 0
+  })
+  const answers = await Promise.all(
+    Array.from({ length: CROWD + 20 }, async (_, number) => {
+      const response = await berth.chat('crowd', `client ${number}`)
+      return { status: response.status, text: await response.text() }
+    }),
+  )
+  expect(answers.filter(({ status }) => status !== 200)).toEqual([])
+  for (const [number, { text }] of answers.entries()) expect(text).toContain(`client ${number}`)
+  const changes = (await why('crowd')).items.filter(({ kind, term }) => kind === 'change' && term === 'wake')
+  expect(Math.max(...changes.map(({ to }) => to))).toBe(3)
+})
+
+test('how long a start takes is learned, and told to whoever does not want to wait', async () => {
+  await berth.deploy(
+    endpointOf('slow', { echo: { startMs: 1_500 } }, { scaling: { minReplica: 0, maxReplica: 1 } }),
+  )
+  await berth.client.scaleEndpointToZero(place('slow'))
+  await berth.reach('slow', 'scaledToZero')
+  const refused = await berth.chat('slow', 'hello?', {}, { headers: { 'x-scale-up-timeout': '0' } })
+  expect(refused.status).toBe(503)
+  const { etaMs } = (await refused.json()) as { etaMs: number }
+  expect(etaMs).toBeGreaterThan(1_000)
+  expect(etaMs).toBeLessThan(20_000)
+  await berth.reach('slow', 'running')
+})
