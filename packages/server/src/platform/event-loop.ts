@@ -3,7 +3,7 @@ import { monitorEventLoopDelay } from 'node:perf_hooks'
 import type { Summary } from './prometheus.ts'
 
 const QUANTILES = [0.5, 0.9, 0.99] as const
-const RESOLUTION_MS = 20
+const RESOLUTION_MS = 100
 const NANOSECONDS = 1e9
 
 export class EventLoopLag {
