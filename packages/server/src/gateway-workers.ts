@@ -4,8 +4,9 @@
  *
  * A worker runs in a session of its own and writes its own log, so that it outlives a control process that is killed.
  */
+
 import { type ChildProcess, spawn } from 'node:child_process'
-import { hash } from 'node:crypto'
+import { hash, randomUUID } from 'node:crypto'
 import { mkdir, rename, rm, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { messageOf, PlatformError } from './domain/errors.ts'
@@ -249,8 +250,10 @@ export class GatewayWorkers {
     const { gatewayRecord } = this.#options.home
     this.#first = record
     await mkdir(path.dirname(gatewayRecord), { recursive: true })
-    await writeFile(`${gatewayRecord}.new`, `${JSON.stringify(record)}\n`, { mode: 0o600 })
-    await rename(`${gatewayRecord}.new`, gatewayRecord)
+    // A name of its own: while one control process takes over from another, both may write.
+    const written = `${gatewayRecord}.${randomUUID()}`
+    await writeFile(written, `${JSON.stringify(record)}\n`, { mode: 0o600 })
+    await rename(written, gatewayRecord)
   }
 
   async #end(record: GatewayRecord, drainMs: number): Promise<void> {

@@ -81,3 +81,11 @@ function inChunks(bytes: Buffer, sizes: readonly number[]): LogFrame[] {
   }
   return frames
 }
+
+test('a line that follows within the same millisecond was not read yet', () => {
+  const position = LogPosition.at('2026-01-02T03:04:05.120000006Z#1')
+  expect(position.isAfter('2026-01-02T03:04:05.120000006Z')).toBe(true)
+  expect(position.isAfter('2026-01-02T03:04:05.12Z')).toBe(true)
+  expect(position.isAfter('2026-01-02T03:04:05.120000007Z')).toBe(false)
+  expect(position.isAfter('2026-01-02T03:04:06Z')).toBe(false)
+})

@@ -69,9 +69,9 @@ export class LogPosition {
     return `${this.#timestamp ?? ''}#${this.#framesAtTimestamp}`
   }
 
-  /** Whether what was written then was read already. */
+  /** Whether what was written then was read already. Lines follow each other within a millisecond, so all digits count. */
   isAfter(timestamp: string): boolean {
-    return this.#timestamp !== undefined && Date.parse(timestamp) <= Date.parse(this.#timestamp)
+    return this.#timestamp !== undefined && unixTime(timestamp) <= unixTime(this.#timestamp)
   }
 
   /** The value of the daemon's `since`, which includes that moment; nothing before anything was read. */
@@ -95,7 +95,7 @@ export class LogPosition {
   }
 }
 
-/** With nanoseconds, which a number could not hold. */
+/** With nanoseconds, which a number could not hold; later times are greater as texts, until the year 2286. */
 function unixTime(timestamp: string): string {
   const nanoseconds = /\.(\d+)/.exec(timestamp)?.[1] ?? ''
   return `${Math.floor(Date.parse(timestamp) / 1000)}.${nanoseconds.padEnd(9, '0')}`
