@@ -36,7 +36,7 @@ export async function startBerth(home: string): Promise<Berth> {
   const child = spawn(process.execPath, [PROGRAM, 'serve', '--port', '0', '--home', home], {
     stdio: ['ignore', 'pipe', 'ignore'],
   })
-  const said = await firstLine(child)
+  const said = await readyLine(child)
   const readyMs = performance.now() - begun
   const url = /http:\/\/\S+/.exec(said)?.[0]
   if (!url) throw new Error(`berth serve did not start: ${said}`)
@@ -55,7 +55,8 @@ export async function startBerth(home: string): Promise<Berth> {
 }
 
 export function removeHome(home: string): void {
-  rmSync(home, { recursive: true, force: true })
+  // Node writes what it compiled when a process ends.
+  rmSync(home, { recursive: true, force: true, maxRetries: 10, retryDelay: 100 })
 }
 
 async function stopped(child: ChildProcess, home: string): Promise<void> {
@@ -65,12 +66,13 @@ async function stopped(child: ChildProcess, home: string): Promise<void> {
   execFileSync(process.execPath, [PROGRAM, 'down', '--home', home], { stdio: 'ignore' })
 }
 
-function firstLine(child: ChildProcess): Promise<string> {
+/** The first start builds the console before, and says so. */
+function readyLine(child: ChildProcess): Promise<string> {
   return new Promise((resolve, reject) => {
     let text = ''
     child.stdout!.setEncoding('utf8').on('data', (piece: string) => {
       text += piece
-      if (text.includes('\n')) resolve(text)
+      if (/ready at \S+\n/.test(text)) resolve(text)
     })
     child.once('exit', (code) => reject(new Error(`berth serve ended with ${code}: ${text}`)))
   })
