@@ -139,9 +139,6 @@ async function argumentsFor(
     case 'object-detection':
     case 'image-segmentation':
       return { list: [await mediaOf(task, fromBase64(inputs)), parameters] }
-    case 'text-classification':
-      // Python's pipeline names the best label unless it is asked for more, and so does this one.
-      return { list: [textsOf(inputs), { ...parameters }], inputs }
     default:
       return { list: [textsOf(inputs), parameters], inputs }
   }
