@@ -21,7 +21,7 @@ import { processesOf, type RunningProcess } from './processes.ts'
 import { until } from './until.ts'
 
 export const REPOSITORY_ROOT = path.join(import.meta.dirname, '..')
-const BERTH = path.join(REPOSITORY_ROOT, 'packages/cli/bin/berth.js')
+export const BERTH = path.join(REPOSITORY_ROOT, 'packages/cli/bin/berth.js')
 const START_DEADLINE_MS = 60_000
 const STOP_DEADLINE_MS = 60_000
 const STATE_DEADLINE_MS = 60_000

@@ -1,10 +1,13 @@
 /** The first minutes with Berth: what `berth serve` prints works when it is pasted, on a machine that has nothing yet. */
-import { execFile } from 'node:child_process'
-import { readFile, stat } from 'node:fs/promises'
+import { execFile, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtemp, readFile, rm, stat } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { promisify } from 'node:util'
-import { afterAll, beforeAll, expect, test } from 'vitest'
-import { Berth, REPOSITORY_ROOT } from './berth-process.ts'
+import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest'
+import { BERTH, Berth, REPOSITORY_ROOT } from './berth-process.ts'
+import { processesOf } from './processes.ts'
 import { until } from './until.ts'
 
 let berth: Berth
@@ -62,4 +65,21 @@ test('the command line finds the installation by itself', async () => {
   expect(JSON.stringify(listed)).toContain('guide')
   const { stdout } = await berth.cli('call', 'guide', 'What is an endpoint?')
   expect(stdout).toMatch(/endpoint/i)
+})
+
+test('told to stop while its gateway starts, it leaves nothing', async () => {
+  const home = await mkdtemp(path.join(tmpdir(), 'berth-e2e-'))
+  onTestFinished(() => rm(home, { recursive: true, force: true, maxRetries: 5 }))
+  const child = spawn(process.execPath, [BERTH, 'serve', '--port', '0', '--home', home], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
+  let said = ''
+  child.stdout.on('data', (data: Buffer) => {
+    said += data
+  })
+  await until('a gateway', async () => (await processesOf(home)).some(({ role }) => role === 'gateway'))
+  child.kill('SIGTERM')
+  expect(await once(child, 'exit')).toEqual([0, null])
+  expect(said).toContain('Stopped before it was ready.')
+  expect(await processesOf(home)).toEqual([])
 })

@@ -31,7 +31,7 @@ beforeAll(async () => {
   writeRandomModel(tiny, PRESETS.tiny, 'tiny', 1)
   writeRandomModel(embed, PRESETS.embed, 'embed', 1)
 })
-afterAll(() => rm(directory, { recursive: true }))
+afterAll(() => rm(directory, { recursive: true, maxRetries: 10 }))
 afterEach(() => Promise.all(running.splice(0).map((engine) => engine.stop())))
 
 async function start(args: readonly string[], env: Readonly<Record<string, string>> = {}) {

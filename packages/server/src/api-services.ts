@@ -48,7 +48,7 @@ export type ServiceParts = {
   readonly insight: Insight
   readonly reconciler: Reconciler
   readonly routing: Routing
-  readonly link: { readonly hub: LinkHub | undefined }
+  readonly link: { readonly hub?: LinkHub }
   readonly settings: Settings
   readonly startedAt: number
   readonly url: () => string

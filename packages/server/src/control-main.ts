@@ -29,14 +29,16 @@ import { openLinkHub } from './link/hub.ts'
 import type { ConnectedGateway, LinkHub, UpMessage } from './link/messages.ts'
 import { type Insight, openInsight } from './open-insight.ts'
 import { openRuntime } from './open-runtime.ts'
+import { orAborted } from './platform/abort.ts'
 import { Changes } from './platform/changes.ts'
-import { claimDirectory } from './platform/claim.ts'
+import { type Claim, claimDirectory } from './platform/claim.ts'
 import { type Clock, systemClock } from './platform/clock.ts'
 import { homeAt } from './platform/home.ts'
 import type { Log } from './platform/log.ts'
 import { Reconciler } from './reconcile/reconciler.ts'
 import { replicaKeyring } from './replica-keys.ts'
 import { Routing } from './routing.ts'
+import type { RuntimeDriver } from './runtime/driver.ts'
 import { withOfferedHardware } from './runtime/offered-hardware.ts'
 import type { Settings } from './settings.ts'
 import { loadKey } from './store/secret-box.ts'
@@ -63,41 +65,72 @@ export type RunningControl = {
   stop(): Promise<void>
 }
 
-/** @throws PlatformError with the reason why it cannot start; nothing is left running then. */
-export async function startControl(
-  settings: Settings,
-  log: Log,
-  consoleDirectory: Promise<string | undefined>,
-  clock: Clock = systemClock,
-): Promise<RunningControl> {
-  const undo: (() => unknown)[] = []
+export type ControlParts = {
+  readonly log: Log
+  /** Where the built console lies; undefined where there is none. */
+  readonly consoleDirectory: Promise<string | undefined>
+  readonly clock?: Clock
+  /** Whoever starts it has changed their mind. */
+  readonly signal: AbortSignal
+}
+
+/**
+ * @throws PlatformError with the reason why it cannot start, or the signal's reason; nothing is left running then.
+ */
+export async function startControl(settings: Settings, parts: ControlParts): Promise<RunningControl> {
+  const opened: Opened = {}
   try {
-    return await start(settings, log, consoleDirectory, clock, undo)
+    return await start(settings, parts, opened)
   } catch (error) {
-    for (const step of undo.toReversed()) await step()
+    await end(opened, 0)
     throw error
   }
 }
 
+/** What there is to end, so far. */
+type Opened = {
+  claim?: Claim
+  store?: Store
+  driver?: RuntimeDriver
+  gateway?: GatewayWorkers
+  insight?: Insight
+  loops?: { readonly stopping: AbortController; readonly ended: Promise<unknown> }
+  api?: FastifyInstance
+  hub?: LinkHub
+}
+
+/** The one order in which everything ends, however far it came: who asks first, then who works, then who keeps. */
+async function end(opened: Opened, drainMs: number): Promise<void> {
+  const { claim, store, driver, gateway, insight, loops, api, hub } = opened
+  await gateway?.stop(drainMs)
+  loops?.stopping.abort()
+  await loops?.ended
+  const replicas = (await driver?.list()) ?? []
+  await Promise.all(replicas.map(({ id }) => driver?.stop(id, { graceMs: 2_000 })))
+  await insight?.close()
+  driver?.close()
+  await hub?.close()
+  await api?.close()
+  await store?.close()
+  claim?.release()
+}
+
 async function start(
   settings: Settings,
-  log: Log,
-  consoleDirectory: Promise<string | undefined>,
-  clock: Clock,
-  undo: (() => unknown)[],
+  { log, consoleDirectory, clock = systemClock, signal }: ControlParts,
+  opened: Opened,
 ): Promise<RunningControl> {
   const startedAt = clock.now()
   const home = homeAt(settings.home)
-  const claim = claimDirectory(home.lockFile)
-  undo.push(() => claim.release())
+  opened.claim = claimDirectory(home.lockFile)
   for (const directory of [home.models, home.logs, home.cache])
     await mkdir(directory, { recursive: true, mode: 0o700 })
 
   const key = await loadKey({ file: home.keyFile, env: settings.key })
   const store = await openStore(settings, home.database, key)
-  undo.push(() => store.close())
+  opened.store = store
   const runtime = await openRuntime(settings.runtime, { home, key, clock, log })
-  undo.push(() => runtime.close())
+  opened.driver = runtime
   const driver = await withOfferedHardware(runtime, home.hardwareFile)
   const models = openModels(settings, home.cache, home.models, clock, log)
   const llamaServer = await findLlamaServer({
@@ -113,7 +146,6 @@ async function start(
   })
   const engine = (name: string) => engines.find((one) => one.name === name)
 
-  const link: { hub: LinkHub | undefined } = { hub: undefined }
   // The gateway needs longest to start, so it begins first; it waits for the link by itself.
   const gateway = new GatewayWorkers({
     home,
@@ -123,14 +155,14 @@ async function start(
     accessLog: settings.accessLog,
     tls: settings.tls,
     front: settings.gatewayFront,
-    handOver: (gatewayId, heir) => link.hub?.send(gatewayId, { kind: 'hand-over', ...heir }) ?? false,
+    handOver: (gatewayId, heir) => opened.hub?.send(gatewayId, { kind: 'hand-over', ...heir }) ?? false,
     domain: settings.domain,
     clock,
     log,
   })
+  opened.gateway = gateway
   const gatewayStarted = gateway.start()
   gatewayStarted.catch(() => {})
-  undo.push(() => gatewayStarted.then(() => gateway.stop(0)).catch(() => {}))
 
   const routing = new Routing()
   const changes = new Changes<EndpointId>()
@@ -144,8 +176,9 @@ async function start(
     log,
     store,
     driver,
-    acknowledge: (gatewayId, sequence) => link.hub?.acknowledge(gatewayId, sequence),
+    acknowledge: (gatewayId, sequence) => opened.hub?.acknowledge(gatewayId, sequence),
   })
+  opened.insight = insight
   const autoscaler = new Autoscaler({ clock, log, store, driver, hint })
   const reconciler = new Reconciler({
     clock,
@@ -155,7 +188,7 @@ async function start(
     models,
     engine,
     replicaKey: replicaKeyring(key),
-    gateways: () => link.hub?.gateways.map((one) => one.id) ?? [],
+    gateways: () => opened.hub?.gateways.map((one) => one.id) ?? [],
     publish: (route) => routing.publish(route),
     unpublish: (id) => routing.unpublish(id),
     looked: (endpoint, report, replicas, target) => {
@@ -205,7 +238,7 @@ async function start(
     insight.run(stopping.signal),
     evictForever(settings, models, clock, log, stopping.signal),
   ]
-  undo.push(() => stopping.abort())
+  opened.loops = { stopping, ended: Promise.all(loops) }
 
   const api = createApi(
     apiServices({
@@ -217,25 +250,25 @@ async function start(
       insight,
       reconciler,
       routing,
-      link,
+      link: opened,
       settings,
       startedAt,
       url: () => gateway.url,
     }),
     {
       version,
-      consoleDirectory: await consoleDirectory,
+      consoleDirectory: await orAborted(consoleDirectory, signal),
       consolePages,
       log,
       publicUrl: () => gateway.url,
       clock,
     },
   )
+  opened.api = api
   await listen(api, home.controlSocket)
-  undo.push(() => api.close())
 
-  await Promise.race([reconciler.settled, clock.sleep(SETTLE_MS)])
-  link.hub = await openLinkHub({
+  await orAborted(Promise.race([reconciler.settled, clock.sleep(SETTLE_MS)]), signal)
+  opened.hub = await openLinkHub({
     listen: { path: home.linkSocket },
     snapshot: () => routing.snapshot(),
     onMessage: (from, message) => receive(from, message, { autoscaler, reconciler, insight }),
@@ -249,31 +282,18 @@ async function start(
       insight.observer.gatewayGone(id)
     },
   })
-  routing.broadcast = (message) => link.hub?.broadcast(message)
-  undo.push(() => link.hub?.close())
-  await gatewayStarted
-  await untilReady(gateway.url, clock)
+  routing.broadcast = (message) => opened.hub?.broadcast(message)
+  await orAborted(gatewayStarted, signal)
+  await orAborted(untilReady(gateway.url, clock), signal)
   log.info('ready', { url: gateway.url, tookMs: clock.now() - startedAt })
 
-  const stop = async () => {
-    await gateway.stop(STOP_DRAIN_MS)
-    stopping.abort()
-    await Promise.all(loops)
-    await Promise.all((await driver.list()).map(({ id }) => driver.stop(id, { graceMs: 2_000 })))
-    await insight.close()
-    driver.close()
-    await link.hub?.close()
-    await api.close()
-    await store.close()
-    claim.release()
-  }
   const { code } = signIns.issue({ user: FIRST_USER, role: 'write', expiresAt: null })
   return {
     url: gateway.url,
     newToken,
     signInUrl: signInUrl(gateway.url, code),
     replaceGateways: () => gateway.replaceAll(),
-    stop,
+    stop: () => end(opened, STOP_DRAIN_MS),
   }
 }
 

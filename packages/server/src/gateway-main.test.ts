@@ -14,7 +14,7 @@ const soon = <T>(look: () => T) => vi.waitFor(look, { timeout: 15_000, interval:
 
 async function temporaryDirectory(): Promise<string> {
   const directory = await mkdtemp(path.join(tmpdir(), 'gateway-main-'))
-  onTestFinished(() => rm(directory, { recursive: true, force: true }))
+  onTestFinished(() => rm(directory, { recursive: true, force: true, maxRetries: 10 }))
   return directory
 }
 

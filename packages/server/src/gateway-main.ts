@@ -40,6 +40,8 @@ const FLAGS = {
   settings: { type: 'string' },
   /** Others listen there already. */
   joins: { type: 'boolean' },
+  /** The process that waits until this one listens. */
+  'started-by': { type: 'string' },
   /** The socket comes from the worker that started this one. */
   inherits: { type: 'boolean' },
   log: { type: 'string' },
@@ -61,6 +63,7 @@ type Settings = {
   readonly worker: number
   readonly settings: string
   readonly joins: boolean
+  readonly startedBy: number | undefined
   readonly inherits: boolean
   readonly log: string | undefined
   readonly logLevel: string
@@ -128,6 +131,7 @@ process.on('SIGUSR2', () => void gateway.leave(LEAVE_MS))
 process.on('SIGINT', () => {})
 process.on('SIGHUP', () => void gateway.reloadCertificate())
 
+if (settings.startedBy !== undefined && process.ppid !== settings.startedBy) abandoned()
 await writeRecord(settings.records, {
   gatewayId,
   worker: settings.worker,
@@ -140,6 +144,7 @@ await writeRecord(settings.records, {
   settings: settings.settings,
 })
 // Whoever started this one to take its place has nothing more to say.
+process.off('disconnect', abandoned)
 if (settings.inherits) process.disconnect?.()
 log.info('gateway listens', { url: gateway.url, pid: process.pid, worker: settings.worker })
 
@@ -154,8 +159,14 @@ function placeOfFirst(): 'shared' | 'own' {
   return process.platform === 'linux' || process.platform === 'freebsd' ? 'shared' : 'own'
 }
 
+/** Nobody would look for a worker whose starter ended before it had left its record. */
+function abandoned(): never {
+  return giveUp(1, 'Whoever started this worker is gone.')
+}
+
 function inheritedSocket(): Promise<Server> {
   if (!process.send) return giveUp(EXIT_BAD_SETTINGS, '--inherits is for workers that another one starts.')
+  process.once('disconnect', abandoned)
   process.send('ready')
   return new Promise((resolve) => process.once('message', (_message, socket) => resolve(socket as Server)))
 }
@@ -203,6 +214,7 @@ function readSettings(): Settings {
     worker: Number(values.worker ?? 0),
     settings: values.settings ?? '',
     joins: values.joins ?? false,
+    startedBy: values['started-by'] === undefined ? undefined : Number(values['started-by']),
     inherits: values.inherits ?? false,
     log: values.log,
     logLevel: values['log-level'] ?? 'info',

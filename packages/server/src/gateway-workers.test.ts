@@ -17,7 +17,7 @@ const soon = <T>(look: () => T) => vi.waitFor(look, { timeout: 15_000, interval:
 
 async function place() {
   const directory = await mkdtemp(path.join(tmpdir(), 'gateway-workers-'))
-  onTestFinished(() => rm(directory, { recursive: true, force: true }))
+  onTestFinished(() => rm(directory, { recursive: true, force: true, maxRetries: 10 }))
   const home = homeAt(directory)
   const hub = await openLinkHub({
     listen: { path: path.join(directory, 'link.sock') },
@@ -107,6 +107,7 @@ test('workers share a port, one that is killed is replaced, and all are adopted 
     const pids = await pidsOf(there.home)
     expect(pids).toHaveLength(2)
     expect(pids).toContain(survivor)
+    expect(pids).not.toContain(victim)
   })
   const pids = await pidsOf(there.home)
   const second = supervise(there, 2)

@@ -53,6 +53,7 @@ export class GatewayWorkers {
   readonly #leaving = new Set<string>()
   #outdated: ReadonlySet<string> = new Set()
   #first: GatewayRecord | undefined
+  #started: Promise<void> = Promise.resolve()
   #watching: Promise<void> = Promise.resolve()
 
   constructor(options: GatewayWorkersOptions) {
@@ -71,7 +72,12 @@ export class GatewayWorkers {
    * Resolves when the first listens; the others follow.
    * @throws PlatformError `conflict` when the port is taken, `unavailable` when it does not start.
    */
-  async start(): Promise<void> {
+  start(): Promise<void> {
+    this.#started = this.#start()
+    return this.#started
+  }
+
+  async #start(): Promise<void> {
     const { home, log, host, port } = this.#options
     const living = await livingGateways(home.gateways)
     const isOurs = (record: GatewayRecord) => record.host === host && (port === 0 || record.port === port)
@@ -88,10 +94,11 @@ export class GatewayWorkers {
     this.#outdated = new Set(living.map(({ gatewayId }) => gatewayId))
   }
 
-  /** Stops them for good: they finish what they have for up to `drainMs`. */
+  /** Stops them for good, also those that only start: they finish what they have for up to `drainMs`. */
   async stop(drainMs: number): Promise<void> {
     const { home } = this.#options
     this.#stopping.abort()
+    await this.#started.catch(() => {})
     await this.#watching
     await Promise.all(this.#starting.values())
     const living = await livingGateways(home.gateways)
@@ -112,12 +119,14 @@ export class GatewayWorkers {
 
   async #look(): Promise<void> {
     const { home, workers, log } = this.#options
+    // Before the look: one that appears during it is in neither otherwise, and would be started twice.
+    const starting = new Set(this.#starting.keys())
     const living = await livingGateways(home.gateways)
     const plan = planWorkers({
       wanted: workers,
       settings: this.#settings,
       living,
-      starting: new Set(this.#starting.keys()),
+      starting,
       leaving: this.#leaving,
       outdated: this.#outdated,
     })
@@ -182,7 +191,10 @@ export class GatewayWorkers {
 
   async #spawn(number: number, port: number, joins: boolean): Promise<GatewayRecord> {
     const { home, host, log } = this.#options
-    const args = [PROGRAM, ...this.#argsOf(number, port), ...(joins ? ['--joins'] : [])]
+    const args = [
+      ...[PROGRAM, ...this.#argsOf(number, port), '--started-by', String(process.pid)],
+      ...(joins ? ['--joins'] : []),
+    ]
     const child = spawn(process.execPath, args, {
       detached: true,
       stdio: ['ignore', 'ignore', 'pipe'],

@@ -28,11 +28,20 @@ export async function serve(serveSettings: ServeSettings): Promise<void> {
     ...(onTerminal ? { file: logFile } : {}),
   })
 
-  const stopAsked = untilSignalled()
-  const control = await startControl(settings, log, builtConsole(log))
+  const stopAsked = new AbortController()
+  const signalled = untilSignalled().then(() => stopAsked.abort())
+  const { signal } = stopAsked
+  const control = await startControl(settings, { log, consoleDirectory: builtConsole(log), signal }).catch(
+    (error): never => {
+      if (!signal.aborted) throw error
+      process.stdout.write('\nStopped before it was ready.\n')
+      // A console that is half built is not waited for.
+      process.exit(0)
+    },
+  )
   process.on('SIGUSR2', () => void control.replaceGateways())
   process.stdout.write(banner(control, home.tokenFile, onTerminal ? logFile : undefined))
-  await stopAsked
+  await signalled
   process.stdout.write('\nStopping: replicas finish what they have. Press Ctrl-C again to leave at once.\n')
   await control.stop()
 }

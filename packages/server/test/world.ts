@@ -118,7 +118,7 @@ export class World {
     await this.store.close()
     this.#server?.closeAllConnections()
     this.#server?.close()
-    rmSync(this.#directory, { recursive: true })
+    rmSync(this.#directory, { recursive: true, maxRetries: 10 })
   }
 
   async create(

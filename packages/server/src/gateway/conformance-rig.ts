@@ -60,7 +60,7 @@ export class Rig {
     more: Partial<GatewayOptions> = {},
   ): Promise<this> {
     this.#directory = await mkdtemp(path.join(tmpdir(), 'gateway-'))
-    this.#cleanUps.push(() => rm(this.#directory, { recursive: true, force: true }))
+    this.#cleanUps.push(() => rm(this.#directory, { recursive: true, force: true, maxRetries: 10 }))
     const log: Log = {
       debug() {},
       info() {},

@@ -38,7 +38,7 @@ export async function startToolkit(
       child.kill('SIGKILL')
       await exited
     }
-    await rm(directory, { recursive: true, force: true })
+    await rm(directory, { recursive: true, force: true, maxRetries: 10 })
   }
   let url = ''
   const log: string[] = []

@@ -100,7 +100,7 @@ export class DockerWorld {
     for (const { Id } of await this.docker.listNetworks({ filters: { label } }))
       await this.docker.getNetwork(Id).remove()
     for (const driver of this.#drivers) driver.close()
-    await rm(this.root, { recursive: true, force: true })
+    await rm(this.root, { recursive: true, force: true, maxRetries: 10 })
   }
 }
 

@@ -53,7 +53,7 @@ export class ProcessWorld {
     const last = await this.connect()
     for (const { id } of await last.list()) await last.stop(id, { graceMs: 0 })
     for (const driver of this.#drivers) driver.close()
-    await rm(this.root, { recursive: true, force: true })
+    await rm(this.root, { recursive: true, force: true, maxRetries: 10 })
   }
 }
 
