@@ -60,7 +60,7 @@ export function openInsight({ home, clock, log, store, driver, acknowledge }: In
   const usage = new UsageReception({ clock, log, store, acknowledge, consumers })
   const logs = new LogArchive(home.logArchive, clock)
   const keeper = new LogKeeper({ clock, log, driver, archive: logs })
-  const eventLoopLag = new EventLoopLag()
+  const eventLoopLag = new EventLoopLag(clock)
 
   return {
     arrivals,

@@ -4,6 +4,7 @@ import type { EndpointId, ReplicaId } from '../domain/replica.ts'
 import type { UsageRecord } from '../domain/usage/usage-record.ts'
 import { EventLoopLag } from '../platform/event-loop.ts'
 import { Histogram } from '../platform/prometheus.ts'
+import { FakeClock } from '../testing/fake-clock.ts'
 import { EndpointTotals } from './endpoint-totals.ts'
 import { controlPage, type EndpointFigures, endpointPage, type ProcessFigures } from './metrics-pages.ts'
 import { Distribution } from './series/distribution.ts'
@@ -50,7 +51,7 @@ function figures(): EndpointFigures {
 function processFigures(): ProcessFigures {
   const lookSeconds = new Histogram([0.01, 0.1])
   lookSeconds.observe(0.05)
-  const lag = new EventLoopLag()
+  const lag = new EventLoopLag(new FakeClock())
   const eventLoopLag = lag.take()
   lag.close()
   return {

@@ -11,17 +11,22 @@ const A = 'a' as ReplicaId
 
 let clock: FakeClock
 let looks: string[]
+let lists: number
 let stats: Map<ReplicaId, ReplicaStats | Error>
 let observer: Observer
 beforeEach(() => {
   clock = new FakeClock(1_000_000)
   looks = []
+  lists = 0
   stats = new Map()
   observer = new Observer({
     clock,
     log: silentLog,
     driver: {
-      list: async () => [...stats.keys()].map(running),
+      list: async () => {
+        lists++
+        return [...stats.keys()].map(running)
+      },
       stats: async (id) => {
         const found = stats.get(id)
         if (found instanceof Error) throw found
@@ -116,4 +121,46 @@ test('a replica that cannot be measured holds no other up, and one that is gone 
   stats.clear()
   await observer.measure()
   expect(observer.present(CHAT).use.size).toBe(0)
+})
+
+test('nobody looks while every endpoint sleeps, and a request or a replica is seen at once', async () => {
+  const stop = new AbortController()
+  const running = observer.run(stop.signal)
+  await clock.advance(3_600_000)
+  expect(lists).toBe(1)
+
+  observer.demand('gw-1', demand(1, 0))
+  await clock.advance(0)
+  expect(looks).toEqual(['chat pending 1', 'chat inFlight 0'])
+  await clock.advance(2_000)
+  expect(looks).toHaveLength(6)
+  expect(lists).toBe(1)
+
+  observer.demand('gw-1', demand(0, 0))
+  stats.set(A, { cpuSeconds: 1, memoryBytes: 7 })
+  observer.looked(CHAT, [replica('a', 'starting')])
+  await clock.advance(20_000)
+  expect(lists).toBe(4)
+  expect(looks.filter((look) => look === 'chat a memory 7')).toHaveLength(3)
+  expect(looks.filter((look) => look === 'chat starting 1')).toHaveLength(20)
+
+  stats.clear()
+  observer.looked(CHAT, [])
+  await clock.advance(10_000)
+  expect(observer.present(CHAT).use.size).toBe(0)
+  lists = 0
+  await clock.advance(3_600_000)
+  expect(lists).toBe(0)
+  stop.abort()
+  await running
+})
+
+test('what runs when it begins is measured although nobody told of it', async () => {
+  stats.set(A, { cpuSeconds: 1, memoryBytes: 7 })
+  const stop = new AbortController()
+  const running = observer.run(stop.signal)
+  await clock.advance(20_000)
+  expect(lists).toBe(3)
+  stop.abort()
+  await running
 })

@@ -3,11 +3,12 @@
  *
  * What gateways and reconciler tell is remembered and looked at every second; what replicas use of the hardware is
  * asked of the runtime every ten, replica by replica, and a runtime that hangs holds nothing else up. An endpoint
- * that sleeps and that nobody asks for leaves no trace.
+ * that sleeps and that nobody asks for leaves no trace, and while all of them do nobody looks.
  */
 import { messageOf } from '../domain/errors.ts'
 import type { EndpointId, Replica, ReplicaId, ReplicaPhase } from '../domain/replica.ts'
 import type { EndpointDemand } from '../link/messages.ts'
+import { Bell } from '../platform/bell.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { Log } from '../platform/log.ts'
 import type { ReplicaStats, RunningReplica, RuntimeDriver } from '../runtime/driver.ts'
@@ -46,12 +47,22 @@ type Known = {
   readonly use: Map<ReplicaId, ReplicaUse>
 }
 
+type Looking = {
+  act(): Promise<void>
+  /** Whether there is nothing left to look at, until there is news. */
+  isOver(): boolean
+  readonly news: Bell
+}
+
 type Measured = { readonly stats: ReplicaStats; readonly at: number }
 
 export class Observer {
   readonly #rooms: ObserverRooms
   readonly #known = new Map<EndpointId, Known>()
   readonly #measured = new Map<ReplicaId, Measured>()
+  /** There is something to look at, and a replica to measure. */
+  readonly #stir = new Bell()
+  readonly #replica = new Bell()
 
   constructor(rooms: ObserverRooms) {
     this.#rooms = rooms
@@ -59,6 +70,7 @@ export class Observer {
 
   demand(gatewayId: string, demand: EndpointDemand): void {
     this.#of(demand.id).byGateway.set(gatewayId, demand)
+    if (isWanted(demand)) this.#stir.ring()
   }
 
   gatewayGone(gatewayId: string): void {
@@ -67,6 +79,9 @@ export class Observer {
 
   looked(id: EndpointId, replicas: readonly Replica[]): void {
     this.#of(id).replicas = replicas
+    if (replicas.length === 0) return
+    this.#stir.ring()
+    this.#replica.ring()
   }
 
   forgotten(id: EndpointId): void {
@@ -85,9 +100,18 @@ export class Observer {
   }
 
   async run(signal: AbortSignal): Promise<void> {
+    const known = () => [...this.#known.values()]
     await Promise.all([
-      this.#every(LOOK_EVERY_MS, signal, async () => this.look()),
-      this.#every(USE_EVERY_MS, signal, () => this.measure()),
+      this.#every(LOOK_EVERY_MS, signal, {
+        act: async () => this.look(),
+        isOver: () => known().every(isAsleep),
+        news: this.#stir,
+      }),
+      this.#every(USE_EVERY_MS, signal, {
+        act: () => this.measure(),
+        isOver: () => this.#measured.size === 0 && known().every(({ replicas }) => replicas.length === 0),
+        news: this.#replica,
+      }),
     ])
   }
 
@@ -95,8 +119,8 @@ export class Observer {
   look(): void {
     const { look } = this.#rooms
     for (const [id, known] of this.#known) {
+      if (isAsleep(known)) continue
       const { pending, inFlight, phases } = this.present(id)
-      if (pending === 0 && inFlight === 0 && known.replicas.length === 0) continue
       look(id, 'pending', pending)
       look(id, 'inFlight', inFlight)
       for (const phase of PHASES) if (phases[phase] > 0) look(id, phase, phases[phase])
@@ -143,10 +167,10 @@ export class Observer {
     }
   }
 
-  async #every(ms: number, signal: AbortSignal, act: () => Promise<void>): Promise<void> {
+  async #every(ms: number, signal: AbortSignal, { act, isOver, news }: Looking): Promise<void> {
     while (!signal.aborted) {
       await act().catch((error) => this.#rooms.log.warn('a look failed', { error: messageOf(error) }))
-      await this.#rooms.clock.sleep(ms, signal).catch(() => {})
+      await (isOver() ? news.heard(signal) : this.#rooms.clock.sleep(ms, signal).catch(() => {}))
     }
   }
 
@@ -159,6 +183,10 @@ export class Observer {
     return known
   }
 }
+
+const isWanted = ({ waiting, inFlight }: EndpointDemand) => waiting > 0 || inFlight > 0
+const isAsleep = ({ replicas, byGateway }: Known) =>
+  replicas.length === 0 && ![...byGateway.values()].some(isWanted)
 
 /** Of its processors all together: 100 % is all that it may use. */
 function useOf(before: Measured | undefined, { stats, at }: Measured, cpus: number): ReplicaUse {

@@ -11,8 +11,11 @@ import {
 import os from 'node:os'
 import path from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
+import { FakeClock } from '../testing/fake-clock.ts'
+import { Bell } from './bell.ts'
 import { Changes } from './changes.ts'
 import { claimDirectory } from './claim.ts'
+import { EventLoopLag, UNASKED_MS } from './event-loop.ts'
 import { newReplicaId, newTokenText } from './ids.ts'
 import { createLog, LOG_BYTES } from './log.ts'
 
@@ -56,6 +59,43 @@ test('a listener hears of changes, many as one, until it is told to stop', async
   await listening
   changes.announce('a')
   expect(heard).toBe(2)
+})
+
+test('a bell that rang while nobody waited is heard once', async () => {
+  const bell = new Bell()
+  const stop = new AbortController()
+  bell.ring()
+  bell.ring()
+  await bell.heard(stop.signal)
+  let heard = false
+  const waiting = bell.heard(stop.signal).then(() => {
+    heard = true
+  })
+  await new Promise(setImmediate)
+  expect(heard).toBe(false)
+  bell.ring()
+  await waiting
+  const given = bell.heard(stop.signal)
+  stop.abort()
+  await given
+  await bell.heard(stop.signal)
+})
+
+test('the event loop is measured from the first time that somebody asks, until nobody has asked for long', async () => {
+  const clock = new FakeClock()
+  const lag = new EventLoopLag(clock, 5)
+  const isMeasured = async () => {
+    // Longer than its timer needs to fire, however busy the machine is.
+    const begun = Date.now()
+    do await new Promise(setImmediate)
+    while (Date.now() - begun < 30)
+    return lag.take().count > 0
+  }
+  expect(await isMeasured()).toBe(false)
+  expect(await isMeasured()).toBe(true)
+  await clock.advance(UNASKED_MS)
+  expect(await isMeasured()).toBe(false)
+  lag.close()
 })
 
 test('ids are told apart', () => {

@@ -320,6 +320,50 @@ describe('what replicas print', () => {
     expect(await texts()).toEqual(['last words'])
   })
 
+  test('nobody looks for replicas while there is none, and the next one is read', async () => {
+    const driver = new FakeDriver(runtime, clock)
+    let lists = 0
+    keeper = new LogKeeper({
+      ...{ clock, log: silentLog, archive },
+      driver: {
+        list: () => {
+          lists++
+          return driver.list()
+        },
+        output: (...asked) => driver.output(...asked),
+      },
+    })
+    const stop = new AbortController()
+    const running = keeper.run(stop.signal)
+    await clock.advance(3_600_000)
+    expect(lists).toBe(1)
+    await start(A)
+    runtime.write(A, 'one')
+    await settle()
+    expect(await texts()).toEqual(['one'])
+
+    // A second one that nobody showed is found by looking.
+    const before = lists
+    await driver.start({ ...runtime.replicas.get(A)!.spec, id: B })
+    runtime.write(B, 'two')
+    await clock.advance(2_000)
+    await settle()
+    expect(lists).toBeGreaterThan(before)
+    expect(await texts()).toEqual(['one', 'two'])
+
+    for (const id of [A, B]) {
+      runtime.exit(id, 0)
+      await driver.stop(id, { graceMs: 0 })
+    }
+    await settle()
+    await clock.advance(4_000)
+    const afterwards = lists
+    await clock.advance(3_600_000)
+    expect(lists).toBe(afterwards)
+    stop.abort()
+    await running
+  })
+
   test('a replica that never ends does not keep the process from ending', async () => {
     await start(A)
     runtime.write(A, 'still here')

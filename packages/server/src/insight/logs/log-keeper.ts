@@ -2,11 +2,12 @@
  * Reads what replicas print and puts it into the archive: each line once, whatever is killed meanwhile.
  *
  * A replica is followed from when the reconciler or a look at the runtime first shows it until it has ended and
- * everything is read. Lines are written a few times a second, many at once; a disk that is slow holds the reading
+ * everything is read; while there is none, nobody looks. Lines are written a few times a second, many at once; a disk that is slow holds the reading
  * back, and the runtime keeps what was not read yet.
  */
 import { messageOf } from '../../domain/errors.ts'
 import type { EndpointId, ReplicaId } from '../../domain/replica.ts'
+import { Bell } from '../../platform/bell.ts'
 import type { Clock } from '../../platform/clock.ts'
 import type { Log } from '../../platform/log.ts'
 import type { OutputLine, RuntimeDriver } from '../../runtime/driver.ts'
@@ -36,6 +37,7 @@ export class LogKeeper {
   readonly #following = new Map<ReplicaId, Promise<void>>()
   /** Ended and read to the end. */
   readonly #done = new Set<ReplicaId>()
+  readonly #newcomer = new Bell()
 
   constructor(rooms: KeeperRooms) {
     this.#rooms = rooms
@@ -47,6 +49,7 @@ export class LogKeeper {
       if (this.#following.has(id) || this.#done.has(id) || this.#closing.signal.aborted) continue
       const following = this.#follow(id, endpointId).finally(() => this.#following.delete(id))
       this.#following.set(id, following)
+      this.#newcomer.ring()
     }
   }
 
@@ -54,15 +57,17 @@ export class LogKeeper {
   async run(signal: AbortSignal): Promise<void> {
     const { clock, driver, log } = this.#rooms
     while (!signal.aborted) {
+      let isOver = false
       try {
         const there = await driver.list()
         const ids = new Set(there.map(({ id }) => id))
         for (const id of this.#done) if (!ids.has(id)) this.#done.delete(id)
         this.see(there)
+        isOver = there.length === 0 && this.#following.size === 0
       } catch (error) {
         log.warn('replicas could not be listed for their output', { error: messageOf(error) })
       }
-      await clock.sleep(LOOK_EVERY_MS, signal).catch(() => {})
+      await (isOver ? this.#newcomer.heard(signal) : clock.sleep(LOOK_EVERY_MS, signal).catch(() => {}))
     }
   }
 
