@@ -1,0 +1,226 @@
+/** What a gateway consists of, introduced to each other. When it opens and ends is for `gateway.ts`. */
+import type { EndpointId } from '../domain/replica.ts'
+import type { HeirCommand, LinkClientOptions, UpMessage } from '../link/messages.ts'
+import type { Clock } from '../platform/clock.ts'
+import { Admission } from './admission.ts'
+import { askReplica } from './ask-replica.ts'
+import { ControlChannel } from './control-channel.ts'
+import { Deadlines } from './deadlines.ts'
+import { Demand } from './demand.ts'
+import type { Front, FrontRooms } from './front/front.ts'
+import { RawFront } from './front/raw-front.ts'
+import type { GatewayOptions } from './gateway.ts'
+import { HoldLine } from './hold-line.ts'
+import { GATEWAY_LIMITS, type GatewayLimits } from './limits.ts'
+import { MetricsDesk } from './metrics-desk.ts'
+import { ProgressWatch } from './progress-watch.ts'
+import { Reception, refusalOf } from './reception.ts'
+import * as refusals from './refusals.ts'
+import { ReplicaLeases } from './replica-leases.ts'
+import { KeptBytes } from './request-body.ts'
+import { RoutingTable } from './routing-table.ts'
+import type { EndpointRooms } from './serve-endpoint.ts'
+import { Traffic } from './traffic.ts'
+import { Upstream } from './upstream/upstream.ts'
+import { UsageAsk } from './usage-ask.ts'
+import { UsageSpool } from './usage-spool.ts'
+import { Visits } from './visits.ts'
+import { WorkerCompany } from './workers/worker-company.ts'
+
+/** Where the gateway is in its life, and what ends it. */
+export type GatewayLife = {
+  readonly isLeaving: () => boolean
+  readonly isClosing: () => boolean
+  readonly stopped: AbortSignal
+  readonly hello: LinkClientOptions['hello']
+  readonly shutDown: (drainMs: number) => void
+  readonly handOver: (heir: HeirCommand) => void
+}
+
+export class GatewayRooms {
+  readonly limits: GatewayLimits
+  readonly deadlines: Deadlines
+  readonly upstream: Upstream
+  readonly leases: ReplicaLeases
+  readonly line: HoldLine
+  readonly channel: ControlChannel
+  readonly company: WorkerCompany | undefined
+  readonly watch: ProgressWatch
+  readonly visits: Visits
+  readonly metrics: MetricsDesk
+  readonly reception: Reception
+  readonly front: Front
+  readonly #options: GatewayOptions
+  readonly #life: GatewayLife
+  readonly #clock: Clock
+  readonly #table = new RoutingTable()
+  readonly #traffic = new Traffic()
+  readonly #usageAsk = new UsageAsk()
+  readonly #kept: KeptBytes
+  readonly #admission: Admission
+  readonly #demand: Demand
+  readonly #spool: UsageSpool
+
+  constructor(options: GatewayOptions, life: GatewayLife) {
+    const limits = { ...GATEWAY_LIMITS, ...options.limits }
+    this.#options = options
+    this.#life = life
+    this.#clock = options.clock
+    this.limits = limits
+    this.#kept = new KeptBytes(limits.keptBodyBytes)
+    this.#spool = new UsageSpool(limits, this.#say)
+    this.#admission = new Admission(limits.retryAfterMs)
+    this.deadlines = new Deadlines(limits.deadlineTickMs)
+    this.upstream = new Upstream({ deadlines: this.deadlines, limits })
+    this.leases = this.#openLeases()
+    this.line = this.#openLine()
+    this.#demand = new Demand(this.leases, this.line)
+    this.channel = this.#openChannel()
+    this.company = this.#openCompany()
+    this.watch = this.#openWatch()
+    this.visits = this.#openVisits()
+    this.metrics = this.#openMetrics()
+    this.reception = this.#openReception()
+    this.front = (options.openFront ?? openRawFront)({
+      limits,
+      deadlines: this.deadlines,
+      now: () => this.#clock.now(),
+      answer: (request, response) => void this.reception.answer(request, response),
+      refusal: refusalOf,
+    })
+  }
+
+  readonly #find = (id: EndpointId) => this.#table.get(id)
+  readonly #say = (message: UpMessage) => this.channel.say(message)
+
+  #openLeases(): ReplicaLeases {
+    return new ReplicaLeases({
+      clock: this.#clock,
+      drained: (replicaId) => this.#say({ kind: 'drained', replicaId }),
+      roomCameFree: (id) => this.line.handOut(id),
+      changed: (id, replicaId, keys) => this.company?.changed(id, replicaId, keys),
+    })
+  }
+
+  #openLine(): HoldLine {
+    return new HoldLine({
+      clock: this.#clock,
+      limits: this.limits,
+      claim: (id, request) => this.leases.claim(id, request),
+      areFull: (id) => this.leases.areFull(id),
+      wake: (id, waiting) => this.#say({ kind: 'wake', id, waiting }),
+    })
+  }
+
+  #openChannel(): ControlChannel {
+    const { clock, log, connectLink } = this.#options
+    return new ControlChannel({
+      clock,
+      log,
+      limits: this.limits,
+      table: this.#table,
+      leases: this.leases,
+      line: this.line,
+      demand: this.#demand,
+      spool: this.#spool,
+      traffic: this.#traffic,
+      usageAsk: this.#usageAsk,
+      connectLink,
+      ...this.#life,
+    })
+  }
+
+  #openCompany(): WorkerCompany | undefined {
+    const { companyDirectory, gatewayId, clock } = this.#options
+    if (companyDirectory === undefined) return undefined
+    return new WorkerCompany({
+      directory: companyDirectory,
+      gatewayId,
+      clock,
+      leases: this.leases,
+      admission: this.#admission,
+      answer: (namespaces) => this.metrics.page(new Set(namespaces.split(','))),
+    })
+  }
+
+  #openWatch(): ProgressWatch {
+    const { clock, log } = this.#options
+    return new ProgressWatch({
+      clock,
+      log,
+      limits: this.limits,
+      ask: (replica, question) =>
+        askReplica(this.upstream, replica, question, { clock, timeoutMs: this.limits.askTimeoutMs }),
+      leases: this.leases,
+      find: this.#find,
+      say: this.#say,
+      returned: (id) => this.line.handOut(id),
+    })
+  }
+
+  #openVisits(): Visits {
+    const endpointRooms: EndpointRooms = {
+      clock: this.#clock,
+      limits: this.limits,
+      leases: this.leases,
+      line: this.line,
+      upstream: this.upstream,
+      usageAsk: this.#usageAsk,
+      find: this.#find,
+      suspect: (id, replicaId, reason) => this.channel.suspect(id, replicaId, reason),
+      closing: () => (this.#life.isClosing() ? refusals.isShuttingDown(this.limits.retryAfterMs) : undefined),
+      wake: (id) => this.#say({ kind: 'wake', id, waiting: Math.max(1, this.line.waiting(id)) }),
+    }
+    return new Visits({
+      clock: this.#clock,
+      endpointRooms,
+      admission: this.#admission,
+      demand: this.#demand,
+      traffic: this.#traffic,
+      spool: this.#spool,
+      find: this.#find,
+      named: (namespace, name) => this.#table.named(namespace, name),
+    })
+  }
+
+  #openMetrics(): MetricsDesk {
+    return new MetricsDesk({
+      table: this.#table,
+      traffic: this.#traffic,
+      legacy: () => this.company?.legacy,
+      askOthers: async (namespaces) => (await this.company?.ask(namespaces)) ?? [],
+      present: () => ({
+        inFlight: (id) => this.leases.inFlight(id),
+        waiting: (id) => this.line.waiting(id),
+        openRequests: this.reception.busy,
+        keptBodyBytes: this.#kept.used,
+        prefixBytes: this.leases.prefixBytes,
+        cacheBytes: this.visits.cacheBytes,
+        spooledRecords: this.#spool.kept,
+        droppedRecords: this.#spool.dropped,
+        isConnected: this.channel.isConnected,
+      }),
+    })
+  }
+
+  #openReception(): Reception {
+    const { clock, log, domain, controlSocket, accessLog } = this.#options
+    return new Reception({
+      clock,
+      log,
+      limits: this.limits,
+      table: this.#table,
+      kept: this.#kept,
+      visits: this.visits,
+      metrics: this.metrics,
+      upstream: this.upstream,
+      domain,
+      controlSocket,
+      isConnected: () => this.channel.isConnected,
+      accessLog,
+      ...this.#life,
+    })
+  }
+}
+
+const openRawFront = (rooms: FrontRooms): Front => new RawFront(rooms)

@@ -1,0 +1,155 @@
+/** Takes each request from the front, finds who answers it, and sees that it is answered, whatever goes wrong. */
+import { messageOf, PlatformError } from '../domain/errors.ts'
+import { CLIENT_LEFT_STATUS } from '../domain/usage/usage-record.ts'
+import type { Clock } from '../platform/clock.ts'
+import { newRequestId } from '../platform/ids.ts'
+import type { Log } from '../platform/log.ts'
+import { callerOf } from './access.ts'
+import { accessLine } from './access-log.ts'
+import { answerPreflight } from './answer-preflight.ts'
+import { type Preflight, preflightIn } from './cors.ts'
+import { toErrorResponse } from './error-response.ts'
+import { ClientLeft, Exchange } from './exchange.ts'
+import { endpointFor, modelList, sharedCorsHeaders } from './find-endpoint.ts'
+import type { ClientRequest, ClientResponse } from './front/front.ts'
+import { requestIdIn } from './headers.ts'
+import type { GatewayLimits } from './limits.ts'
+import type { MetricsDesk } from './metrics-desk.ts'
+import * as refusals from './refusals.ts'
+import type { KeptBytes } from './request-body.ts'
+import { type RequestTarget, requestTarget } from './request-target.ts'
+import type { RoutingTable } from './routing-table.ts'
+import { serveControl } from './serve-control.ts'
+import type { Upstream } from './upstream/upstream.ts'
+import type { Visits } from './visits.ts'
+
+export type ReceptionRooms = {
+  readonly clock: Clock
+  readonly log: Log
+  readonly limits: GatewayLimits
+  readonly table: RoutingTable
+  readonly kept: KeptBytes
+  readonly visits: Visits
+  readonly metrics: MetricsDesk
+  readonly upstream: Upstream
+  readonly domain: string | undefined
+  readonly controlSocket: string
+  readonly isConnected: () => boolean
+  /** Another takes the new connections: those that there are come to their end. */
+  readonly isLeaving: () => boolean
+  readonly isClosing: () => boolean
+  /** Takes a line for each request. */
+  readonly accessLog: ((line: string) => void) | undefined
+}
+
+export class Reception {
+  readonly #rooms: ReceptionRooms
+  readonly #open = new Set<Exchange>()
+
+  constructor(rooms: ReceptionRooms) {
+    this.#rooms = rooms
+  }
+
+  /** Requests being answered or held. */
+  get busy(): number {
+    return this.#open.size
+  }
+
+  async answer(request: ClientRequest, response: ClientResponse): Promise<void> {
+    const { clock, limits, kept, isLeaving, accessLog } = this.#rooms
+    const exchange = new Exchange(request, response, {
+      id: requestIdIn(request.headers) ?? newRequestId(),
+      budget: kept,
+      clock,
+      limits,
+      over: (it) => void this.#open.delete(it),
+    })
+    this.#open.add(exchange)
+    if (isLeaving()) response.closeAfter()
+    const startedAt = clock.now()
+    let status = 0
+    try {
+      await this.#route(exchange)
+      status = exchange.hasLeft ? CLIENT_LEFT_STATUS : response.statusCode
+    } catch (error) {
+      status = this.#failed(exchange, error)
+    }
+    // What one line costs is paid by those who asked for it.
+    accessLog?.(accessLine(exchange, status, startedAt, clock.now()))
+  }
+
+  /** @returns the status, as the client has it or would have had it. */
+  #failed(exchange: Exchange, error: unknown): number {
+    if (error instanceof ClientLeft) return CLIENT_LEFT_STATUS
+    if (!(error instanceof PlatformError)) {
+      this.#rooms.log.error('request failed for no known reason', {
+        requestId: exchange.id,
+        error: error instanceof Error ? error.stack : messageOf(error),
+      })
+    }
+    exchange.fail(error)
+    return exchange.hasLeft ? CLIENT_LEFT_STATUS : toErrorResponse(error, exchange.id).status
+  }
+
+  async #route(exchange: Exchange): Promise<void> {
+    const { method, url, headers } = exchange.request
+    const preflight = preflightIn(method, headers)
+    const host = headers['host'] ?? ''
+    const target = requestTarget(preflight?.method ?? method, url, host, this.#rooms.domain)
+
+    switch (target.kind) {
+      case 'livez':
+        return exchange.sendJson(200, { status: 'alive' })
+      case 'readyz':
+        return this.#sayWhetherReady(exchange)
+      case 'control':
+        return serveControl(exchange, this.#rooms)
+      case 'refused':
+        throw new PlatformError('invalid', target.reason)
+      default:
+        return this.#serve(exchange, target, preflight)
+    }
+  }
+
+  async #serve(
+    exchange: Exchange,
+    target: Extract<RequestTarget, { kind: 'endpoint' | 'host' | 'model' | 'models' | 'metrics' }>,
+    preflight: Preflight | undefined,
+  ): Promise<void> {
+    const { table, clock, limits, metrics, visits } = this.#rooms
+    if (!table.hasSnapshot) throw refusals.hasNoSnapshot(limits.retryAfterMs)
+    if (preflight && answerPreflight(exchange, preflight, target, table)) return
+    const caller = callerOf(exchange.request.headers, (hash) => table.grant(hash), clock.now())
+    switch (target.kind) {
+      case 'metrics':
+        return metrics.send(exchange, caller)
+      case 'models':
+        exchange.sayAlso(sharedCorsHeaders(table, exchange.request.headers['origin']))
+        return exchange.sendJson(200, modelList(table, caller, target.id))
+      case 'endpoint':
+      case 'host':
+      case 'model': {
+        const endpoint = await endpointFor(target, exchange, table, caller, this.#rooms)
+        const sharesOrigin = target.kind !== 'host'
+        return visits.serve({ exchange, endpoint, caller, path: target.path, sharesOrigin })
+      }
+      default:
+        target satisfies never
+    }
+  }
+
+  #sayWhetherReady(exchange: Exchange): void {
+    const { table, limits, isConnected, isClosing } = this.#rooms
+    if (isClosing()) throw refusals.isShuttingDown(limits.retryAfterMs)
+    if (!table.hasSnapshot) throw refusals.hasNoSnapshot(limits.retryAfterMs)
+    const control = isConnected() ? 'connected' : 'disconnected'
+    exchange.sendJson(200, { status: 'ready', control, endpoints: table.endpoints.length })
+  }
+}
+
+/** What a client is told that sent no request: in the same shape as every other error. */
+export function refusalOf(fault: string): { readonly requestId: string; readonly text: string } {
+  const requestId = newRequestId()
+  const error = new PlatformError('invalid', `This is not a request that can be served: ${fault}.`)
+  return { requestId, text: JSON.stringify(toErrorResponse(error, requestId).body) }
+}
