@@ -33,6 +33,7 @@ import { orAborted } from './platform/abort.ts'
 import { Changes } from './platform/changes.ts'
 import { type Claim, claimDirectory } from './platform/claim.ts'
 import { type Clock, systemClock } from './platform/clock.ts'
+import { collectGarbage } from './platform/collect-garbage.ts'
 import { homeAt } from './platform/home.ts'
 import type { Log } from './platform/log.ts'
 import { Reconciler } from './reconcile/reconciler.ts'
@@ -49,6 +50,8 @@ import { version } from './version.ts'
 /** How long a start waits for the first look at every endpoint before gateways may ask. */
 const SETTLE_MS = 5_000
 const EVICTION_INTERVAL_MS = 60 * 60_000
+/** After what people and programs do first. */
+const AT_REST_MS = 5_000
 const READY_MS = 15_000
 const READY_POLL_MS = 10
 const STOP_DRAIN_MS = 3_000
@@ -237,6 +240,7 @@ async function start(
     autoscaler.run(stopping.signal),
     insight.run(stopping.signal),
     evictForever(settings, models, clock, log, stopping.signal),
+    collectOnceAtRest(clock, stopping.signal),
   ]
   opened.loops = { stopping, ended: Promise.all(loops) }
 
@@ -274,10 +278,12 @@ async function start(
     onMessage: (from, message) => receive(from, message, { autoscaler, reconciler, insight }),
     onConnect: ({ id, pid }) => {
       log.info('gateway connected', { gateway: id, pid })
+      gateway.hint()
       autoscaler.gatewayConnected(id)
     },
     onDisconnect: ({ id }) => {
       log.warn('gateway disconnected', { gateway: id })
+      gateway.hint()
       autoscaler.gatewayGone(id)
       insight.observer.gatewayGone(id)
     },
@@ -378,6 +384,10 @@ async function listen(api: FastifyInstance, socket: string): Promise<void> {
   await rm(socket, { force: true })
   await api.listen({ path: socket })
   await chmod(socket, 0o600)
+}
+
+async function collectOnceAtRest(clock: Clock, signal: AbortSignal): Promise<void> {
+  await clock.sleep(AT_REST_MS, signal).then(collectGarbage, () => {})
 }
 
 async function evictForever(

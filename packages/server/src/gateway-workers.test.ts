@@ -19,22 +19,25 @@ async function place() {
   const directory = await mkdtemp(path.join(tmpdir(), 'gateway-workers-'))
   onTestFinished(() => rm(directory, { recursive: true, force: true, maxRetries: 10 }))
   const home = homeAt(directory)
+  const supervised: GatewayWorkers[] = []
   const hub = await openLinkHub({
     listen: { path: path.join(directory, 'link.sock') },
     snapshot: () => ({ endpoints: [], grants: [] }),
     onMessage: () => {},
-    onConnect: () => {},
-    onDisconnect: () => {},
+    onConnect: () => supervised.forEach((gateway) => void gateway.hint()),
+    onDisconnect: () => supervised.forEach((gateway) => void gateway.hint()),
   })
   onTestFinished(() => hub.close())
-  return { home: { ...home, linkSocket: path.join(directory, 'link.sock') }, hub }
+  return { home: { ...home, linkSocket: path.join(directory, 'link.sock') }, hub, supervised }
 }
 
-function supervise(
-  { home, hub }: { readonly home: ReturnType<typeof homeAt>; readonly hub: LinkHub },
-  workers: number,
-  port = 0,
-) {
+type Place = {
+  readonly home: ReturnType<typeof homeAt>
+  readonly hub: LinkHub
+  readonly supervised: GatewayWorkers[]
+}
+
+function supervise({ home, hub, supervised }: Place, workers: number, port = 0) {
   const gateway = new GatewayWorkers({
     home,
     host: '127.0.0.1',
@@ -48,6 +51,7 @@ function supervise(
     log: silentLog,
     handOver: (id, heir) => hub.send(id, { kind: 'hand-over', ...heir }),
   })
+  supervised.push(gateway)
   onTestFinished(() => gateway.stop(0))
   return gateway
 }

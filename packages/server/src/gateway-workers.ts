@@ -40,7 +40,8 @@ const START_TIMEOUT_MS = 15_000
 /** A worker that joins others listens only when it knows every endpoint, so the link has to be up first. */
 const JOIN_TIMEOUT_MS = 60_000
 const RECORD_POLL_MS = 5
-const LOOK_EVERY_MS = 500
+/** What is heard of brings a look at once; this finds what was not. */
+const LOOK_EVERY_MS = 5_000
 const RESTART_AFTER_MS = 500
 /** A worker's exit code for a port that somebody else has. */
 const PORT_TAKEN = 98
@@ -55,6 +56,7 @@ export class GatewayWorkers {
   #first: GatewayRecord | undefined
   #started: Promise<void> = Promise.resolve()
   #watching: Promise<void> = Promise.resolve()
+  #hinted = new AbortController()
 
   constructor(options: GatewayWorkersOptions) {
     this.#options = options
@@ -92,6 +94,12 @@ export class GatewayWorkers {
   async replaceAll(): Promise<void> {
     const living = await livingGateways(this.#options.home.gateways)
     this.#outdated = new Set(living.map(({ gatewayId }) => gatewayId))
+    this.hint()
+  }
+
+  /** One came or went: look at once. */
+  hint(): void {
+    this.#hinted.abort()
   }
 
   /** Stops them for good, also those that only start: they finish what they have for up to `drainMs`. */
@@ -110,10 +118,11 @@ export class GatewayWorkers {
     const { clock, log } = this.#options
     const { signal } = this.#stopping
     while (!signal.aborted) {
+      this.#hinted = new AbortController()
       await this.#look().catch((error) =>
         log.error('the gateways could not be looked at', { error: messageOf(error) }),
       )
-      await clock.sleep(LOOK_EVERY_MS, signal).catch(() => {})
+      await clock.sleep(LOOK_EVERY_MS, AbortSignal.any([signal, this.#hinted.signal])).catch(() => {})
     }
   }
 
@@ -159,7 +168,10 @@ export class GatewayWorkers {
     )
     this.#starting.set(
       number,
-      begun.then(() => void this.#starting.delete(number)),
+      begun.then(() => {
+        this.#starting.delete(number)
+        this.hint()
+      }),
     )
   }
 
@@ -204,6 +216,7 @@ export class GatewayWorkers {
         NODE_OPTIONS: '--disable-warning=ExperimentalWarning',
       },
     })
+    child.once('exit', () => this.hint())
     const said = firstWords(child)
     const record = await this.#appearance(
       ({ pid }) => pid === child.pid,
