@@ -57,6 +57,6 @@ async function readIfLiving(file: string): Promise<GatewayRecord | undefined> {
   if (record && (await isAlive(record))) return record
   await rm(file, { force: true })
   // By which the others would look for it.
-  await rm(file.replace(/json$/, 'sock'), { force: true })
+  for (const ending of ['sock', 'http']) await rm(file.replace(/json$/, ending), { force: true })
   return undefined
 }

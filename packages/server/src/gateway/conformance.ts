@@ -2,6 +2,7 @@
 import { describeAddresses } from './conformance-addresses.ts'
 import { describeCache } from './conformance-cache.ts'
 import { describeClients } from './conformance-clients.ts'
+import { describeDeferred } from './conformance-deferred.ts'
 import { describeFallback } from './conformance-fallback.ts'
 import { describeHardship } from './conformance-hardship.ts'
 import { describeHolding } from './conformance-holding.ts'
@@ -20,6 +21,7 @@ export function describeGateway(name: string, openGateway: OpenGateway): void {
   describeAddresses(name, openGateway)
   describeCache(name, openGateway)
   describeClients(name, openGateway)
+  describeDeferred(name, openGateway)
   describeFallback(name, openGateway)
   describeHardship(name, openGateway)
   describeHttp(name, openGateway)

@@ -23,6 +23,8 @@ type ExchangeOptions = {
   readonly budget: KeptBytes
   readonly clock: Clock
   readonly limits: GatewayLimits
+  /** Its answer is kept, and fetched later. */
+  readonly isDeferred?: boolean
   /** Told when the answer was sent, or the client left. */
   readonly over: (exchange: Exchange) => void
 }
@@ -65,6 +67,11 @@ export class Exchange implements ResponseWatcher {
       if (this.#hasLeft) this.#left.abort(new ClientLeft())
     }
     return this.#left.signal
+  }
+
+  /** Nobody waits for the answer: it is kept, and fetched later. */
+  get isDeferred(): boolean {
+    return this.#options.isDeferred === true
   }
 
   /** An event stream has begun, so whatever comes now must come as events. */

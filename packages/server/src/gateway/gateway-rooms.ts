@@ -6,6 +6,8 @@ import { Admission } from './admission.ts'
 import { askReplica } from './ask-replica.ts'
 import { ControlChannel } from './control-channel.ts'
 import { Deadlines } from './deadlines.ts'
+import { askWorker } from './deferred/ask-worker.ts'
+import { DeferredRequests } from './deferred/deferred-requests.ts'
 import { Demand } from './demand.ts'
 import type { Front, FrontRooms } from './front/front.ts'
 import { RawFront } from './front/raw-front.ts'
@@ -26,6 +28,7 @@ import { UsageAsk } from './usage-ask.ts'
 import { UsageSpool } from './usage-spool.ts'
 import { Visits } from './visits.ts'
 import { WorkerCompany } from './workers/worker-company.ts'
+import { WorkerDoor } from './workers/worker-door.ts'
 
 /** Where the gateway is in its life, and what ends it. */
 export type GatewayLife = {
@@ -47,9 +50,12 @@ export class GatewayRooms {
   readonly company: WorkerCompany | undefined
   readonly watch: ProgressWatch
   readonly visits: Visits
+  readonly deferred: DeferredRequests
   readonly metrics: MetricsDesk
   readonly reception: Reception
   readonly front: Front
+  /** Where the other workers reach this one; undefined where there are none. */
+  readonly door: WorkerDoor | undefined
   readonly #options: GatewayOptions
   readonly #life: GatewayLife
   readonly #clock: Clock
@@ -79,6 +85,7 @@ export class GatewayRooms {
     this.company = this.#openCompany()
     this.watch = this.#openWatch()
     this.visits = this.#openVisits()
+    this.deferred = this.#openDeferred()
     this.metrics = this.#openMetrics()
     this.reception = this.#openReception()
     this.front = (options.openFront ?? openRawFront)({
@@ -88,9 +95,12 @@ export class GatewayRooms {
       answer: (request, response) => void this.reception.answer(request, response),
       refusal: refusalOf,
     })
+    this.door = this.#openDoor()
   }
 
   readonly #find = (id: EndpointId) => this.#table.get(id)
+  readonly #closing = () =>
+    this.#life.isClosing() ? refusals.isShuttingDown(this.limits.retryAfterMs) : undefined
   readonly #say = (message: UpMessage) => this.channel.say(message)
 
   #openLeases(): ReplicaLeases {
@@ -168,7 +178,7 @@ export class GatewayRooms {
       usageAsk: this.#usageAsk,
       find: this.#find,
       suspect: (id, replicaId, reason) => this.channel.suspect(id, replicaId, reason),
-      closing: () => (this.#life.isClosing() ? refusals.isShuttingDown(this.limits.retryAfterMs) : undefined),
+      closing: this.#closing,
       wake: (id) => this.#say({ kind: 'wake', id, waiting: Math.max(1, this.line.waiting(id)) }),
     }
     return new Visits({
@@ -181,6 +191,28 @@ export class GatewayRooms {
       find: this.#find,
       named: (namespace, name) => this.#table.named(namespace, name),
     })
+  }
+
+  #openDeferred(): DeferredRequests {
+    const { gatewayId, clock, companyDirectory: directory } = this.#options
+    const { limits, upstream } = this
+    return new DeferredRequests({
+      gatewayId,
+      clock,
+      limits,
+      line: this.line,
+      find: this.#find,
+      closing: this.#closing,
+      begin: (call, id) => this.reception.begin(call, call, id, true),
+      run: (request) => this.reception.see(request.exchange, this.visits.serve(request)),
+      askWorker: (exchange, owner) => askWorker(exchange, owner, { upstream, limits, directory }),
+    })
+  }
+
+  #openDoor(): WorkerDoor | undefined {
+    const { companyDirectory, gatewayId } = this.#options
+    if (companyDirectory === undefined) return undefined
+    return new WorkerDoor(companyDirectory, gatewayId, (socket) => this.front.take(socket))
   }
 
   #openMetrics(): MetricsDesk {
@@ -211,7 +243,7 @@ export class GatewayRooms {
       limits: this.limits,
       table: this.#table,
       kept: this.#kept,
-      visits: this.visits,
+      serve: (request) => this.deferred.take(request) ?? this.visits.serve(request),
       metrics: this.metrics,
       upstream: this.upstream,
       domain,

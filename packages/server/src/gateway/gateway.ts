@@ -124,7 +124,7 @@ class RunningGateway implements Gateway {
 
   async open(): Promise<void> {
     const { host, port, place = 'own', tls } = this.#options
-    const { front, company, channel, deadlines, watch } = this.#rooms
+    const { front, company, door, channel, deadlines, watch } = this.#rooms
     const address = { host, port }
     const { signal } = this.#stopped
     if (tls) {
@@ -135,6 +135,7 @@ class RunningGateway implements Gateway {
     const isAlone = place === 'own' || place === 'shared'
     if (isAlone) this.#port = await listen(this.#server, address, place)
     await company?.open()
+    await door?.open()
     channel.open()
     void deadlines.run(this.#clock, signal)
     void watch.run(signal)
@@ -153,7 +154,9 @@ class RunningGateway implements Gateway {
     this.#isLeaving = true
     this.#log.info('gateway leaves', { drainMs, busy: this.busy })
     const emptied = new Promise<void>((resolve) => this.#server.close(() => resolve()))
-    await Promise.race([emptied, this.#clock.sleep(drainMs, this.#stopped.signal).catch(() => {})])
+    const { deferred, door } = this.#rooms
+    const over = Promise.all([emptied, deferred.quiet().then(() => door?.close())])
+    await Promise.race([over, this.#clock.sleep(drainMs, this.#stopped.signal).catch(() => {})])
     return this.close(0)
   }
 
@@ -161,14 +164,15 @@ class RunningGateway implements Gateway {
     if (this.#isClosing) return this.closed
     this.#isClosing = true
     this.#log.info('gateway stops', { drainMs, busy: this.busy })
-    const { line, front, limits, visits, channel, company, metrics, upstream } = this.#rooms
+    const { line, front, door, deferred, limits, visits, channel, company, metrics, upstream } = this.#rooms
     const emptied = new Promise<void>((resolve) => this.#server.close(() => resolve()))
     line.refuseEverybody(refusals.isShuttingDown(limits.retryAfterMs))
     front.drain()
     await Promise.race([emptied, this.#clock.sleep(drainMs, this.#stopped.signal)])
     front.breakOff()
     this.#tls?.breakOff()
-    await emptied
+    deferred.close()
+    await Promise.all([emptied, door?.close()])
     const outOfTime = this.#clock.sleep(limits.lastUsageMs, this.#stopped.signal)
     await Promise.race([visits.ended().then(() => channel.reportLast()), outOfTime])
     await company?.close(metrics.wholePage)

@@ -59,6 +59,12 @@ export class HoldLine {
     return this.#lines.get(id)?.waiting.size ?? 0
   }
 
+  /** How many came before it and wait still, and itself; undefined when it does not wait. @param signal of its wish. */
+  position(id: EndpointId, signal: AbortSignal): number | undefined {
+    const at = this.#lines.get(id)?.waiting.waiters.findIndex(({ wish }) => wish.signal === signal) ?? -1
+    return at === -1 ? undefined : at + 1
+  }
+
   /** Until all who wait now have had their turn, as fast as turns came lately. */
   drainMs(id: EndpointId): number {
     const line = this.#lines.get(id)

@@ -49,6 +49,17 @@ export const GATEWAY_LIMITS = {
   /** A held stream is answered with comments from here on. */
   firstCommentMs: 1_000,
   commentEveryMs: 5_000,
+  /** Requests of which somebody fetches the answer later: those that run and those whose answers are kept. */
+  deferredRequests: 1_000,
+  /** Of one token, or of all callers without one. */
+  deferredRequestsOfOne: 250,
+  deferredBodyBytes: 8 * 1024 * 1024,
+  /** Of one answer. */
+  deferredAnswerBytes: 16 * 1024 * 1024,
+  /** Of all answers that are kept. */
+  deferredAnswersBytes: 128 * 1024 * 1024,
+  /** An answer is kept for so long once it is there. */
+  deferredAnswerMs: 3_600_000,
   /** What a client is told to wait before it tries again. */
   retryAfterMs: 2_000,
 

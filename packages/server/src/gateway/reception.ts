@@ -21,7 +21,7 @@ import { type RequestTarget, requestTarget } from './request-target.ts'
 import type { RoutingTable } from './routing-table.ts'
 import { serveControl } from './serve-control.ts'
 import type { Upstream } from './upstream/upstream.ts'
-import type { Visits } from './visits.ts'
+import type { Request } from './visits.ts'
 
 export type ReceptionRooms = {
   readonly clock: Clock
@@ -29,7 +29,8 @@ export type ReceptionRooms = {
   readonly limits: GatewayLimits
   readonly table: RoutingTable
   readonly kept: KeptBytes
-  readonly visits: Visits
+  /** Serves a request for an endpoint. */
+  readonly serve: (request: Request) => Promise<void>
   readonly metrics: MetricsDesk
   readonly upstream: Upstream
   readonly domain: string | undefined
@@ -56,26 +57,42 @@ export class Reception {
   }
 
   async answer(request: ClientRequest, response: ClientResponse): Promise<void> {
-    const { clock, limits, kept, isLeaving, accessLog } = this.#rooms
+    const exchange = this.begin(request, response, requestIdIn(request.headers) ?? newRequestId())
+    if (this.#rooms.isLeaving()) response.closeAfter()
+    await this.see(exchange, this.#route(exchange))
+  }
+
+  /** @param isDeferred its answer is kept, and fetched later. */
+  begin(request: ClientRequest, response: ClientResponse, id: string, isDeferred = false): Exchange {
+    const { clock, limits, kept } = this.#rooms
     const exchange = new Exchange(request, response, {
-      id: requestIdIn(request.headers) ?? newRequestId(),
+      id,
       budget: kept,
       clock,
       limits,
+      isDeferred,
       over: (it) => void this.#open.delete(it),
     })
     this.#open.add(exchange)
-    if (isLeaving()) response.closeAfter()
+    return exchange
+  }
+
+  /** Sees to the end of what answers an exchange. @returns what went wrong; undefined when nothing did. */
+  async see(exchange: Exchange, answering: Promise<void>): Promise<unknown> {
+    const { clock, accessLog } = this.#rooms
     const startedAt = clock.now()
     let status = 0
+    let failure: unknown
     try {
-      await this.#route(exchange)
-      status = exchange.hasLeft ? CLIENT_LEFT_STATUS : response.statusCode
+      await answering
+      status = exchange.hasLeft ? CLIENT_LEFT_STATUS : exchange.response.statusCode
     } catch (error) {
+      failure = error
       status = this.#failed(exchange, error)
     }
     // What one line costs is paid by those who asked for it.
     accessLog?.(accessLine(exchange, status, startedAt, clock.now()))
+    return failure
   }
 
   /** @returns the status, as the client has it or would have had it. */
@@ -116,7 +133,7 @@ export class Reception {
     target: Extract<RequestTarget, { kind: 'endpoint' | 'host' | 'model' | 'models' | 'metrics' }>,
     preflight: Preflight | undefined,
   ): Promise<void> {
-    const { table, clock, limits, metrics, visits } = this.#rooms
+    const { table, clock, limits, metrics, serve } = this.#rooms
     if (!table.hasSnapshot) throw refusals.hasNoSnapshot(limits.retryAfterMs)
     if (preflight && answerPreflight(exchange, preflight, target, table)) return
     const caller = callerOf(exchange.request.headers, (hash) => table.grant(hash), clock.now())
@@ -131,7 +148,7 @@ export class Reception {
       case 'model': {
         const endpoint = await endpointFor(target, exchange, table, caller, this.#rooms)
         const sharesOrigin = target.kind !== 'host'
-        return visits.serve({ exchange, endpoint, caller, path: target.path, sharesOrigin })
+        return serve({ exchange, endpoint, caller, path: target.path, sharesOrigin })
       }
       default:
         target satisfies never

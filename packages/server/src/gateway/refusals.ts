@@ -66,6 +66,67 @@ export const memoryIsFull = (retryAfterMs: number) =>
     { reason: 'memory_full', retryAfterMs },
   )
 
+export const deferredBodyTooLarge = (limitBytes: number) =>
+  new PlatformError(
+    'too_large',
+    `The request's body is larger than ${limitBytes} bytes, which is the most of a request that is answered later. Send it without "Prefer: respond-async" and wait for the answer.`,
+    { reason: 'deferred_body' },
+  )
+
+const DEFERRED_WORDS = {
+  all: ({ deferredRequests }: DeferredBounds) =>
+    `${deferredRequests} requests that are answered later are kept here`,
+  one: ({ deferredRequestsOfOne }: DeferredBounds) =>
+    `This token has ${deferredRequestsOfOne} requests that are answered later`,
+} as const
+
+type DeferredBounds = Pick<
+  GatewayLimits,
+  | 'deferredRequests'
+  | 'deferredRequestsOfOne'
+  | 'deferredAnswerBytes'
+  | 'deferredAnswersBytes'
+  | 'retryAfterMs'
+>
+
+export const noPlaceToDefer = (endpoint: Named, who: 'all' | 'one', limits: DeferredBounds) =>
+  new PlatformError(
+    'overloaded',
+    `${DEFERRED_WORDS[who](limits)}, and there is no place for another one for endpoint ${quoted(endpoint)}. Fetch answers that are there, delete what nobody needs, or send it without "Prefer: respond-async" and wait.`,
+    { reason: 'deferred_requests', retryAfterMs: limits.retryAfterMs },
+  )
+
+export const noSuchDeferred = (keptMs: number) =>
+  new PlatformError(
+    'not_found',
+    `No such request is known here, for this caller. An answer is kept for ${keptMs / 60_000} minutes, and only whoever asked may fetch it, with the same token.`,
+    { reason: 'deferred_unknown' },
+  )
+
+export const deferredIsLost = () =>
+  new PlatformError(
+    'not_found',
+    'The gateway worker that had this request is gone, and the request and its answer with it. Send it again.',
+    { reason: 'deferred_lost' },
+  )
+
+export const noSuchMethodOfDeferred = (method: string) =>
+  new PlatformError(
+    'invalid',
+    `A request that is answered later is fetched with GET and given up with DELETE, not with ${method.slice(0, 20)}.`,
+  )
+
+export const answerNotKept = (endpoint: Named, of: 'one' | 'all', limits: DeferredBounds) =>
+  new PlatformError(
+    'bad_gateway',
+    `Endpoint ${quoted(endpoint)} answered with more than could be kept: ${
+      of === 'one'
+        ? `one answer may have ${limits.deferredAnswerBytes} bytes`
+        : `all of them together may have ${limits.deferredAnswersBytes} bytes`
+    }. Send it without "Prefer: respond-async" and take the answer as it comes.`,
+    { reason: 'deferred_answer' },
+  )
+
 export const wasDeleted = (endpoint: Named) =>
   new PlatformError('not_found', `Endpoint ${quoted(endpoint)} was deleted while the request waited.`)
 

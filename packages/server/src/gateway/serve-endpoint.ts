@@ -61,7 +61,8 @@ const STOPPED_WORKING = 'it stopped working on its requests'
 export async function serveEndpoint(visit: Visit, rooms: EndpointRooms): Promise<void> {
   const { exchange, endpoint } = visit
   const { clock, limits } = rooms
-  const holdMs = holdMsOf(exchange.request.headers['x-scale-up-timeout'], limits)
+  const usualHoldMs = exchange.isDeferred ? limits.longestHoldMs : limits.holdMs
+  const holdMs = holdMsOf(exchange.request.headers['x-scale-up-timeout'], usualHoldMs, limits.longestHoldMs)
   const arrivedAt = clock.now()
   const holdUntil = arrivedAt + holdMs
   if (exchange.body.isTooLarge) throw refusals.bodyTooLarge(exchange.body.limitBytes)
@@ -166,7 +167,7 @@ async function waitFor(
   const waitIsOver = new AbortController()
   const since = rooms.clock.now()
   const current = () => rooms.find(endpoint.id) ?? endpoint
-  if (!exchange.isStream && asksForStream(exchange)) {
+  if (!exchange.isStream && !exchange.isDeferred && asksForStream(exchange)) {
     void keepCompany(exchange, current, waitIsOver.signal, rooms)
   }
   try {
@@ -305,8 +306,8 @@ function asksForStream({ body }: Exchange): boolean {
 }
 
 /** @throws PlatformError `invalid` for a header that is no number of seconds. */
-function holdMsOf(header: string | undefined, limits: GatewayLimits): number {
-  if (header === undefined) return limits.holdMs
+function holdMsOf(header: string | undefined, usualMs: number, longestMs: number): number {
+  if (header === undefined) return usualMs
   const seconds = /^\d{1,9}(\.\d{1,9})?$/.test(header) ? Number(header) : Number.NaN
   if (Number.isNaN(seconds)) {
     throw new PlatformError(
@@ -317,5 +318,5 @@ function holdMsOf(header: string | undefined, limits: GatewayLimits): number {
       },
     )
   }
-  return Math.min(seconds * 1_000, limits.longestHoldMs)
+  return Math.min(seconds * 1_000, longestMs)
 }

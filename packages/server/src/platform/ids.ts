@@ -30,5 +30,7 @@ export const newRequestId = (): string => randomName(10)
 export const newGatewayId = (): string => `gw-${randomName(8)}`
 /** 32 random characters, 160 bits: nobody guesses one in the half hour that it holds. */
 export const newSignInCode = (): string => randomName(32)
+/** 32 random characters, 160 bits: knowing it is all that a caller without a token needs. */
+export const newDeferredSecret = (): string => randomName(32)
 /** 40 random characters, 200 bits; the prefix says whose token it is when it leaks. */
 export const newTokenText = (): string => `berth_${randomName(40)}`

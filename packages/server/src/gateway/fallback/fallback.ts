@@ -72,9 +72,9 @@ export class Fallback {
     }
   }
 
-  /** Who says how long to wait has decided to wait. */
+  /** Who says how long to wait, or fetches the answer later, has decided to wait. */
   #reasonAtOnce({ exchange, endpoint }: Request): FallbackReason | undefined {
-    if (exchange.request.headers['x-scale-up-timeout'] !== undefined) return undefined
+    if (exchange.isDeferred || exchange.request.headers['x-scale-up-timeout'] !== undefined) return undefined
     const current = this.#rooms.find(endpoint.id) ?? endpoint
     return reasonAtOnce(current, this.#rooms.endpointRooms.leases.areFull(endpoint.id))
   }
