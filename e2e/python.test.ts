@@ -3,10 +3,13 @@
  * Skipped where Python or the package index is out of reach.
  */
 import { execFile } from 'node:child_process'
+import { mkdir } from 'node:fs/promises'
 import path from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { Berth, REPOSITORY_ROOT } from './berth-process.ts'
+import { findOnnxProgram } from '../packages/server/src/engines/onnx-program.ts'
+import { writeRandomBert } from '../tools/onnx/random-bert.ts'
+import { Berth, endpointOf, REPOSITORY_ROOT } from './berth-process.ts'
 import { until } from './until.ts'
 
 const ENVIRONMENT = path.join(REPOSITORY_ROOT, '.e2e', 'python')
@@ -96,6 +99,19 @@ describe.skipIf(missing)(missing ? `skipped: ${missing}` : 'huggingface_hub', ()
     await expect(hf('endpoints', 'describe', 'from-hf')).rejects.toMatchObject({
       stderr: expect.stringContaining('from-hf'),
     })
+  })
+
+  test('vectors and similarities come from an engine that has no route for them', async () => {
+    await berth.deploy(endpointOf('vectors', { llamacpp: { mode: 'embeddings', nParallel: 1 } }))
+    expect((await python('tasks.py', 'vectors')).stdout).toContain('all tasks passed')
+  })
+
+  test.skipIf(!findOnnxProgram())('and from TEI’s contract, which has one', async () => {
+    const directory = path.join(berth.home, 'models', 'embedder')
+    await mkdir(directory, { recursive: true })
+    writeRandomBert(directory)
+    await berth.deploy(endpointOf('tei', { tei: {} }, { repository: `file:${directory}` }))
+    expect((await python('tasks.py', 'tei')).stdout).toContain('all tasks passed')
   })
 
   test('hf: who the token belongs to', async () => {

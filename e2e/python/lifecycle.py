@@ -61,6 +61,18 @@ streamed = "".join(
 assert streamed == plain, (streamed, plain)
 step("chat_completion, streamed")
 
+generated = client.text_generation("An endpoint is", max_new_tokens=8)
+assert isinstance(generated, str) and generated, generated
+tokens = list(client.text_generation("An endpoint is", max_new_tokens=8, stream=True, details=True))
+assert "".join(one.token.text for one in tokens) == generated, (tokens, generated)
+assert tokens[-1].generated_text == generated and tokens[-1].details.generated_tokens > 0, tokens[-1]
+try:
+    client.text_generation("An endpoint is", watermark=True)
+    raise AssertionError("a parameter that the engine does not have was taken")
+except HfHubHTTPError as error:
+    assert error.response.status_code == 400 and "watermark" in str(error), error
+step("text_generation, plain and streamed")
+
 assert [one.name for one in api.list_inference_endpoints() if one.name == "python"] == ["python"]
 step("list")
 

@@ -44,11 +44,34 @@ const byVariant = {
 } as const
 const variants = Object.keys(byVariant) as (keyof typeof byVariant)[]
 
+describe('what task calls become', () => {
+  const tasks = (engine: Engine, more: { task?: string; args?: string[]; image?: Image } = {}) =>
+    engine.tasks?.({ servedName: 'acme/model', image: {}, args: [], task: null, ...more })
+
+  test.for<[what: string, engine: Engine, more: Parameters<typeof tasks>[1], serves: string]>([
+    ['vLLM', byVariant.vLLM, {}, 'text'],
+    ['vLLM with an embedding model', byVariant.vLLM, { task: 'feature-extraction' }, 'embeddings'],
+    ['vLLM with a re-ranker', byVariant.vLLM, { task: 'text-ranking' }, 'ranking'],
+    ['vLLM told to embed', byVariant.vLLM, { args: ['--convert', 'embed'] }, 'embeddings'],
+    ['vLLM told to embed, as once', byVariant.vLLM, { args: ['--task=embed'] }, 'embeddings'],
+    ['vLLM told to score', byVariant.vLLM, { args: ['--task', 'score'] }, 'ranking'],
+    ['SGLang', byVariant.sGLang, {}, 'text'],
+    ['SGLang told to embed', byVariant.sGLang, { args: ['--is-embedding'] }, 'embeddings'],
+    ['TEI', byVariant.tei, {}, 'embeddings'],
+  ])('%s', ([, engine, more, serves]) => {
+    expect(tasks(engine, more)).toEqual({ engine: engine.name, servedName: 'acme/model', serves })
+  })
+
+  test('TGI answers them itself', () => {
+    expect(tasks(byVariant.tgi)).toBeUndefined()
+  })
+})
+
 describe('launch plans, as a whole', () => {
   test('vLLM', () => {
     expect(launch(byVariant.vLLM, { vLLM: {} })).toEqual({
       command:
-        'vllm serve {model} --host {host} --port {port} --served-model-name acme/model --tensor-parallel-size 1'.split(
+        'vllm serve {model} --host {host} --port {port} --served-model-name acme/model model dummy tgi --tensor-parallel-size 1'.split(
           ' ',
         ),
       image: IMAGES.vllm.gpu.image,

@@ -13,6 +13,7 @@ import type { Resources } from '../domain/instance-type.ts'
 import type { LaunchPlan } from '../domain/launch-plan.ts'
 import type { Intake } from '../domain/routing/intake.ts'
 import type { Vitals } from '../domain/routing/vitals.ts'
+import type { TaskTarget } from '../domain/tasks/task-route.ts'
 
 /** What carries a launch plan out: a program on the machine itself, or a container from an image. */
 export type RuntimeKind = 'process' | 'container'
@@ -53,9 +54,15 @@ export interface Engine {
   /** What it can be asked while it says nothing, or `undefined` if no question is known to be cheap for it. */
   vitals(launched: Pick<LaunchRequest, 'image' | 'servedName'>): Vitals | undefined
 
+  /** What it has in place of routes for task calls, or `undefined` if it answers all of them itself, or none. */
+  tasks?(launched: Pick<LaunchRequest, 'image' | 'args' | 'servedName'> & AskedTask): TaskTarget
+
   /** How long the engine is given between SIGTERM and SIGKILL, once no request runs on it. */
   readonly stopGraceMs: number
 }
+
+/** What the endpoint is for, where anybody said. */
+export type AskedTask = { readonly task: string | null }
 
 export type Capability =
   | 'chat'

@@ -52,6 +52,19 @@ test('without one, the embedded program runs on the Node that runs Berth', () =>
   expect(env).toEqual({ LLAMA_API_KEY: 'secret', NODE_COMPILE_CACHE: '/cache/node' })
 })
 
+test.for([
+  [undefined, 'text'],
+  ['embeddings', 'embeddings'],
+  ['reranking', 'ranking'],
+] as const)('in mode %s task calls become requests for %s', ([mode, serves]) => {
+  const image = { llamacpp: mode ? { mode } : {} }
+  expect(embedded.tasks?.({ image, args: [], servedName: 'acme/chat', task: null })).toEqual({
+    engine: 'llamacpp',
+    servedName: 'acme/chat',
+    serves,
+  })
+})
+
 test('the key is never on the command line, where every user of the machine could read it', () => {
   for (const engine of [real, embedded]) expect(line(engine)).not.toContain('secret')
 })

@@ -74,6 +74,12 @@ export function createLlamacpp(options: LlamacppOptions): Engine {
       },
     }),
 
+    tasks: ({ image, servedName }) => ({
+      engine: 'llamacpp',
+      servedName,
+      serves: SERVES[image.llamacpp?.mode ?? 'text'],
+    }),
+
     refusal: ({ repository, files }) =>
       ggufsOf(files).length > 0
         ? undefined
@@ -112,6 +118,8 @@ export function createLlamacpp(options: LlamacppOptions): Engine {
     sizing: sizingOf(server !== undefined),
   }
 }
+
+const SERVES = { text: 'text', embeddings: 'embeddings', reranking: 'ranking' } as const
 
 const KV_DTYPES: Readonly<Record<string, KvDtype>> = {
   f32: 'f32',

@@ -47,6 +47,7 @@ export function createOnnxTei(options: OnnxOptions): Engine {
       keepsPrefixes: false,
     }),
     vitals: () => TEI_VITALS,
+    tasks: ({ servedName }) => ({ engine: 'tei', servedName, serves: 'embeddings' }),
     refusal: onnxRefusal,
     resolve: ({ files }, image) => {
       poolingOf(image.tei ?? {})

@@ -12,6 +12,7 @@ import { SGLANG_MEMORY } from './engine-memory.ts'
 import { hasFlag, splitGpus } from './gpu-split.ts'
 import { IMAGES } from './images.ts'
 import { filesForTransformers, transformersRefusal } from './repository-contents.ts'
+import { servedTask } from './served-task.ts'
 import { oneToken } from './smallest-question.ts'
 
 type Settings = NonNullable<Image['sGLang']>
@@ -48,6 +49,12 @@ export function createSglang(): Engine {
           ...['sglang:time_to_first_token_seconds_count', 'sglang:inter_token_latency_seconds_count'],
         ],
       },
+    }),
+
+    tasks: ({ servedName, args, task }) => ({
+      engine: 'sglang',
+      servedName,
+      serves: hasFlag(args, ['--is-embedding']) ? 'embeddings' : servedTask(task),
     }),
 
     refusal: (model) => transformersRefusal('SGLang', model),

@@ -50,6 +50,7 @@ export function createTei(): Engine {
       keepsPrefixes: false,
     }),
     vitals: () => TEI_VITALS,
+    tasks: ({ servedName }) => ({ engine: 'tei', servedName, serves: 'embeddings' }),
 
     refusal,
     resolve: ({ files }, image) => {

@@ -6,6 +6,7 @@
  */
 import type { Image } from '@berth/contract'
 import { PLACEHOLDER } from '../domain/launch-plan.ts'
+import { PLACEHOLDER_MODELS, type TaskTarget } from '../domain/tasks/task-route.ts'
 import { argumentValue, countInArgs, tokensIn } from './argument-value.ts'
 import { containerPlan, option, startDeadline } from './container-plan.ts'
 import type { Engine, LaunchRequest, Sizing } from './engine.ts'
@@ -13,6 +14,7 @@ import { VLLM_MEMORY } from './engine-memory.ts'
 import { hasFlag, splitGpus } from './gpu-split.ts'
 import { IMAGES } from './images.ts'
 import { filesForTransformers, transformersRefusal } from './repository-contents.ts'
+import { servedTask } from './served-task.ts'
 import { oneToken } from './smallest-question.ts'
 
 type Settings = NonNullable<Image['vLLM']>
@@ -53,6 +55,8 @@ export function createVllm(): Engine {
       },
     }),
 
+    tasks: ({ servedName, args, task }) => ({ engine: 'vllm', servedName, serves: servesOf(args, task) }),
+
     refusal: (model) => transformersRefusal('vLLM', model),
     resolve: ({ files }, image) => ({
       files: filesForTransformers(files),
@@ -71,6 +75,13 @@ export function createVllm(): Engine {
       }),
     sizing: SIZING,
   }
+}
+
+/** Older versions are told a task, newer ones a runner and what to make of the model. */
+function servesOf(args: readonly string[], task: string | null): TaskTarget['serves'] {
+  const asked = argumentValue(args, ['--task']) ?? argumentValue(args, ['--convert'])
+  if (asked === 'score') return 'ranking'
+  return asked === 'embed' || asked === 'embedding' ? 'embeddings' : servedTask(task)
 }
 
 const CONTEXT_FLAG = '--max-model-len'
@@ -94,7 +105,8 @@ function flags(settings: Settings, { servedName, resources, args }: LaunchReques
   const { tensor, data } = splitGpus('vLLM', settings, { gpus: resources.gpus, isSplitFurther })
   return [
     ...['--host', PLACEHOLDER.host, '--port', PLACEHOLDER.port],
-    ...['--served-model-name', servedName],
+    // It answers to these names alone; the first is the one that it calls itself by.
+    ...['--served-model-name', servedName, bareName(servedName), ...PLACEHOLDER_MODELS],
     ...['--tensor-parallel-size', String(tensor)],
     ...option('--data-parallel-size', data > 1 ? data : undefined),
     ...option('--max-num-seqs', settings.maxNumSeqs),
@@ -102,3 +114,6 @@ function flags(settings: Settings, { servedName, resources, args }: LaunchReques
     ...option('--kv-cache-dtype', settings.kvCacheDtype),
   ]
 }
+
+/** An endpoint's name without its namespace, as clients of one endpoint say it. */
+const bareName = (servedName: string) => servedName.slice(servedName.indexOf('/') + 1)

@@ -11,6 +11,7 @@ import { describeLimits } from './conformance-limits.ts'
 import { describePassingOn } from './conformance-passing-on.ts'
 import { describeReplicas } from './conformance-replicas.ts'
 import type { OpenGateway } from './conformance-rig.ts'
+import { describeTasks } from './conformance-tasks.ts'
 import { describeUpstream } from './conformance-upstream.ts'
 import { describeUsage } from './conformance-usage.ts'
 
@@ -25,6 +26,7 @@ export function describeGateway(name: string, openGateway: OpenGateway): void {
   describeFallback(name, openGateway)
   describeHardship(name, openGateway)
   describeHttp(name, openGateway)
+  describeTasks(name, openGateway)
   describeUpstream(name, openGateway)
   describeUsage(name, openGateway)
   describeLimits(name, openGateway)

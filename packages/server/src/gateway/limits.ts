@@ -24,6 +24,9 @@ export const GATEWAY_LIMITS = {
   replayBytes: 1024 * 1024,
   /** How far into a JSON body `model` is looked for; clients may put it after long messages. */
   modelScanBytes: 8 * 1024 * 1024,
+  /** A task call that is translated is read whole, and so is its answer. */
+  taskBodyBytes: 8 * 1024 * 1024,
+  taskAnswerBytes: 64 * 1024 * 1024,
   /** All kept bodies of the process together. */
   keptBodyBytes: 256 * 1024 * 1024,
   /** The part of a body that is read before a request is sent on must arrive within this. */

@@ -193,3 +193,10 @@ export const bodyTooLarge = (limitBytes: number) =>
     `The request's body is larger than ${limitBytes} bytes, which is the limit for this token or endpoint.`,
     { reason: 'body_limit' },
   )
+
+export const taskTooLarge = (limitBytes: number) =>
+  new PlatformError(
+    'too_large',
+    `A task call is translated for this endpoint's engine, up to ${limitBytes} bytes, and this one is longer: ask in parts, or call the engine's own route below /v1.`,
+    { reason: 'task_limit' },
+  )

@@ -16,9 +16,14 @@ export interface Onlooker {
   began(answer: AnswerHead): void
   /** What passes is as long as the answer said. */
   readonly keepsLength: boolean
+  /** Whether the answer is any good is known at its end, so the client gets its head then too. */
+  readonly holdsHead?: boolean
   /** @returns what the client gets of it. */
   passed(chunk: Buffer): Buffer
-  /** What was held until the end. */
+  /**
+   * What was held until the end.
+   * @throws PlatformError when the answer is not to be given; only while it holds the head.
+   */
   rest(): Buffer | undefined
 }
 
@@ -46,6 +51,8 @@ export type Relay = {
   readonly sandboxed: boolean
   /** Makes what is sent instead of what the client wrote. */
   readonly body?: (() => Buffer) | undefined
+  /** Where a replica refuses that as a bad request, what the client wrote will do. */
+  readonly mayDoWithout?: boolean
   readonly onlooker?: Onlooker
   readonly watch?: AnswerWatch
   readonly limits: Pick<GatewayLimits, 'bodyStartBytes' | 'replicaErrorBytes'>
@@ -65,6 +72,8 @@ export type RelayEnd =
   | { readonly kind: 'given-up' }
   /** It was refused as a bad request, with a body that the client did not write. */
   | { readonly kind: 'not-understood' }
+  /** It answered, and what it said is not to be given. */
+  | { readonly kind: 'unfit'; readonly why: PlatformError }
   /** The request's body is larger than it may be. */
   | { readonly kind: 'too-large' }
 
@@ -88,6 +97,8 @@ class RunningRelay implements AnswerTaker, BodySink {
   #isTunnel = false
   /** An answer that becomes one event of a stream that has begun. */
   #asEvent: EventBody | undefined
+  /** What the answer begins with, while that is not told. */
+  #held: AnswerHead | undefined
 
   constructor(exchange: Exchange, it: Relay, resolve: (how: RelayEnd) => void) {
     this.#exchange = exchange
@@ -143,7 +154,7 @@ class RunningRelay implements AnswerTaker, BodySink {
 
   began(head: AnswerHead): void {
     const { exchange, it } = { exchange: this.#exchange, it: this.#it }
-    if (it.body && isBadRequest(head)) {
+    if (it.mayDoWithout && isBadRequest(head)) {
       this.#attempt.destroy()
       this.#finish({ kind: 'not-understood' })
       return
@@ -153,8 +164,10 @@ class RunningRelay implements AnswerTaker, BodySink {
     it.onlooker?.began(head)
     exchange.body.free()
     if (head.status === SWITCHING_PROTOCOLS) this.#openTunnel(head)
-    else if (!exchange.isStream) this.#beginAnswer(head)
-    else if (!(head.status === 200 && isEventStream(head.headers['content-type']))) {
+    else if (!exchange.isStream) {
+      if (it.onlooker?.holdsHead) this.#held = head
+      else this.#beginAnswer(head)
+    } else if (!(head.status === 200 && isEventStream(head.headers['content-type']))) {
       this.#asEvent = new EventBody(head.status, it.limits.replicaErrorBytes)
     }
   }
@@ -177,14 +190,22 @@ class RunningRelay implements AnswerTaker, BodySink {
   }
 
   paused(): void {
-    if (!this.#hasBegun || this.#asEvent || this.#exchange.response.flush()) return
+    if (!this.#hasBegun || this.#asEvent || this.#held || this.#exchange.response.flush()) return
     this.#attempt.pause()
     this.#it.watch?.paused(true)
   }
 
   ended(trailers: readonly string[]): void {
     const { response } = this.#exchange
-    const rest = this.#it.onlooker?.rest()
+    let rest: Buffer | undefined
+    try {
+      rest = this.#it.onlooker?.rest()
+    } catch (error) {
+      if (!this.#held || !(error instanceof PlatformError)) throw error
+      this.#finish({ kind: 'unfit', why: error })
+      return
+    }
+    if (this.#held) this.#beginAnswer(this.#held)
     // Before the client's connection says that all is over, since nobody has left then.
     this.#exchange.listen(NOTHING_TO_DO, NOTHING_TO_DO)
     if (this.#asEvent) this.#exchange.endWithEvent(this.#asEvent.data(this.#exchange))

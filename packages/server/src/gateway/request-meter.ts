@@ -14,6 +14,7 @@ import type { HeaderFields } from './http1/field-lines.ts'
 import { JsonUsage } from './json-usage.ts'
 import type { Onlooker } from './relay.ts'
 import type { AnswerCopy } from './response-cache/answer-copy.ts'
+import type { TaskAnswer } from './task-answer.ts'
 import { laterOf, type TokenUsage, usageInHeaders } from './token-usage.ts'
 import type { EndpointTraffic } from './traffic.ts'
 import type { AnswerHead } from './upstream/response-reader.ts'
@@ -51,6 +52,7 @@ export class RequestMeter implements Onlooker {
   #texts = 0
   #isComplete = false
   #copy: AnswerCopy | undefined
+  #retold: TaskAnswer | undefined
 
   constructor(clock: Clock, traffic: EndpointTraffic, demand?: RequestDemand) {
     this.#clock = clock
@@ -65,7 +67,17 @@ export class RequestMeter implements Onlooker {
 
   /** The answer passes as it came, so its length stays what it was. */
   get keepsLength(): boolean {
-    return !this.#filter
+    return !this.#filter && !this.#retold
+  }
+
+  /** The client is told nothing before the answer has ended. */
+  get holdsHead(): boolean {
+    return this.#retold?.isHeld ?? false
+  }
+
+  /** The client gets it in other words; what is counted is what the engine said. */
+  retoldBy(answer: TaskAnswer): void {
+    this.#retold = answer
   }
 
   /** Has what the client gets copied too. */
@@ -90,6 +102,7 @@ export class RequestMeter implements Onlooker {
     const { headers, status } = head
     this.#demand?.begun()
     this.#copy?.began(head)
+    this.#retold?.began(head)
     if (status >= 300 || isEncoded(headers)) return
     this.#usage = usageInHeaders(headers)
     const contentType = headers['content-type']
@@ -101,7 +114,8 @@ export class RequestMeter implements Onlooker {
 
   passed(chunk: Buffer): Buffer {
     this.#json?.feed(chunk)
-    const passing = this.#events ? this.#passEvents(chunk, this.#events) : chunk
+    const asSaid = this.#events ? this.#passEvents(chunk, this.#events) : chunk
+    const passing = this.#retold ? this.#retold.passed(chunk) : asSaid
     this.#traffic.sentBytes += passing.length
     if (passing.length > 0) this.#copy?.passed(passing)
     return passing
@@ -109,7 +123,7 @@ export class RequestMeter implements Onlooker {
 
   rest(): Buffer | undefined {
     this.#isComplete = true
-    const rest = this.#filter?.rest()
+    const rest = this.#retold ? this.#retold.rest() : this.#filter?.rest()
     this.#traffic.sentBytes += rest?.length ?? 0
     this.#copy?.ended(rest)
     return rest

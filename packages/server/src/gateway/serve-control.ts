@@ -49,6 +49,7 @@ export async function serveControl(
     case 'not-understood':
     case 'too-large':
     case 'given-up':
+    case 'unfit':
       throw new Error(`a request to the control process ended as ${end.kind}`)
     case 'silent':
       throw new PlatformError('timeout', 'The control process did not answer in time.')

@@ -25,6 +25,7 @@ import { type RelayEnd, relay } from './relay.ts'
 import type { Lease, ReplicaLeases } from './replica-leases.ts'
 import { hasBody } from './request-body.ts'
 import type { RequestMeter } from './request-meter.ts'
+import { headOfTask, type TaskCall, taskCallIn } from './task-call.ts'
 import type { Upstream } from './upstream/upstream.ts'
 import { ASKING_BYTES, asking, type UsageAsk } from './usage-ask.ts'
 
@@ -68,6 +69,8 @@ export async function serveEndpoint(visit: Visit, rooms: EndpointRooms): Promise
   if (exchange.body.isTooLarge) throw refusals.bodyTooLarge(exchange.body.limitBytes)
   // Who announced a length sends it at once; who sends in chunks may be waiting for the answer in between.
   if (exchange.body.announcedBytes !== undefined) await readStart(exchange, rooms)
+  const task = await taskCallIn(visit, rooms)
+  if (task) visit.meter.retoldBy(task.answer)
   const prefix = new PromptPrefix(exchange)
   let wasNotUnderstood = false
 
@@ -78,7 +81,8 @@ export async function serveEndpoint(visit: Visit, rooms: EndpointRooms): Promise
       end = await send(visit, lease, rooms, {
         again: broken > 0,
         heldMs: clock.now() - arrivedAt,
-        mayAsk: !wasNotUnderstood,
+        mayAsk: !wasNotUnderstood && !task,
+        task,
       })
     } finally {
       lease.release(claimEndOf(end, exchange))
@@ -94,6 +98,8 @@ export async function serveEndpoint(visit: Visit, rooms: EndpointRooms): Promise
         return
       case 'too-large':
         throw refusals.bodyTooLarge(exchange.body.limitBytes)
+      case 'unfit':
+        throw end.why
       case 'not-understood':
         wasNotUnderstood = true
         continue
@@ -206,7 +212,17 @@ async function send(
   visit: Visit,
   lease: Lease,
   rooms: EndpointRooms,
-  { again, heldMs, mayAsk }: { readonly again: boolean; readonly heldMs: number; readonly mayAsk: boolean },
+  {
+    again,
+    heldMs,
+    mayAsk,
+    task,
+  }: {
+    readonly again: boolean
+    readonly heldMs: number
+    readonly mayAsk: boolean
+    readonly task: TaskCall | undefined
+  },
 ): Promise<RelayEnd> {
   const { exchange, meter, path, sharesOrigin } = visit
   const { replica } = lease
@@ -217,16 +233,17 @@ async function send(
   return relay(exchange, {
     upstream: rooms.upstream,
     to: { host, port },
-    path,
+    path: task?.path ?? path,
     headers: toReplica(
-      request,
+      task ? headOfTask(exchange, task) : request,
       host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`,
       replica.apiKey,
       exchange.id,
-      body.complete ? body.keptBytes + (asks ? ASKING_BYTES : 0) : undefined,
-      asks,
+      task?.body.length ?? (body.complete ? body.keptBytes + (asks ? ASKING_BYTES : 0) : undefined),
+      asks || task !== undefined,
     ),
-    body: asks ? () => asking(body) : undefined,
+    body: task ? () => task.body : asks ? () => asking(body) : undefined,
+    mayDoWithout: asks,
     onlooker: meter,
     // What cannot be sent twice, or just broke, does not go over a connection that may be about to close.
     fresh: again || request.wantsUpgrade || !body.reserve(rooms.limits.replayBytes),
@@ -286,6 +303,7 @@ function claimEndOf(end: RelayEnd | undefined, { response }: Exchange): ClaimEnd
     case 'client-left':
     case 'not-understood':
     case 'too-large':
+    case 'unfit':
       return 'left'
     case 'broke':
       return end.reused ? 'left' : 'failed'

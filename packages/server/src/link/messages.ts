@@ -17,6 +17,7 @@ import type { EndpointId, ReplicaId } from '../domain/replica.ts'
 import type { RoutingRules } from '../domain/routing/choose-replica.ts'
 import type { Vitals } from '../domain/routing/vitals.ts'
 import type { ExpectedStart } from '../domain/start-times.ts'
+import type { TaskTarget } from '../domain/tasks/task-route.ts'
 import type { UsageRecord } from '../domain/usage/usage-record.ts'
 
 export type RoutedReplica = {
@@ -60,6 +61,8 @@ export type RoutedEndpoint = {
   readonly routing?: RoutingRules
   /** What a silent replica of it can be asked; absent where no question is known to be cheap. */
   readonly vitals?: Vitals
+  /** What task calls to its root become; absent where its engine answers them, or knows none. */
+  readonly tasks?: TaskTarget
   /** What may be asked of it by all callers together; absent for no limit. */
   readonly limits?: UsageLimits
   readonly fallback?: RoutedFallback

@@ -150,14 +150,16 @@ function routeOf(
 function servingOf(
   { aim, endpoint }: Facts,
   rooms: ReconcileRooms,
-): Pick<RoutedEndpoint, 'routing' | 'vitals' | 'limits'> {
+): Pick<RoutedEndpoint, 'routing' | 'vitals' | 'tasks' | 'limits'> {
   const { limits, routing } = endpoint.spec
   const engine = rooms.engine(aim.engine)
   const launched = { image: aim.image, args: aim.spec.model.args, servedName: endpointKey(endpoint) }
   const vitals = engine?.vitals(launched)
+  const tasks = engine?.tasks?.({ ...launched, task: aim.spec.model.task })
   return {
     routing: routingRules(engine?.intake(launched) ?? UNKNOWN_INTAKE, routing),
     ...(vitals && { vitals }),
+    ...(tasks && { tasks }),
     ...(limits && Object.keys(limits).length > 0 && { limits }),
   }
 }

@@ -9,7 +9,7 @@ import {
   refuseUnknown,
   unexpectedAnswer,
 } from './task-parameters.ts'
-import type { OpenaiEngine, TaskRoute } from './task-routes.ts'
+import type { OpenaiEngine, TaskRoute } from './task-route.ts'
 
 const PATH = '/v1/embeddings'
 const KNOWN = ['normalize', 'dimensions', 'encoding_format', 'truncation_direction']
@@ -43,7 +43,7 @@ export function embeddingsCall(
       ...(dimensions === undefined ? {} : { dimensions }),
       ...(isTruncated ? { truncate_prompt_tokens: ALL_THAT_FIT } : {}),
     },
-    answer: vectorsIn,
+    answer: (response) => vectorsIn(response, typeof inputs === 'string' ? 1 : inputs.length),
     stream: undefined,
   }
 }
@@ -57,16 +57,27 @@ function mustBe(parameters: Json, name: string, only: string): void {
   )
 }
 
-/** One vector for each text, in the order of the texts, whatever the order of the answer. */
-function vectorsIn(response: unknown): unknown {
+export function isTexts(value: unknown): value is string | readonly string[] {
+  if (typeof value === 'string') return true
+  return Array.isArray(value) && value.length > 0 && value.every((one) => typeof one === 'string')
+}
+
+/**
+ * One vector for each text, in the order of the texts, whatever the order of the answer.
+ * @throws PlatformError `bad_gateway` when they are not all there.
+ */
+export function vectorsIn(response: unknown, count: number): readonly (readonly number[])[] {
   const entries = asObject(response)?.['data']
   if (!Array.isArray(entries)) throw unexpectedAnswer(PATH, 'data')
-  const vectors: unknown[] = []
+  const vectors: (readonly number[])[] = []
   for (const [place, entry] of entries.entries()) {
     const { embedding, index = place } = asObject(entry) ?? {}
-    if (!Array.isArray(embedding) || typeof index !== 'number')
+    if (!Array.isArray(embedding) || typeof index !== 'number' || index >= count) {
       throw unexpectedAnswer(PATH, `data[${place}].embedding`)
+    }
     vectors[index] = embedding
   }
+  const missing = Array.from({ length: count }, (_, index) => index).find((index) => !vectors[index])
+  if (missing !== undefined) throw unexpectedAnswer(PATH, `embedding of text ${missing}`)
   return vectors
 }

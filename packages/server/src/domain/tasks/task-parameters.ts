@@ -1,5 +1,5 @@
 /** Reading what a client put into a task call: values of anybody's making, believed only after a look. */
-import { PlatformError } from '../domain/errors.ts'
+import { PlatformError } from '../errors.ts'
 
 export type Json = Readonly<Record<string, unknown>>
 
@@ -31,6 +31,14 @@ export function refuseUnknown(
 
 export function invalid(parameter: string, message: string): PlatformError {
   return new PlatformError('invalid', message, { field: `parameters.${parameter}` })
+}
+
+/** For a part of `inputs` that is not what its task reads. */
+export function invalidInput(name: string, value: unknown, what: string): PlatformError {
+  const said = value === undefined ? 'missing' : JSON.stringify(value).slice(0, 100)
+  return new PlatformError('invalid', `inputs.${name} is ${said}: it must be ${what}.`, {
+    field: `inputs.${name}`,
+  })
 }
 
 /** @throws PlatformError `invalid` when it is set and no number. */

@@ -1,23 +1,22 @@
 import { describe, expect, test } from 'vitest'
-import { isPlaceholderModel, type TaskTarget, taskRoute } from './task-routes.ts'
+import { taskError } from './task-error.ts'
+import { mayBeTranslated, type TaskTarget, taskRoute } from './task-route.ts'
 
-const target = (engine: string, isForEmbeddings = false): TaskTarget => ({
+type Engine = TaskTarget['engine']
+const target = (engine: Engine, serves: TaskTarget['serves'] = 'text'): TaskTarget => ({
   engine,
-  isForEmbeddings,
+  serves,
   servedName: 'acme/model',
 })
-const routed = (body: unknown, engine = 'vllm', isForEmbeddings = false) => {
-  const route = taskRoute(target(engine, isForEmbeddings), body)
+const routed = (body: unknown, engine: Engine = 'vllm', serves: TaskTarget['serves'] = 'text') => {
+  const route = taskRoute(target(engine, serves), body)
   if (!route) throw new Error('it was passed on as it is')
   return route
 }
 
 describe('passed on as it is', () => {
-  test.for<[why: string, engine: string, body: unknown]>([
-    ['TGI answers it itself', 'tgi', { inputs: 'Hi' }],
+  test.for<[why: string, engine: Engine, body: unknown]>([
     ['TEI answers it itself', 'tei', { inputs: 'Hi' }],
-    ['the toolkit answers it itself', 'toolkit', { inputs: 'Hi' }],
-    ['nobody knows what a custom container does', 'custom', { inputs: 'Hi' }],
     ['it is no task call', 'vllm', { messages: [] }],
     ['it is another task', 'vllm', { inputs: { question: 'Q', context: 'C' } }],
     ['there is no text', 'vllm', { inputs: [] }],
@@ -30,7 +29,7 @@ describe('passed on as it is', () => {
 })
 
 describe('text_generation', () => {
-  test.for<{ with: string; parameters: object; sent: object; engine?: string }>([
+  test.for<{ with: string; parameters: object; sent: object; engine?: Engine }>([
     { with: 'nothing', parameters: {}, sent: { max_tokens: 100, temperature: 0 } },
     { with: 'a length', parameters: { max_new_tokens: 7 }, sent: { max_tokens: 7, temperature: 0 } },
     { with: 'a temperature', parameters: { temperature: 0.5 }, sent: { max_tokens: 100, temperature: 0.5 } },
@@ -74,7 +73,7 @@ describe('text_generation', () => {
     expect(stream).toBeUndefined()
   })
 
-  test.for<[parameters: object, words: string, engine?: string]>([
+  test.for<[parameters: object, words: string, engine?: Engine]>([
     [{ watermark: true }, '"watermark" has no counterpart'],
     [{ top_n_tokens: 3 }, '"top_n_tokens" has no counterpart'],
     [{ grammar: { type: 'json' } }, '"grammar" has no counterpart in /v1/completions of vllm'],
@@ -191,7 +190,7 @@ describe('text_generation, streamed', () => {
 })
 
 describe('feature_extraction', () => {
-  const asked = (body: object, engine = 'vllm') => routed(body, engine, true)
+  const asked = (body: object, engine: Engine = 'vllm') => routed(body, engine, 'embeddings')
 
   test.for<{ with: string; body: object; sent: object }>([
     { with: 'one text', body: { inputs: 'a' }, sent: { input: 'a' } },
@@ -218,7 +217,7 @@ describe('feature_extraction', () => {
     expect(route.body).toEqual({ model: 'acme/model', encoding_format: 'float', ...sent })
   })
 
-  test.for<[body: object, words: string, engine?: string]>([
+  test.for<[body: object, words: string, engine?: Engine]>([
     [{ normalize: false }, 'always answers normalised'],
     [{ prompt_name: 'query' }, '"prompt_name" has no counterpart'],
     [{ truncation_direction: 'Left' }, 'only "Right"'],
@@ -249,12 +248,126 @@ describe('feature_extraction', () => {
   )
 })
 
-test.for<[name: string | undefined, isPlaceholder: boolean]>([
-  [undefined, true],
-  ['', true],
-  ['dummy', true],
-  ['tgi', true],
-  ['acme/model', false],
-])('the model name %j stands for whatever is served: %j', ([name, isPlaceholder]) => {
-  expect(isPlaceholderModel(name)).toBe(isPlaceholder)
+describe('sentence_similarity', () => {
+  const inputs = { source_sentence: 'a', sentences: ['b', 'c'] }
+  const asked = (body: object, engine: Engine = 'vllm') => routed(body, engine, 'embeddings')
+
+  test('is one request for the vectors of all sentences', () => {
+    const { path, body } = asked({ inputs, parameters: {} })
+    expect(path).toBe('/v1/embeddings')
+    expect(body).toEqual({ model: 'acme/model', input: ['a', 'b', 'c'], encoding_format: 'float' })
+  })
+
+  test('answers how near each sentence is, whatever the length of the vectors and the order of the answer', () => {
+    const data = [
+      { index: 2, embedding: [0, 5] },
+      { index: 0, embedding: [1, 0] },
+      { index: 1, embedding: [2, 2] },
+    ]
+    const [near, far] = asked({ inputs }).answer({ data }) as number[]
+    expect(near).toBeCloseTo(Math.SQRT1_2)
+    expect(far).toBe(0)
+  })
+
+  test('with a vector missing is a bad gateway', () => {
+    expect(() => asked({ inputs }).answer({ data: [{ index: 0, embedding: [1] }] })).toThrow(
+      expect.objectContaining({ code: 'bad_gateway' }),
+    )
+  })
+
+  test.for<[inputs: object, words: string]>([
+    [{ source_sentence: 1, sentences: ['b'] }, 'inputs.source_sentence is 1: it must be a text'],
+    [{ source_sentence: 'a' }, 'inputs.sentences is missing'],
+    [{ source_sentence: 'a', sentences: [] }, 'inputs.sentences is []'],
+    [{ source_sentence: 'a', sentences: 'b' }, 'inputs.sentences is "b"'],
+  ])('refuses %j by name', ([wrong, words]) => {
+    expect(() => asked({ inputs: wrong })).toThrow(words)
+  })
+
+  test('goes to TEI’s own route as it is', () => {
+    const { path, body, answer } = routed({ inputs, parameters: {} }, 'tei', 'embeddings')
+    expect({ path, body, answer: answer([0.5]) }).toEqual({
+      path: '/similarity',
+      body: { inputs, parameters: {} },
+      answer: [0.5],
+    })
+  })
+})
+
+describe('ranking', () => {
+  const asked = (body: object, engine: Engine = 'vllm') => routed(body, engine, 'ranking')
+  const call = { query: 'q', texts: ['a', 'b'] }
+  const response = {
+    results: [
+      { index: 0, relevance_score: -1 },
+      { index: 1, relevance_score: 2 },
+    ],
+  }
+
+  test.for([call, { inputs: call, parameters: {} }])('%j is asked for as a rerank', (body) => {
+    const route = asked(body)
+    expect(route.path).toBe('/v1/rerank')
+    expect(route.body).toEqual({ model: 'acme/model', query: 'q', documents: ['a', 'b'] })
+  })
+
+  test('answers as TEI does: the best first', () => {
+    expect(asked(call).answer(response)).toEqual([
+      { index: 1, score: 2 },
+      { index: 0, score: -1 },
+    ])
+  })
+
+  test('brings the texts when asked', () => {
+    expect(asked({ ...call, return_text: true }).answer(response)).toMatchObject([
+      { text: 'b' },
+      { text: 'a' },
+    ])
+  })
+
+  test('makes chances of llama.cpp’s scores, unless they are wanted raw', () => {
+    expect(asked(call, 'llamacpp').answer(response)).toMatchObject([
+      { score: expect.closeTo(0.8808, 4) },
+      { score: expect.closeTo(0.2689, 4) },
+    ])
+    expect(asked({ ...call, raw_scores: true }, 'llamacpp').answer(response)).toMatchObject([
+      { score: 2 },
+      {},
+    ])
+  })
+
+  test.for<[body: object, words: string]>([
+    [{ query: 'q' }, 'inputs.texts is missing'],
+    [{ query: 1, texts: ['a'] }, 'inputs.query is 1'],
+    [{ ...call, raw_scores: true }, '"raw_scores" has no counterpart'],
+  ])('refuses %j by name', ([body, words]) => {
+    expect(() => asked(body)).toThrow(words)
+  })
+
+  test.for([{}, { results: [{ index: 7, relevance_score: 1 }] }])(
+    'an answer %j is a bad gateway',
+    (answer) => {
+      expect(() => asked(call).answer(answer)).toThrow(expect.objectContaining({ code: 'bad_gateway' }))
+    },
+  )
+})
+
+test.for<[engine: Engine, body: string, may: boolean]>([
+  ['vllm', '{"inputs": "a"}', true],
+  ['vllm', '{"query": "a", "texts": []}', true],
+  ['vllm', '{"messages": []}', false],
+  ['tei', '{"inputs": "a"}', false],
+  ['tei', '{"inputs": {"source_sentence": "a"}}', true],
+])('%s: whether %s is read at all: %s', ([engine, body, may]) => {
+  expect(mayBeTranslated(target(engine), Buffer.from(body))).toBe(may)
+})
+
+test.for<[status: number, said: unknown, told: unknown]>([
+  [400, { error: { message: 'too long', code: 400 } }, { error: 'too long', error_type: 'validation' }],
+  [400, { object: 'error', message: 'too long' }, { error: 'too long', error_type: 'validation' }],
+  [429, { error: { message: 'full' } }, { error: 'full', error_type: 'overloaded' }],
+  [500, { error: { message: 'broke' } }, { error: 'broke', error_type: 'generation' }],
+  [400, { error: 'a text already' }, undefined],
+  [404, undefined, undefined],
+])('an error %i %j is told as %j', ([status, said, told]) => {
+  expect(taskError(status, said)).toEqual(told)
 })

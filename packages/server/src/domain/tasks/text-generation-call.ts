@@ -11,7 +11,7 @@ import {
   textsIn,
   unexpectedAnswer,
 } from './task-parameters.ts'
-import type { OpenaiEngine, TaskRoute } from './task-routes.ts'
+import type { OpenaiEngine, TaskRoute } from './task-route.ts'
 import { finishReasonOf, startTokenStream } from './token-stream.ts'
 
 const PATH = '/v1/completions'

@@ -1,0 +1,76 @@
+/**
+ * Task calls to an endpoint's root whose engine has no route for them: read whole, and sent to the route that they
+ * become. Nothing else that passes through the gateway is parsed.
+ */
+import { mayBeTranslated, taskRoute } from '../domain/tasks/task-route.ts'
+import type { RoutedEndpoint } from '../link/messages.ts'
+import type { Exchange } from './exchange.ts'
+import type { BodyKind } from './front/front.ts'
+import type { HeaderFields } from './http1/field-lines.ts'
+import * as refusals from './refusals.ts'
+import { type EndpointRooms, readStart } from './serve-endpoint.ts'
+import { TaskAnswer } from './task-answer.ts'
+
+export type TaskCall = {
+  readonly path: string
+  readonly body: Buffer
+  /** What the client gets of the engine's answer. */
+  readonly answer: TaskAnswer
+}
+
+type Asked = {
+  readonly exchange: Exchange
+  readonly endpoint: Pick<RoutedEndpoint, 'tasks'>
+  readonly path: string
+}
+
+/**
+ * @returns undefined for everything that is passed on as it is.
+ * @throws PlatformError `invalid` for what the engine cannot be asked, `too_large` for what is not read whole.
+ */
+export async function taskCallIn(
+  { exchange, endpoint: { tasks }, path }: Asked,
+  rooms: Pick<EndpointRooms, 'clock' | 'limits'>,
+): Promise<TaskCall | undefined> {
+  if (!tasks || !isRoot(path) || exchange.request.method !== 'POST') return undefined
+  const { body } = exchange
+  const { limits } = rooms
+  await readStart(exchange, rooms, limits.taskBodyBytes)
+  if (body.isTooLarge) throw refusals.bodyTooLarge(body.limitBytes)
+  const isWhole = body.complete && body.replayable
+  const whole = Buffer.concat(body.kept)
+  if (!mayBeTranslated(tasks, whole)) return undefined
+  if (!isWhole) throw refusals.taskTooLarge(limits.taskBodyBytes)
+  const route = taskRoute(tasks, jsonIn(whole))
+  if (!route) return undefined
+  return {
+    path: route.path,
+    body: Buffer.from(JSON.stringify(route.body)),
+    answer: new TaskAnswer(route, limits),
+  }
+}
+
+/** The request's head as the engine gets it: what it is sent is JSON, whatever its client called it. */
+export function headOfTask({ request }: Exchange, { body }: TaskCall) {
+  const rawHeaders: string[] = ['content-type', 'application/json']
+  for (let at = 0; at < request.rawHeaders.length; at += 2) {
+    const name = request.rawHeaders[at]!
+    if (!NOT_OF_THE_TASK.has(name.toLowerCase())) rawHeaders.push(name, request.rawHeaders[at + 1]!)
+  }
+  const framed: BodyKind = { kind: 'length', bytes: body.length }
+  const headers: HeaderFields = request.headers
+  return { method: request.method, body: framed, wantsUpgrade: false, headers, rawHeaders }
+}
+
+const NOT_OF_THE_TASK = new Set(['content-type', 'content-encoding', 'accept'])
+
+/** Nearly every request is told apart by this, so it looks at two bytes. */
+const isRoot = (path: string) => path === '/' || path.startsWith('/?')
+
+function jsonIn(body: Buffer): unknown {
+  try {
+    return JSON.parse(body.toString('utf8'))
+  } catch {
+    return undefined
+  }
+}
