@@ -117,7 +117,8 @@ export function describeReplicas(name: string, openGateway: OpenGateway): void {
       const atOnce = async (prompt: string) => (await ask(`${prompt} at once`)).headers['x-berth-replica']
       const beginning = 'begin '.repeat(400)
       // What hashes prompts is loaded by the first requests that could use it.
-      await soon(async () => expect(await atOnce('warm up')).toBe(await atOnce('warm up')))
+      const warmUp = 'warm up '.repeat(100)
+      await soon(async () => expect(await atOnce(warmUp)).toBe(await atOnce(warmUp)))
 
       let text = ''
       const long = ask(beginning + 'long '.repeat(10_000), (soFar) => {

@@ -1,11 +1,12 @@
 /**
- * Finds the usage in a JSON answer that passes: in all of it while it is small, otherwise near its beginning or its
- * end, which is where every engine puts it. Nothing is decoded before the answer is over.
+ * Finds the usage in a JSON answer that passes: by its key near the answer's end or its beginning, which is where every
+ * engine puts it, and only where it has no such key by parsing it, while it is small. Nothing is decoded before the
+ * answer is over.
  */
 import { objectAt, parsed, valueAt } from './json-glance.ts'
 import { type TokenUsage, usageOf } from './token-usage.ts'
 
-/** An answer up to here is parsed. */
+/** An answer up to here is kept whole, and parsed if it must be. */
 const WHOLE_BYTES = 16 * 1024
 /** Of a longer one this much of the beginning is looked at; llama-server's embeddings have it there. */
 const HEAD_BYTES = 2 * 1024
@@ -35,7 +36,10 @@ export class JsonUsage {
   }
 
   find(): TokenUsage | undefined {
-    if (this.#bytes <= WHOLE_BYTES) return usageOf(parsed(Buffer.concat(this.#head).toString('latin1')))
+    if (this.#bytes <= WHOLE_BYTES) {
+      const whole = headOf(this.#head, WHOLE_BYTES)
+      return usageNear(whole) ?? usageOf(parsed(whole))
+    }
     return usageNear(tailOf(this.#tail, TAIL_BYTES)) ?? usageNear(headOf(this.#head, HEAD_BYTES))
   }
 }
@@ -49,7 +53,7 @@ function usageNear(text: string): TokenUsage | undefined {
 }
 
 const headOf = (chunks: readonly Buffer[], bytes: number) =>
-  Buffer.concat(chunks).subarray(0, bytes).toString('latin1')
+  (chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks)).toString('latin1', 0, bytes)
 
 const tailOf = (chunks: readonly Buffer[], bytes: number) =>
   Buffer.concat(chunks).subarray(-bytes).toString('latin1')

@@ -90,9 +90,16 @@ describe('the keys of a prompt', () => {
   })
 
   test('of a prompt shorter than a block are one, the same for the same request', () => {
-    const body = chat([{ role: 'user', content: 'hello' }])
+    const body = JSON.stringify({ system: words(600), messages: [{ role: 'user', content: 'hello' }] })
     expect(keysOf(arrived(body))).toHaveLength(1)
     expect(keysOf(arrived(body))).toEqual(keysOf(arrived(body)))
+  })
+
+  test('are none for a body too short to be worth it', () => {
+    const body = chat([{ role: 'user', content: words(400) }])
+    expect(body.length).toBeLessThan(512)
+    expect(arrived(body).prompt()).toBeUndefined()
+    expect(keysOf(arrived(chat([{ role: 'user', content: words(600) }])))).not.toEqual([])
   })
 
   test('cover the first 64 KiB, and who has read those counts as having read it all', () => {

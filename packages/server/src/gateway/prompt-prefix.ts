@@ -19,6 +19,11 @@ const HASHED_BYTES = 64 * 1024
 const FIRST_BLOCKS = 4
 const FIRST_BLOCK_BYTES = 256
 const BLOCK_BYTES = 1_024
+/**
+ * A shorter body is about a hundred tokens, which a replica reads anew in less time than it is worth to look for one
+ * that has read them; and the longer turns of the same conversation are found by each other.
+ */
+const WORTH_FINDING_BYTES = 512
 /** Beyond this a body holds images rather than more to read. */
 const MOST_UNITS = 512 * 1024
 /** Callers cannot know it, so they cannot make keys that collide. */
@@ -76,8 +81,9 @@ export class PromptPrefix implements RoutingRequest {
     return keyOf(xxhash.h64(id, this.#callerSeed(xxhash)))
   }
 
-  /** Undefined for a body that has not arrived, or in which no prompt can be recognised. */
+  /** Undefined for a body that has not arrived, is too short to matter, or in which no prompt can be recognised. */
   prompt(): Prompt | undefined {
+    if (this.units < WORTH_FINDING_BYTES) return undefined
     if (!xxhash) {
       void loadHash()
       return undefined
