@@ -634,6 +634,7 @@ describe('access', () => {
       role: 'read' as const,
       user: 'admin',
       createdAt: at,
+      lastUsedAt: null,
     }
     let expiresAt: string | null | undefined
     const ran = await berth(['token', 'create', 'ci', '--role', 'read', '--expires', '2030-01-31'], {
@@ -641,13 +642,13 @@ describe('access', () => {
         expiresAt = body.expiresAt
         return { ...view, expiresAt: body.expiresAt, token: 'berth_abcdef' }
       },
-      listTokens: () => ({ items: [{ ...view, expiresAt: null }] }),
+      listTokens: () => ({ items: [{ ...view, expiresAt: null, lastUsedAt: at }] }),
       revokeToken: () => ({}),
     })
     expect(ran).toMatchObject({ code: 0, stdout: 'berth_abcdef\n' })
     expect(expiresAt).toBe('2030-01-31T00:00:00.000Z')
     const listed = await runBerth(['token', 'list'], { home, url: server!.url })
-    expect(listed.stdout).toMatch(/^t1 +ci +read +berth_ab +.* +never$/m)
+    expect(listed.stdout).toMatch(/^t1 +ci +read +berth_ab +\S+ +2026-01-02T03:04:05.000Z +never$/m)
     const revoked = await runBerth(['token', 'revoke', 't1'], { home, url: server!.url })
     expect(revoked.stdout).toBe('Revoked t1.\n')
   })

@@ -42,6 +42,9 @@ export const TokenView = z.object({
   user: z.string(),
   createdAt: Timestamp,
   expiresAt: Timestamp.nullable(),
+  lastUsedAt: Timestamp.nullable().meta({
+    description: 'To the minute; null for a token that was never used.',
+  }),
   limits: TokenLimits.optional(),
 })
 export type TokenView = z.infer<typeof TokenView>

@@ -36,7 +36,7 @@ import type { Changes } from './platform/changes.ts'
 import type { Reconciler } from './reconcile/reconciler.ts'
 import type { Routing } from './routing.ts'
 import type { Settings } from './settings.ts'
-import type { TokenRecord } from './store/store.ts'
+import type { ListedToken } from './store/store.ts'
 import { version } from './version.ts'
 
 export type ServiceParts = {
@@ -62,11 +62,11 @@ export function apiServices(parts: ServiceParts): ApiServices {
     endpoints: endpointService(parts),
     insight: insightService(parts),
     tokens: {
-      list: async ({ user }) => ({ items: (await control.store.tokens.list(user)).map(tokenView) }),
+      list: async ({ user }) => ({ items: (await access.tokensOf(user)).map(tokenView) }),
       create: async ({ name, role, expiresAt, limits }, { user }) => {
         const wish = { name, role, limits, expiresAt: expiresAt === null ? null : Date.parse(expiresAt) }
         const { token, text } = await access.createToken(wish, user)
-        return { ...tokenView(token), token: text }
+        return { ...tokenView({ ...token, lastUsedAt: null }), token: text }
       },
       revoke: (id, { user }) => access.revokeToken(id, user),
       createSignInCode: async ({ tokenId, user }) => {
@@ -75,7 +75,7 @@ export function apiServices(parts: ServiceParts): ApiServices {
       },
       signIn: async (code) => {
         const { token, text } = await signIns.redeem(code)
-        return { ...tokenView(token), token: text }
+        return { ...tokenView({ ...token, lastUsedAt: null }), token: text }
       },
     },
     vendors: (namespace) => listVendors(control, namespace),
@@ -173,7 +173,7 @@ async function systemStatus({
   }
 }
 
-function tokenView({ id, name, prefix, role, user, createdAt, expiresAt, limits }: TokenRecord) {
+function tokenView({ id, name, prefix, role, user, createdAt, expiresAt, lastUsedAt, limits }: ListedToken) {
   return {
     id,
     name,
@@ -182,6 +182,7 @@ function tokenView({ id, name, prefix, role, user, createdAt, expiresAt, limits 
     user,
     createdAt: timestamp(createdAt),
     expiresAt: expiresAt === null ? null : timestamp(expiresAt),
+    lastUsedAt: lastUsedAt === null ? null : timestamp(lastUsedAt),
     ...(limits && { limits }),
   }
 }

@@ -25,6 +25,7 @@ import { ensureFirstUser, FIRST_USER, sampleEndpoint } from './first-run.ts'
 import { GatewayWorkers } from './gateway-workers.ts'
 import { Access } from './governance/access.ts'
 import { SignInCodes } from './governance/sign-in-codes.ts'
+import { TokenUses } from './governance/token-uses.ts'
 import { openLinkHub } from './link/hub.ts'
 import type { ConnectedGateway, LinkHub, UpMessage } from './link/messages.ts'
 import { type Insight, openInsight } from './open-insight.ts'
@@ -35,6 +36,7 @@ import { type Claim, claimDirectory } from './platform/claim.ts'
 import { type Clock, systemClock } from './platform/clock.ts'
 import { collectGarbage } from './platform/collect-garbage.ts'
 import { homeAt } from './platform/home.ts'
+import { hourly } from './platform/hourly.ts'
 import type { Log } from './platform/log.ts'
 import { Reconciler } from './reconcile/reconciler.ts'
 import { replicaKeyring } from './replica-keys.ts'
@@ -100,11 +102,12 @@ type Opened = {
   loops?: { readonly stopping: AbortController; readonly ended: Promise<unknown> }
   api?: FastifyInstance
   hub?: LinkHub
+  tokenUses?: TokenUses
 }
 
 /** The one order in which everything ends, however far it came: who asks first, then who works, then who keeps. */
 async function end(opened: Opened, drainMs: number): Promise<void> {
-  const { claim, store, driver, gateway, insight, loops, api, hub } = opened
+  const { claim, store, driver, gateway, insight, loops, api, hub, tokenUses } = opened
   await gateway?.stop(drainMs)
   loops?.stopping.abort()
   await loops?.ended
@@ -114,6 +117,7 @@ async function end(opened: Opened, drainMs: number): Promise<void> {
   driver?.close()
   await hub?.close()
   await api?.close()
+  await tokenUses?.close()
   await store?.close()
   claim?.release()
 }
@@ -206,9 +210,12 @@ async function start(
     hubToken: settings.hubToken,
     drainTimeoutMs: settings.drainTimeoutMs,
   })
+  const tokenUses = new TokenUses({ clock, log, store })
+  opened.tokenUses = tokenUses
   const access = new Access({
     clock,
     store,
+    uses: tokenUses,
     granted: (grant) => routing.grant(grant),
     revoked: (hash) => routing.revoke(hash),
   })
@@ -239,6 +246,7 @@ async function start(
     reconciler.run(stopping.signal),
     autoscaler.run(stopping.signal),
     insight.run(stopping.signal),
+    hourly(() => access.tidy(), { clock, log, signal: stopping.signal }),
     evictForever(settings, models, clock, log, stopping.signal),
     collectOnceAtRest(clock, stopping.signal),
   ]
@@ -275,7 +283,7 @@ async function start(
   opened.hub = await openLinkHub({
     listen: { path: home.linkSocket },
     snapshot: () => routing.snapshot(),
-    onMessage: (from, message) => receive(from, message, { autoscaler, reconciler, insight }),
+    onMessage: (from, message) => receive(from, message, { autoscaler, reconciler, insight, tokenUses }),
     onConnect: ({ id, pid }) => {
       log.info('gateway connected', { gateway: id, pid })
       gateway.hint()
@@ -307,12 +315,13 @@ type Receivers = {
   readonly autoscaler: Autoscaler
   readonly reconciler: Reconciler
   readonly insight: Insight
+  readonly tokenUses: TokenUses
 }
 
 function receive(
   from: ConnectedGateway,
   message: UpMessage,
-  { autoscaler, reconciler, insight }: Receivers,
+  { autoscaler, reconciler, insight, tokenUses }: Receivers,
 ): void {
   insight.receive(from, message)
   switch (message.kind) {
@@ -330,6 +339,9 @@ function receive(
       break
     case 'drained':
       reconciler.drained(from.id, message.replicaId)
+      break
+    case 'tokens-used':
+      for (const use of message.uses) tokenUses.used(use)
       break
     case 'suspect':
       reconciler.suspect(message.replicaId)

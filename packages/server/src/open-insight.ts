@@ -12,11 +12,10 @@ import type { ConnectedGateway, UpMessage } from './link/messages.ts'
 import type { Clock } from './platform/clock.ts'
 import { EventLoopLag } from './platform/event-loop.ts'
 import type { Home } from './platform/home.ts'
+import { hourly } from './platform/hourly.ts'
 import type { Log } from './platform/log.ts'
 import type { RuntimeDriver } from './runtime/driver.ts'
 import type { Store } from './store/store.ts'
-
-const PRUNE_EVERY_MS = 60 * 60_000
 
 export type InsightParts = {
   readonly home: Home
@@ -95,7 +94,7 @@ export function openInsight({ home, clock, log, store, driver, acknowledge }: In
         arrivals.run(signal),
         observer.run(signal),
         keeper.run(signal),
-        everyHour(prune, clock, log, signal),
+        hourly(prune, { clock, log, signal }),
       ])
     },
     close: async () => {
@@ -103,17 +102,5 @@ export function openInsight({ home, clock, log, store, driver, acknowledge }: In
       await Promise.all([series.flush({ all: true }), arrivals.flush()])
       eventLoopLag.close()
     },
-  }
-}
-
-async function everyHour(
-  prune: () => Promise<unknown>,
-  clock: Clock,
-  log: Log,
-  signal: AbortSignal,
-): Promise<void> {
-  while (!signal.aborted) {
-    await prune().catch((error) => log.warn('what is old stays', { error: messageOf(error) }))
-    await clock.sleep(PRUNE_EVERY_MS, signal).catch(() => {})
   }
 }

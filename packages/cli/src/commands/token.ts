@@ -45,13 +45,14 @@ export function addToken(program: Command): void {
       const tokens = await session.client.listTokens()
       session.printer.result(tokens, () =>
         table(
-          ['ID', 'NAME', 'ROLE', 'BEGINS WITH', 'CREATED', 'EXPIRES'],
-          tokens.items.map(({ id, name, role, prefix, createdAt, expiresAt }) => [
+          ['ID', 'NAME', 'ROLE', 'BEGINS WITH', 'CREATED', 'LAST USED', 'EXPIRES'],
+          tokens.items.map(({ id, name, role, prefix, createdAt, lastUsedAt, expiresAt }) => [
             id,
             name,
             role,
             prefix,
             createdAt,
+            lastUsedAt ?? 'never',
             expiresAt ?? 'never',
           ]),
         ),

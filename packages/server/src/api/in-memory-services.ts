@@ -348,6 +348,7 @@ const tokenView = (name: string, user: string) => ({
   user,
   createdAt: NOW,
   expiresAt: null,
+  lastUsedAt: null,
 })
 
 function accepted(namespace: string, body: Endpoint, by: Caller['actor']): EndpointWithStatus {

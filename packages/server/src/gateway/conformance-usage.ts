@@ -235,6 +235,22 @@ export function describeUsage(name: string, openGateway: OpenGateway): void {
     })
   })
 
+  describe(`${name}: the use of tokens`, () => {
+    test('is told, also of those that only look, and not of tokens that nobody gave', async () => {
+      const { rig } = await rigWith(json({ choices: [] }))
+      rig.grant('caller', ['acme'])
+      rig.grant('scraper', ['acme'])
+      const told = () =>
+        rig.said
+          .flatMap((message) => (message.kind === 'tokens-used' ? message.uses : []))
+          .map(({ tokenId }) => tokenId)
+      for (let i = 0; i < 3; i++) await rig.call('/metrics', { token: 'scraper' })
+      await rig.call('/metrics', { token: 'guessed' })
+      await rig.call(CHAT, { body: '{"messages":[]}', token: 'caller' })
+      await soon(() => expect(told().toSorted()).toEqual(['caller', 'scraper']))
+    })
+  })
+
   describe(`${name}: metrics`, () => {
     const metrics = async (rig: Rig, token = 'mine') => (await rig.call('/metrics', { token })).text
 

@@ -15,6 +15,7 @@ import type { GatewayLimits } from './limits.ts'
 import * as refusals from './refusals.ts'
 import type { ReplicaLeases } from './replica-leases.ts'
 import type { RoutingTable } from './routing-table.ts'
+import type { TokenUses } from './token-uses.ts'
 import type { Traffic } from './traffic.ts'
 import type { UsageAsk } from './usage-ask.ts'
 import type { UsageSpool } from './usage-spool.ts'
@@ -28,6 +29,7 @@ export type ChannelRooms = {
   readonly line: HoldLine
   readonly demand: Demand
   readonly spool: UsageSpool
+  readonly tokenUses: TokenUses
   readonly traffic: Traffic
   readonly usageAsk: UsageAsk
   readonly connectLink: (options: Omit<LinkClientOptions, 'connect'>) => LinkClient
@@ -146,8 +148,10 @@ export class ControlChannel {
 
   #report(): void {
     if (!this.isConnected) return
-    const { clock, limits, spool, demand } = this.#rooms
+    const { clock, limits, spool, tokenUses, demand } = this.#rooms
     spool.flush()
+    const uses = tokenUses.collect()
+    if (uses.length > 0) this.say({ kind: 'tokens-used', uses })
     const endpoints = demand.collect()
     const now = clock.now()
     const isDue = Math.abs(now - this.#reportedAt) >= limits.signOfLifeEveryMs

@@ -22,6 +22,7 @@ import { ReplicaLeases } from './replica-leases.ts'
 import { KeptBytes } from './request-body.ts'
 import { RoutingTable } from './routing-table.ts'
 import type { EndpointRooms } from './serve-endpoint.ts'
+import { TokenUses } from './token-uses.ts'
 import { Traffic } from './traffic.ts'
 import { Upstream } from './upstream/upstream.ts'
 import { UsageAsk } from './usage-ask.ts'
@@ -62,6 +63,7 @@ export class GatewayRooms {
   readonly #table = new RoutingTable()
   readonly #traffic = new Traffic()
   readonly #usageAsk = new UsageAsk()
+  readonly #tokenUses = new TokenUses()
   readonly #kept: KeptBytes
   readonly #admission: Admission
   readonly #demand: Demand
@@ -133,6 +135,7 @@ export class GatewayRooms {
       line: this.line,
       demand: this.#demand,
       spool: this.#spool,
+      tokenUses: this.#tokenUses,
       traffic: this.#traffic,
       usageAsk: this.#usageAsk,
       connectLink,
@@ -245,6 +248,7 @@ export class GatewayRooms {
       kept: this.#kept,
       serve: (request) => this.deferred.take(request) ?? this.visits.serve(request),
       metrics: this.metrics,
+      tokenUses: this.#tokenUses,
       upstream: this.upstream,
       domain,
       controlSocket,

@@ -20,6 +20,7 @@ import type { KeptBytes } from './request-body.ts'
 import { type RequestTarget, requestTarget } from './request-target.ts'
 import type { RoutingTable } from './routing-table.ts'
 import { serveControl } from './serve-control.ts'
+import type { TokenUses } from './token-uses.ts'
 import type { Upstream } from './upstream/upstream.ts'
 import type { Request } from './visits.ts'
 
@@ -32,6 +33,7 @@ export type ReceptionRooms = {
   /** Serves a request for an endpoint. */
   readonly serve: (request: Request) => Promise<void>
   readonly metrics: MetricsDesk
+  readonly tokenUses: TokenUses
   readonly upstream: Upstream
   readonly domain: string | undefined
   readonly controlSocket: string
@@ -133,10 +135,12 @@ export class Reception {
     target: Extract<RequestTarget, { kind: 'endpoint' | 'host' | 'model' | 'models' | 'metrics' }>,
     preflight: Preflight | undefined,
   ): Promise<void> {
-    const { table, clock, limits, metrics, serve } = this.#rooms
+    const { table, clock, limits, metrics, serve, tokenUses } = this.#rooms
     if (!table.hasSnapshot) throw refusals.hasNoSnapshot(limits.retryAfterMs)
     if (preflight && answerPreflight(exchange, preflight, target, table)) return
-    const caller = callerOf(exchange.request.headers, (hash) => table.grant(hash), clock.now())
+    const now = clock.now()
+    const caller = callerOf(exchange.request.headers, (hash) => table.grant(hash), now)
+    if (caller.kind === 'known') tokenUses.used(caller.grant.tokenId, now)
     switch (target.kind) {
       case 'metrics':
         return metrics.send(exchange, caller)

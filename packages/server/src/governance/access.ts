@@ -6,10 +6,10 @@
 import { createHash } from 'node:crypto'
 import type { Actor, TokenLimits, TokenRole } from '@berth/contract'
 import { PlatformError } from '../domain/errors.ts'
-import type { TokenGrant } from '../link/messages.ts'
+import type { TokenGrant, TokenUse } from '../link/messages.ts'
 import type { Clock } from '../platform/clock.ts'
 import { newTokenId, newTokenText } from '../platform/ids.ts'
-import type { Store, TokenRecord } from '../store/store.ts'
+import type { ListedToken, Store, TokenRecord } from '../store/store.ts'
 import type { SignInRights } from './sign-in-codes.ts'
 
 export type AccessRooms = {
@@ -18,6 +18,7 @@ export type AccessRooms = {
   /** Tells the gateways. */
   granted(grant: TokenGrant): void
   revoked(hash: string): void
+  readonly uses: { used(use: TokenUse): void; lastUsed(tokenId: string): number | undefined }
 }
 
 export type Identity = {
@@ -35,8 +36,11 @@ export type TokenWish = {
   readonly role: TokenRole
   readonly expiresAt: number | null
   readonly limits?: TokenLimits
+  readonly isSession?: true
 }
 
+/** How long one that expired is still listed, for those who wonder why it is refused. */
+const EXPIRED_KEPT_MS = 30 * 24 * 60 * 60_000
 const SHOWN_CHARACTERS = 10
 
 export const hashOf = (token: string): string => createHash('sha256').update(token).digest('hex')
@@ -64,7 +68,9 @@ export class Access {
 
   async authenticate(text: string): Promise<Identity | undefined> {
     const token = await this.#rooms.store.tokens.findByHash(hashOf(text))
-    if (!token || isExpired(token, this.#rooms.clock.now())) return undefined
+    const now = this.#rooms.clock.now()
+    if (!token || isExpired(token, now)) return undefined
+    this.#rooms.uses.used({ tokenId: token.id, at: now })
     return {
       user: token.user,
       actor: { id: token.user, name: token.user },
@@ -121,6 +127,25 @@ export class Access {
       await store.events.append(tokenEvent('token.revoked', token, user, this.#rooms.clock.now()))
     })
     this.#rooms.revoked(token.hash)
+  }
+
+  /** Newest first. */
+  async tokensOf(user: string): Promise<readonly ListedToken[]> {
+    const tokens = await this.#rooms.store.tokens.list(user)
+    return tokens.map((token) => {
+      const told = this.#rooms.uses.lastUsed(token.id)
+      return { ...token, lastUsedAt: Math.max(told ?? 0, token.lastUsedAt ?? 0) || null }
+    })
+  }
+
+  /** Removes what expired: what a sign-in to the console left at once, what a person made after a while. */
+  async tidy(): Promise<void> {
+    const now = this.#rooms.clock.now()
+    for (const token of await this.#rooms.store.tokens.list()) {
+      if (!isExpired(token, token.isSession ? now : now - EXPIRED_KEPT_MS)) continue
+      await this.#rooms.store.tokens.revoke(token.id)
+      this.#rooms.revoked(token.hash)
+    }
   }
 
   async grants(): Promise<readonly TokenGrant[]> {

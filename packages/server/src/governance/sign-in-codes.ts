@@ -70,6 +70,7 @@ export class SignInCodes {
     return await this.#rooms.createToken(
       {
         name: 'console',
+        isSession: true,
         role,
         expiresAt: Math.min(now + SESSION_MS, expiresAt ?? Number.POSITIVE_INFINITY),
         ...(limits && { limits }),

@@ -147,6 +147,8 @@ export type TokenDemand = {
   readonly slowAnswers: number
 }
 
+export type TokenUse = { readonly tokenId: string; readonly at: number }
+
 /** Gateway to control. */
 export type UpMessage =
   | {
@@ -182,6 +184,8 @@ export type UpMessage =
       /** For a person. */
       readonly evidence: string
     }
+  /** Tokens that were used, each when; of one and the same about once a minute. What is lost comes again. */
+  | { readonly kind: 'tokens-used'; readonly uses: readonly TokenUse[] }
   /**
    * What requests used. The number counts up from 1 in each life of a gateway, so it names the batch together with
    * the gateway's id; until it is acknowledged the batch is sent again after every reconnection.

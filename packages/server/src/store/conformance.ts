@@ -322,6 +322,22 @@ export function describeStore(name: string, setUp: () => Promise<StoreUnderTest>
         expect(await tokens.findByHash('h1')).toBeUndefined()
       })
 
+      promise('know when they were last used, whoever tells it late', async ({ tokens }) => {
+        await tokens.create(aToken({}))
+        await tokens.create(aToken({ id: 't2', hash: 'h2' }))
+        const lastUsed = async () =>
+          Object.fromEntries((await tokens.list()).map(({ id, lastUsedAt }) => [id, lastUsedAt]))
+        expect(await lastUsed()).toEqual({ t1: null, t2: null })
+        await tokens.used([
+          { id: 't1', at: 2_000 },
+          { id: 'revoked', at: 2_000 },
+        ])
+        await tokens.used([{ id: 't1', at: 1_000 }])
+        expect(await lastUsed()).toEqual({ t1: 2_000, t2: null })
+        await tokens.used([{ id: 't1', at: 3_000 }])
+        expect(await lastUsed()).toEqual({ t1: 3_000, t2: null })
+      })
+
       promise('are unique', async ({ tokens }) => {
         await tokens.create(aToken({}))
         await expect(tokens.create(aToken({ id: 't2' }))).rejects.toMatchObject({ code: 'conflict' })
@@ -585,6 +601,7 @@ export function describeStore(name: string, setUp: () => Promise<StoreUnderTest>
       await store.statuses.set(aStatus(A))
       await store.secrets.set(A, 'HF_TOKEN', 'hf_abc')
       await store.tokens.create(token)
+      await store.tokens.used([{ id: token.id, at: 1_800_000_000_500 }])
       await store.events.append(anEvent({}))
 
       const again = await reopen()
@@ -598,7 +615,7 @@ export function describeStore(name: string, setUp: () => Promise<StoreUnderTest>
         decisions: 0,
         secrets: { HF_TOKEN: 'hf_abc' },
       })
-      expect(await again.tokens.list()).toEqual([token])
+      expect(await again.tokens.list()).toEqual([{ ...token, lastUsedAt: 1_800_000_000_500 }])
       expect(await again.events.list({ limit: 10 })).toMatchObject([anEvent({})])
     })
 

@@ -98,13 +98,20 @@ export type TokenRecord = {
   readonly createdAt: number
   readonly expiresAt: number | null
   readonly limits?: TokenLimits
+  /** Made by signing in to the console, for as long as one stays signed in. */
+  readonly isSession?: true
 }
+
+/** To the minute; null for one that was never used. */
+export type ListedToken = TokenRecord & { readonly lastUsedAt: number | null }
 
 export interface TokenRepository {
   create(token: TokenRecord): Promise<void>
   findByHash(hash: string): Promise<TokenRecord | undefined>
   /** Newest first; of every user when none is given. */
-  list(user?: string): Promise<readonly TokenRecord[]>
+  list(user?: string): Promise<readonly ListedToken[]>
+  /** Notes when they were last used, unless a later time is there. One that is gone is nothing. */
+  used(uses: readonly { readonly id: string; readonly at: number }[]): Promise<void>
   /** @returns whether there was one. */
   revoke(id: string): Promise<boolean>
 }

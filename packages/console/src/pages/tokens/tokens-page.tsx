@@ -58,6 +58,7 @@ export function TokensPage() {
               <HeadCell>Begins with</HeadCell>
               <HeadCell>Limits</HeadCell>
               <HeadCell>Created</HeadCell>
+              <HeadCell>Last used</HeadCell>
               <HeadCell>Expires</HeadCell>
               <HeadCell>
                 <span className="sr-only">Actions</span>
@@ -102,6 +103,7 @@ function TokenRow({ token, onRevoke }: { readonly token: TokenView; readonly onR
       <Cell className="text-soft">
         <TimeAgo at={token.createdAt} />
       </Cell>
+      <Cell className="text-soft">{token.lastUsedAt ? <TimeAgo at={token.lastUsedAt} /> : 'never'}</Cell>
       <Cell className="text-soft">
         {isExpired ? (
           <Badge tone="bad">expired</Badge>

@@ -71,12 +71,26 @@ export function tokenRepository(db: Db): TokenRepository {
     async list(user) {
       const rows = await db
         .selectFrom('tokens')
-        .select('record')
+        .select(['record', 'last_used_at'])
         .$if(user !== undefined, (query) => query.where('owner', '=', user ?? ''))
         .orderBy('created_at', 'desc')
         .orderBy('id')
         .execute()
-      return rows.map((row) => JSON.parse(row.record) as TokenRecord)
+      return rows.map((row) => ({
+        ...(JSON.parse(row.record) as TokenRecord),
+        lastUsedAt: row.last_used_at,
+      }))
+    },
+
+    async used(uses) {
+      for (const { id, at } of uses) {
+        await db
+          .updateTable('tokens')
+          .set({ last_used_at: at })
+          .where('id', '=', id)
+          .where(({ or, eb }) => or([eb('last_used_at', 'is', null), eb('last_used_at', '<', at)]))
+          .execute()
+      }
     },
 
     async revoke(id) {

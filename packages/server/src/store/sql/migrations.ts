@@ -13,7 +13,13 @@ export type Migration = (schema: SchemaModule, dialect: Dialect, db: Kysely<Tabl
 /** Any number that nobody else takes as an advisory lock in the same database: "berth" in ASCII. */
 const MIGRATION_LOCK = 0x62_65_72_74_68
 
-export const migrations: readonly Migration[] = [firstTables, scaleDecisions, usageTables, eventTimes]
+export const migrations: readonly Migration[] = [
+  firstTables,
+  scaleDecisions,
+  usageTables,
+  eventTimes,
+  tokenUses,
+]
 
 /** @throws PlatformError `invalid` with reason `newer_schema` if a newer Berth has migrated this database. */
 export async function migrate(
@@ -152,6 +158,10 @@ async function eventTimes(schema: SchemaModule, dialect: Dialect, db: Kysely<Tab
       : sql`(record::json ->> ${sql.lit(name)})`
   await sql`update events set at = cast(${field('at')} as bigint), kind = ${field('kind')}`.execute(db)
   await schema.createIndex('events_endpoint_at').on('events').columns(['endpoint', 'at']).execute()
+}
+
+async function tokenUses(schema: SchemaModule): Promise<void> {
+  await schema.alterTable('tokens').addColumn('last_used_at', 'bigint').execute()
 }
 
 /** A table whose rows go when their endpoint goes. */

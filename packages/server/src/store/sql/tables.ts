@@ -35,7 +35,14 @@ export type Tables = {
   }
   statuses: { endpoint_id: string; record: string }
   secrets: { endpoint_id: string; name: string; sealed: string }
-  tokens: { id: string; hash: string; owner: string; created_at: number; record: string }
+  tokens: {
+    id: string
+    hash: string
+    owner: string
+    created_at: number
+    last_used_at: number | null
+    record: string
+  }
   events: { sequence: Generated<number>; endpoint: string | null; at: number; kind: string; record: string }
   usage_batches: { gateway_id: string; sequence: number; at: number }
   usage_totals: { endpoint_id: string; token_id: string; period_start: number; record: string }
