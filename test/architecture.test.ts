@@ -56,7 +56,8 @@ const CONSOLE_MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   session: ['text', 'design', 'api'],
   app: ['text', 'design', 'api', 'session'],
   catalog: [],
-  pages: ['text', 'design', 'charts', 'catalog', 'api', 'session', 'app'],
+  engine: ['text', 'design'],
+  pages: ['text', 'design', 'charts', 'catalog', 'engine', 'api', 'session', 'app'],
 }
 
 const PACKAGES = path.resolve(import.meta.dirname, '../packages')

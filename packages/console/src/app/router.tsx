@@ -81,10 +81,17 @@ const endpointSettings = createRoute({
 const newEndpoint = createRoute({
   getParentRoute: () => root,
   path: '/new/$namespace',
+  /** `from`: an endpoint of which this is to be a copy. */
   validateSearch: ({
     model,
     file,
-  }: Record<string, unknown>): { readonly model?: string; readonly file?: string } => ({
+    from,
+  }: Record<string, unknown>): {
+    readonly model?: string
+    readonly file?: string
+    readonly from?: string
+  } => ({
+    ...(typeof from === 'string' && from !== '' && { from }),
     ...(typeof model === 'string' && model !== '' && { model }),
     ...(typeof file === 'string' && file !== '' && { file }),
   }),

@@ -5,7 +5,7 @@
  */
 import { useQuery, useQueryClient } from '@tanstack/react-query'
 import { Outlet, useNavigate, useParams } from '@tanstack/react-router'
-import { CircleArrowUp, Ellipsis, type LucideIcon, Moon, Pause, Play, Trash2 } from 'lucide-react'
+import { CircleArrowUp, Copy, Ellipsis, type LucideIcon, Moon, Pause, Play, Trash2 } from 'lucide-react'
 import { Suspense, useState } from 'react'
 import { ApiError } from '../../api/client.ts'
 import {
@@ -122,6 +122,14 @@ function Actions({ namespace, name }: { readonly namespace: string; readonly nam
                 {ACTION_WORDS[one].label}
               </MenuItem>
             ))}
+            <MenuItem
+              icon={Copy}
+              onSelect={() =>
+                void navigate({ to: '/new/$namespace', params: { namespace }, search: { from: name } })
+              }
+            >
+              Clone…
+            </MenuItem>
             <MenuLine />
             <MenuItem icon={Trash2} danger onSelect={() => setDeleting(true)}>
               Delete…

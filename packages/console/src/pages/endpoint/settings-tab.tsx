@@ -18,6 +18,7 @@ import { draftOf, type Problems, updateOf } from './settings/endpoint-draft.ts'
 import type { FormPart } from './settings/form-part.ts'
 import { ModelForm } from './settings/model-form.tsx'
 import { ScalingForm } from './settings/scaling-form.tsx'
+import { TrafficForm } from './settings/traffic-form.tsx'
 import { PlanText } from './timeline/revisions.tsx'
 
 const ACCESS: readonly { readonly value: AccessType; readonly label: string; readonly hint: string }[] = [
@@ -72,6 +73,7 @@ export function SettingsTab() {
       <Access {...part} />
       <Instance {...part} offers={offers} />
       <ScalingForm {...part} />
+      <TrafficForm {...part} />
       <ModelForm {...part} />
       <div className="fixed inset-x-0 bottom-0 z-10 flex justify-end gap-2 border-t border-line bg-surface px-6 py-3 md:left-54">
         <span className="mr-auto self-center text-soft">

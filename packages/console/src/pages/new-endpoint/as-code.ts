@@ -28,7 +28,9 @@ function berthCommand(endpoint: Endpoint, { namespace, ownNamespace }: Target): 
     ['--name', name],
     ...(ownNamespace ? [] : [['--namespace', namespace]]),
     ...(variant === 'huggingface' ? [] : [['--engine', variant]]),
-    ...Object.entries(settings).map(([key, value]) => ['--set', `${key}=${String(value)}`]),
+    ...Object.entries(settings).flatMap(([key, value]) =>
+      typeof value === 'object' ? [] : [['--set', `${key}=${String(value)}`]],
+    ),
     ['--instance', `${compute.instanceType}/${compute.instanceSize}`],
     ['--min', String(minReplica)],
     ['--max', String(maxReplica)],
@@ -47,10 +49,28 @@ function berthCommand(endpoint: Endpoint, { namespace, ownNamespace }: Target): 
   return [`berth deploy ${shellQuoted(model.repository)}`, ...parts].join(' \\\n  ')
 }
 
-/** What the command cannot say, so that nobody believes it did. */
-export function unsaidByCommand({ compute, model }: Endpoint): readonly string[] {
+const UNSAID = [
+  ['cacheHttpResponses', 'the cache'],
+  ['cors', 'the origins'],
+  ['fallback', 'the fallback'],
+  ['routing', 'the routing'],
+  ['limits', 'the limits'],
+  ['experimentalFeatures', 'experimental features'],
+] as const satisfies readonly (readonly [keyof Endpoint, string])[]
+const UNSAID_OF_SCALING = [
+  ['measure', 'the autoscaling measure'],
+  ['schedules', 'the schedules'],
+  ['maxCostPerHour', 'the cost ceiling'],
+  ['strict', 'the pace of scaling'],
+] as const satisfies readonly (readonly [keyof Endpoint['compute']['scaling'], string])[]
+
+/** What the command, as it is written here, does not say, so that nobody believes it did. */
+export function unsaidByCommand(endpoint: Endpoint): readonly string[] {
+  const { compute, model } = endpoint
   return [
-    ...(compute.scaling.measure ? ['the autoscaling measure'] : []),
+    ...UNSAID_OF_SCALING.filter(([field]) => compute.scaling[field] !== undefined).map(([, words]) => words),
+    ...UNSAID.filter(([field]) => endpoint[field] !== undefined).map(([, words]) => words),
+    ...(model.image.custom?.credentials ? ['who asks the registry'] : []),
     ...(model.command?.length ? ['the container’s command'] : []),
   ]
 }
@@ -90,10 +110,21 @@ function pythonProgram(endpoint: Endpoint, { url, namespace }: Target): string {
 const SECRET = /\uE000(\w+)\uE000/g
 
 function withSecretNames(endpoint: Endpoint): Endpoint {
-  const { secrets } = endpoint.model
-  if (!secrets) return endpoint
-  const named = Object.fromEntries(Object.keys(secrets).map((name) => [name, `\uE000${name}\uE000`]))
-  return { ...endpoint, model: { ...endpoint.model, secrets: named } }
+  const { secrets, image } = endpoint.model
+  const standIn = (name: string) => `\uE000${name}\uE000`
+  const credentials = image.custom?.credentials
+  const named = Object.fromEntries(Object.keys(secrets ?? {}).map((name) => [name, standIn(name)]))
+  const masked = { ...credentials, password: standIn('REGISTRY_PASSWORD') }
+  return {
+    ...endpoint,
+    model: {
+      ...endpoint.model,
+      ...(secrets && { secrets: named }),
+      ...(credentials && {
+        image: { custom: { ...image.custom, credentials: masked } } as Endpoint['model']['image'],
+      }),
+    },
+  }
 }
 
 /** What a POSIX shell takes as one word, whatever is in it. */

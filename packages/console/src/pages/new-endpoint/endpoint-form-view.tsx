@@ -15,10 +15,13 @@ import { Field, Input, Textarea } from '../../design/field.tsx'
 import { Select } from '../../design/select.tsx'
 import { Segmented } from '../../design/tabs.tsx'
 import { toast } from '../../design/toast.tsx'
-import { type EndpointForm, endpointFrom } from './endpoint-form.ts'
+import { EngineFields } from '../../engine/engine-fields.tsx'
+import { engineSettings } from '../../engine/engine-settings.data.ts'
+import { ENGINE_CHOICES } from '../../engine/engines.ts'
+import { NO_SETTINGS } from '../../engine/image-form.ts'
+import { RegistryFields } from '../../engine/registry-fields.tsx'
+import { type EndpointForm, endpointFrom, refusalOf } from './endpoint-form.ts'
 import { EndpointSummary } from './endpoint-summary.tsx'
-import { EngineFields } from './engine-fields.tsx'
-import { engineSettings } from './engine-settings.data.ts'
 import { FileChoice } from './file-choice.tsx'
 import { InstanceTiles } from './instance-tiles.tsx'
 import type { InstanceOffer } from './instances.ts'
@@ -68,13 +71,14 @@ export function EndpointFormView({
     },
   })
   const errorAt = (field: string) => fieldError(create.error, field)
+  const refusal = refusalOf(form)
 
   return (
     <form
       className="grid grid-cols-1 items-start gap-5 lg:grid-cols-[minmax(0,1fr)_23rem]"
       onSubmit={(event) => {
         event.preventDefault()
-        create.mutate()
+        if (refusal === undefined) create.mutate()
       }}
     >
       <div className="flex min-w-0 flex-col gap-5">
@@ -118,7 +122,7 @@ export function EndpointFormView({
               className="w-full sm:w-72"
               value={form.variant}
               choices={ENGINE_CHOICES}
-              onValue={(variant) => set({ variant, settings: {} })}
+              onValue={(variant) => set({ variant, ...NO_SETTINGS })}
             />
           </Field>
           <FileChoice judged={judged} form={form} onChange={set} />
@@ -130,6 +134,9 @@ export function EndpointFormView({
             errorAt={errorAt}
             onChange={(name, value) => set({ settings: { ...form.settings, [name]: value } })}
           />
+          {form.variant === 'custom' && (
+            <RegistryFields image={form} isKept={false} errorAt={errorAt} onChange={set} />
+          )}
         </Card>
 
         <Card title="Autoscaling">
@@ -196,28 +203,9 @@ export function EndpointFormView({
         )}
         judged={judged}
         error={create.error}
+        refusal={refusal}
         busy={create.isPending}
       />
     </form>
   )
 }
-
-const ENGINE_NAMES: Readonly<Record<ImageVariant, string>> = {
-  huggingface: 'Chosen by Berth',
-  llamacpp: 'llama.cpp',
-  vLLM: 'vLLM',
-  sGLang: 'SGLang',
-  tgi: 'Text Generation Inference',
-  tei: 'Text Embeddings Inference',
-  hfServe: 'Transformers serve',
-  custom: 'A container of your own',
-  huggingfaceNeuron: 'Toolkit on Neuron',
-  vLLMNeuron: 'vLLM on Neuron',
-  vLLMOmni: 'vLLM Omni',
-  tgiNeuron: 'TGI on Neuron',
-  echo: 'Echo, for rehearsals',
-}
-const ENGINE_CHOICES = (Object.entries(ENGINE_NAMES) as [ImageVariant, string][]).map(([value, label]) => ({
-  value,
-  label,
-}))

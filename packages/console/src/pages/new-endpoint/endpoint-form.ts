@@ -1,24 +1,24 @@
-/**
- * What the form holds, as it is typed, and the endpoint that it means. Pure.
- *
- * Numbers stay texts until they are sent: what is half typed is nobody's mistake yet, and what cannot be understood
- * is sent as it is, so that the refusal names it.
- */
-import type { Endpoint, Image, ImageVariant } from '@berth/contract'
-import type { SettingField } from './engine-settings.data.ts'
+/** What the form holds, as it is typed, and the endpoint that it means. Pure. */
+import type { Endpoint, EndpointWithStatus } from '@berth/contract'
+import type { SettingField } from '../../engine/engine-settings.data.ts'
+import { type ImageForm, imageFormOf, imageOf, numberIn } from '../../engine/image-form.ts'
 
 export type Variable = { readonly id: number; readonly name: string; readonly value: string }
 
-export type Measure = 'default' | 'hardwareUsage' | 'pendingRequests'
+/** `kept`: one that the form has no fields for, as the endpoint has it of which this is a copy. */
+export type Measure = 'default' | 'hardwareUsage' | 'pendingRequests' | 'kept'
 
-export type EndpointForm = {
+/** What the form has no field for. */
+type Kept = Partial<
+  Pick<Endpoint, 'cacheHttpResponses' | 'cors' | 'fallback' | 'routing' | 'limits' | 'experimentalFeatures'>
+> & { readonly scaling: Partial<Pick<Scaling, 'measure' | 'schedules' | 'maxCostPerHour' | 'strict'>> }
+type Scaling = Endpoint['compute']['scaling']
+
+export type EndpointForm = ImageForm & {
   readonly name: string
   readonly repository: string
   readonly revision: string
   readonly task: string
-  readonly variant: ImageVariant
-  /** By the setting's name; empty is the engine's own choice. */
-  readonly settings: Readonly<Record<string, string>>
   readonly vendor: string
   readonly region: string
   readonly accelerator: Endpoint['compute']['accelerator']
@@ -38,6 +38,7 @@ export type EndpointForm = {
   /** One a line. */
   readonly args: string
   readonly command: string
+  readonly kept: Kept
 }
 
 export type Instance = Pick<
@@ -45,22 +46,18 @@ export type Instance = Pick<
   'vendor' | 'region' | 'accelerator' | 'instanceType' | 'instanceSize'
 >
 
-/** The form as Berth recommends it. */
+/** The form that means this endpoint, but for its secrets. */
 export function formFrom(endpoint: Endpoint): EndpointForm {
   const { name, type, provider, compute, model, tags = [] } = endpoint
-  const [variant, settings] = Object.entries(model.image)[0] as [ImageVariant, Record<string, unknown>]
   const { minReplica, maxReplica, scaleToZeroTimeout } = compute.scaling
   return {
+    ...imageFormOf(model.image),
+    ...measureIn(compute.scaling),
+    kept: keptOf(endpoint),
     name,
     repository: model.repository,
     revision: model.revision ?? '',
     task: model.task ?? '',
-    variant,
-    settings: Object.fromEntries(
-      Object.entries(settings)
-        .filter(([, value]) => value !== null && typeof value !== 'object')
-        .map(([key, value]) => [key, String(value)]),
-    ),
     vendor: provider.vendor,
     region: provider.region,
     accelerator: compute.accelerator,
@@ -71,8 +68,6 @@ export function formFrom(endpoint: Endpoint): EndpointForm {
     maxReplica: String(maxReplica),
     idle:
       scaleToZeroTimeout === null || scaleToZeroTimeout === undefined ? 'never' : String(scaleToZeroTimeout),
-    measure: 'default',
-    threshold: '',
     env: variablesFrom(model.env ?? {}),
     secrets: [],
     tags: tags.join(', '),
@@ -81,8 +76,64 @@ export function formFrom(endpoint: Endpoint): EndpointForm {
   }
 }
 
+function measureIn({ measure }: Scaling): Pick<EndpointForm, 'measure' | 'threshold'> {
+  if (!measure) return { measure: 'default', threshold: '' }
+  if ('slo' in measure) return { measure: 'kept', threshold: '' }
+  const [kind, threshold] = Object.entries(measure)[0] as ['hardwareUsage' | 'pendingRequests', number | null]
+  return { measure: kind, threshold: threshold === null ? '' : String(threshold) }
+}
+
+function keptOf({
+  compute,
+  cacheHttpResponses,
+  cors,
+  fallback,
+  routing,
+  limits,
+  experimentalFeatures,
+}: Endpoint): Kept {
+  const { measure, schedules, maxCostPerHour, strict } = compute.scaling
+  return {
+    ...(cacheHttpResponses && { cacheHttpResponses }),
+    ...(cors && { cors }),
+    ...(fallback && { fallback }),
+    ...(routing && { routing }),
+    ...(limits && { limits }),
+    ...(experimentalFeatures && Object.keys(experimentalFeatures).length > 0 && { experimentalFeatures }),
+    scaling: {
+      ...(measure && 'slo' in measure && { measure }),
+      ...(schedules && { schedules }),
+      ...(maxCostPerHour && { maxCostPerHour }),
+      ...(strict && { strict }),
+    },
+  }
+}
+
 const variablesFrom = (record: Readonly<Record<string, string>>): readonly Variable[] =>
   Object.entries(record).map(([name, value], id) => ({ id, name, value }))
+
+/**
+ * A form for another endpoint like this one, under a name of its own. Secrets are never read back: they are asked for
+ * again.
+ */
+export function copyOf(original: EndpointWithStatus): EndpointForm {
+  const names = Object.keys(original.model.secrets)
+  return {
+    ...formFrom(original),
+    name: `${original.name.slice(0, MAX_NAME_LENGTH - COPY.length).replace(/-+$/, '')}${COPY}`,
+    secrets: variablesFrom(Object.fromEntries(names.map((name) => [name, '']))),
+  }
+}
+const COPY = '-copy'
+
+/** Why the form cannot be sent yet. */
+export function refusalOf({ secrets }: EndpointForm): string | undefined {
+  const missing = secrets
+    .filter(({ name, value }) => name.trim() !== '' && value === '')
+    .map(({ name }) => name)
+  if (missing.length === 0) return undefined
+  return `Give a value for ${missing.join(' and ')}, or remove ${missing.length > 1 ? 'them' : 'it'}.`
+}
 
 /** A form for a model that Berth knows nothing about: the engine is left to it. */
 export function blankForm(repository: string, instance: Instance): EndpointForm {
@@ -116,10 +167,6 @@ export function nameFor(repository: string): string {
 }
 
 export function endpointFrom(form: EndpointForm, fields: readonly SettingField[]): Endpoint {
-  const settings = Object.entries(form.settings).flatMap(([name, text]) => {
-    const field = fields.find((one) => one.name === name)
-    return field && text !== '' ? [[name, settingValue(field, text)] as const] : []
-  })
   const env = recordOf(form.env)
   const secrets = recordOf(form.secrets)
   const tags = form.tags
@@ -128,7 +175,10 @@ export function endpointFrom(form: EndpointForm, fields: readonly SettingField[]
     .filter(Boolean)
   const args = lines(form.args)
   const command = lines(form.command)
+  const { scaling: keptScaling, ...kept } = form.kept
+  const { measure: keptMeasure, ...scaling } = keptScaling
   return {
+    ...kept,
     name: form.name,
     type: form.access,
     provider: { vendor: form.vendor, region: form.region },
@@ -140,13 +190,14 @@ export function endpointFrom(form: EndpointForm, fields: readonly SettingField[]
         minReplica: numberIn(form.minReplica),
         maxReplica: numberIn(form.maxReplica),
         scaleToZeroTimeout: form.idle === 'never' ? null : numberIn(form.idle),
-        ...measureOf(form),
+        ...scaling,
+        ...(form.measure === 'kept' ? { measure: keptMeasure } : measureOf(form)),
       },
     },
     model: {
       repository: form.repository,
       framework: form.variant === 'llamacpp' ? 'llamacpp' : 'custom',
-      image: { [form.variant]: Object.fromEntries(settings) } as Image,
+      image: imageOf(form, fields),
       ...(form.revision !== '' && { revision: form.revision }),
       ...(form.task !== '' && { task: form.task }),
       ...(args.length > 0 && { args }),
@@ -159,20 +210,9 @@ export function endpointFrom(form: EndpointForm, fields: readonly SettingField[]
 }
 
 function measureOf({ measure, threshold }: EndpointForm) {
-  if (measure === 'default') return {}
+  if (measure === 'default' || measure === 'kept') return {}
   const value = threshold === '' ? null : numberIn(threshold)
   return { measure: measure === 'hardwareUsage' ? { hardwareUsage: value } : { pendingRequests: value } }
-}
-
-function settingValue(field: SettingField, text: string): unknown {
-  if (field.kind === 'number') return numberIn(text)
-  return field.kind === 'boolean' ? text === 'true' : text
-}
-
-/** What is no number goes on as the text that it is; the server says so, and where. */
-function numberIn(text: string): number {
-  const value = Number(text)
-  return (text.trim() === '' || Number.isNaN(value) ? text : value) as number
 }
 
 const recordOf = (variables: readonly Variable[]): Record<string, string> =>

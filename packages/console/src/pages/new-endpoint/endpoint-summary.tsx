@@ -25,6 +25,7 @@ export function EndpointSummary({
   instance,
   judged,
   error,
+  refusal,
   busy,
 }: {
   readonly namespace: string
@@ -32,6 +33,8 @@ export function EndpointSummary({
   readonly instance: InstanceOffer | undefined
   readonly judged: Recommendation | undefined
   readonly error: Error | null
+  /** Why it cannot be created yet. */
+  readonly refusal: string | undefined
   readonly busy: boolean
 }) {
   const [language, setLanguage] = useState<CodeLanguage>('berth')
@@ -54,7 +57,7 @@ export function EndpointSummary({
         </Facts>
         {fit?.fits === false && <Note tone="warn">{fit.message}</Note>}
         {error && <ErrorNote error={error} />}
-        <Button type="submit" look="primary" busy={busy} className="h-9 w-full">
+        <Button type="submit" look="primary" busy={busy} refusal={refusal} className="h-9 w-full">
           Create the endpoint
         </Button>
       </Card>
@@ -70,7 +73,7 @@ export function EndpointSummary({
         />
         {unsaid.length > 0 && (
           <p className="mt-2 text-xs text-soft">
-            The command has no option for {unsaid.join(' and ')}; curl and Python say it.
+            This command leaves out {unsaid.join(' and ')}; curl and Python say it.
           </p>
         )}
       </Card>

@@ -2,22 +2,29 @@
 import { useQuery } from '@tanstack/react-query'
 import { useNavigate, useParams, useSearch } from '@tanstack/react-router'
 import { useState } from 'react'
-import { recommendationQuery, vendorsQuery } from '../../api/queries.ts'
+import { endpointQuery, recommendationQuery, vendorsQuery } from '../../api/queries.ts'
 import { Button } from '../../design/button.tsx'
-import { ErrorNote } from '../../design/note.tsx'
+import { ErrorNote, Note } from '../../design/note.tsx'
 import { Page } from '../../design/page.tsx'
 import { Skeleton } from '../../design/skeleton.tsx'
-import { blankForm, formFrom } from './endpoint-form.ts'
+import { blankForm, copyOf, formFrom } from './endpoint-form.ts'
 import { EndpointFormView } from './endpoint-form-view.tsx'
 import { instancesOf } from './instances.ts'
 import { ModelChoice } from './model-choice.tsx'
 
 export function NewEndpointPage() {
   const { namespace } = useParams({ from: '/new/$namespace' })
-  const { model, file } = useSearch({ from: '/new/$namespace' })
+  const { model, file, from } = useSearch({ from: '/new/$namespace' })
   const navigate = useNavigate({ from: '/new/$namespace' })
   const choose = (chosen: string, itsFile?: string) =>
     void navigate({ search: { model: chosen, ...(itsFile !== undefined && { file: itsFile }) } })
+  if (from !== undefined) {
+    return (
+      <Page title="New endpoint" aside={<span>A copy of {from}</span>}>
+        <Copy key={from} namespace={namespace} original={from} />
+      </Page>
+    )
+  }
   if (model === undefined) {
     return (
       <Page title="New endpoint" narrow>
@@ -40,6 +47,26 @@ export function NewEndpointPage() {
       <Recommended key={`${model} ${file}`} namespace={namespace} model={model} file={file} />
     </Page>
   )
+}
+
+/** The form filled in as another endpoint is. What that one becomes meanwhile does not change what is typed here. */
+function Copy({ namespace, original }: { readonly namespace: string; readonly original: string }) {
+  const { data: endpoint, error } = useQuery(endpointQuery(namespace, original))
+  const { data: hardware } = useQuery(vendorsQuery(namespace))
+  if (endpoint) {
+    const first = copyOf(endpoint)
+    return (
+      <div className="flex flex-col gap-5">
+        {first.secrets.length > 0 && (
+          <Note tone="calm">
+            Secrets are never read back: give the values of {original} again, or leave them out.
+          </Note>
+        )}
+        <EndpointFormView namespace={namespace} first={first} instances={instancesOf(hardware)} />
+      </div>
+    )
+  }
+  return error ? <ErrorNote error={error} /> : <FormSkeleton label={`Reading ${original}`} />
 }
 
 /** The form as recommended, once that is known; by hand where it cannot be. */
@@ -96,12 +123,12 @@ function Recommended({
       />
     )
   }
+  return <FormSkeleton label="Looking at the model" />
+}
+
+function FormSkeleton({ label }: { readonly label: string }) {
   return (
-    <div
-      role="status"
-      aria-label="Looking at the model"
-      className="grid gap-4 lg:grid-cols-[minmax(0,1fr)_22rem]"
-    >
+    <div role="status" aria-label={label} className="grid gap-4 lg:grid-cols-[minmax(0,1fr)_22rem]">
       <div className="flex flex-col gap-4">
         <Skeleton className="h-24 w-full rounded-lg" />
         <Skeleton className="h-56 w-full rounded-lg" />

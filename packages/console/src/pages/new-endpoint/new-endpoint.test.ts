@@ -1,10 +1,18 @@
 import { execFileSync } from 'node:child_process'
-import { Endpoint } from '@berth/contract'
+import { Endpoint, type EndpointWithStatus } from '@berth/contract'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import { engineSettings } from '../../engine/engine-settings.data.ts'
 import { endpointAsCode, shellQuoted, unsaidByCommand } from './as-code.ts'
-import { blankForm, type EndpointForm, endpointFrom, formFrom, nameFor } from './endpoint-form.ts'
-import { engineSettings } from './engine-settings.data.ts'
+import {
+  blankForm,
+  copyOf,
+  type EndpointForm,
+  endpointFrom,
+  formFrom,
+  nameFor,
+  refusalOf,
+} from './endpoint-form.ts'
 
 const RECOMMENDED: Endpoint = {
   name: 'guide',
@@ -97,6 +105,105 @@ describe('the form', () => {
         if (name !== '') expect(Endpoint.shape.name.safeParse(name).success).toBe(true)
       }),
     )
+  })
+})
+
+describe('a copy of an endpoint', () => {
+  const asked: Endpoint = {
+    ...RECOMMENDED,
+    name: 'a-name-that-is-as-long-as-it-goes',
+    compute: {
+      ...RECOMMENDED.compute,
+      scaling: {
+        ...RECOMMENDED.compute.scaling,
+        measure: {
+          slo: { firstTokenMs: 500, firstTokenMsPerInputToken: 0, interTokenMs: 50, attainment: 0.9 },
+        },
+        schedules: [{ days: ['Mon'], fromHour: 8, toHour: 18, minReplica: 1, timeZone: 'UTC' }],
+        maxCostPerHour: 3,
+        strict: true,
+      },
+    },
+    model: {
+      ...RECOMMENDED.model,
+      image: {
+        custom: { url: 'reg.example.com/e:1', port: 80, credentials: { username: 'me', password: '' } },
+      },
+      framework: 'custom',
+      env: { A: '1' },
+      command: ['serve'],
+    },
+    tags: ['shop'],
+    cacheHttpResponses: true,
+    cors: { origins: ['*'] },
+    fallback: { endpoint: 'other' },
+    routing: { policy: 'round-robin' },
+    limits: { requestsPerMinute: 60 },
+  }
+  const original = {
+    ...asked,
+    model: {
+      ...asked.model,
+      revision: null,
+      args: [],
+      secrets: { HF_TOKEN: '', KEY: '' },
+      fromCatalog: false,
+    },
+    compute: { ...asked.compute, id: 'local-default-cpu-x1' },
+    experimentalFeatures: {},
+  } as unknown as EndpointWithStatus
+
+  test('means the same, under a name of its own', () => {
+    const form = { ...copyOf(original), secrets: [], registryPassword: 'pw' }
+    const { name, ...copied } = endpointFrom(form, fieldsOf('custom'))
+    expect(name).toMatch(/^a-name-that-is-as-long-as-i-?.*-copy$/)
+    expect(Endpoint.shape.name.safeParse(name).success).toBe(true)
+    const { name: _, ...meant } = asked
+    expect(copied).toEqual({
+      ...meant,
+      model: {
+        ...meant.model,
+        image: { custom: { ...meant.model.image.custom, credentials: { username: 'me', password: 'pw' } } },
+      },
+    })
+  })
+
+  test('asks for every secret again', () => {
+    const form = copyOf(original)
+    expect(form.secrets.map((secret) => [secret.name, secret.value])).toEqual([
+      ['HF_TOKEN', ''],
+      ['KEY', ''],
+    ])
+    expect(refusalOf(form)).toBe('Give a value for HF_TOKEN and KEY, or remove them.')
+    const given = form.secrets.map((secret) => ({ ...secret, value: 'x' }))
+    expect(refusalOf({ ...form, secrets: given })).toBeUndefined()
+    expect(refusalOf({ ...form, secrets: [] })).toBeUndefined()
+  })
+
+  test('may be scaled by something else than a promise', () => {
+    const form = { ...copyOf(original), measure: 'pendingRequests', threshold: '' } as const
+    expect(endpointFrom(form, []).compute.scaling.measure).toEqual({ pendingRequests: null })
+  })
+
+  test('as code shows no password, and the command says what it leaves out', () => {
+    const endpoint = endpointFrom({ ...copyOf(original), registryPassword: 'hunter2' }, fieldsOf('custom'))
+    for (const language of ['berth', 'curl', 'python'] as const) {
+      expect(endpointAsCode(language, endpoint, TARGET)).not.toContain('hunter2')
+    }
+    expect(endpointAsCode('curl', endpoint, TARGET)).toContain('$REGISTRY_PASSWORD')
+    expect(unsaidByCommand(endpoint)).toEqual([
+      'the autoscaling measure',
+      'the schedules',
+      'the cost ceiling',
+      'the pace of scaling',
+      'the cache',
+      'the origins',
+      'the fallback',
+      'the routing',
+      'the limits',
+      'who asks the registry',
+      'the container’s command',
+    ])
   })
 })
 

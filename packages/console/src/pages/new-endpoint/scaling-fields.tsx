@@ -16,6 +16,7 @@ const MEASURES: readonly { readonly value: Measure; readonly label: string }[] =
   { value: 'pendingRequests', label: 'Requests that wait or are answered' },
   { value: 'hardwareUsage', label: 'Use of the hardware' },
 ]
+const KEPT: (typeof MEASURES)[number] = { value: 'kept', label: 'A promise of latency, as the original' }
 
 export function ScalingFields({
   form,
@@ -65,11 +66,19 @@ export function ScalingFields({
         label="Scale by"
         className="col-span-2 sm:col-span-1"
         error={errorAt('compute.scaling.measure')}
-        help={form.measure === 'default' ? undefined : 'More of it than the threshold adds a replica.'}
+        help={
+          form.measure === 'default' || form.measure === 'kept'
+            ? undefined
+            : 'More of it than the threshold adds a replica.'
+        }
       >
-        <Select value={form.measure} choices={MEASURES} onValue={(measure) => onChange({ measure })} />
+        <Select
+          value={form.measure}
+          choices={form.kept.scaling.measure ? [...MEASURES, KEPT] : MEASURES}
+          onValue={(measure) => onChange({ measure })}
+        />
       </Field>
-      {form.measure !== 'default' && (
+      {form.measure !== 'default' && form.measure !== 'kept' && (
         <Field
           label={
             form.measure === 'hardwareUsage'

@@ -5,6 +5,8 @@ import { draftOf, type EndpointDraft, updateOf } from './endpoint-draft.ts'
 const endpoint = {
   type: 'private',
   tags: ['a', 'b'],
+  routing: { requestsPerReplica: 4 },
+  limits: { requestsPerMinute: 60 },
   cacheHttpResponses: false,
   compute: {
     id: 'local-default-cpu-x1',
@@ -16,6 +18,7 @@ const endpoint = {
     task: null,
     image: { llamacpp: { nParallel: 4 } },
     args: ['--one'],
+    command: [],
     env: { A: '1' },
     secrets: { TOKEN: '' },
   },
@@ -23,6 +26,8 @@ const endpoint = {
 const OFFERS = [
   { id: 'local-default-cpu-x2', accelerator: 'cpu', instanceType: 'cpu', instanceSize: 'x2' },
 ] as const
+
+const LLAMACPP = draftOf(endpoint).image
 
 const changed = (changes: Partial<EndpointDraft>) =>
   updateOf(endpoint, { ...draftOf(endpoint), ...changes }, OFFERS)
@@ -68,8 +73,43 @@ describe('a change sends its own part alone', () => {
     ],
     [
       'engine settings',
-      { image: '{"llamacpp":{"nParallel":8}}' },
-      { model: { image: { llamacpp: { nParallel: 8 } } } },
+      { image: { ...LLAMACPP, settings: { nParallel: '8', ctxSize: '4096' } } },
+      { model: { image: { llamacpp: { nParallel: 8, ctxSize: 4096 } } } },
+    ],
+    [
+      'another engine',
+      { image: { ...LLAMACPP, variant: 'vLLM', settings: {} } },
+      { model: { image: { vLLM: {} } } },
+    ],
+    ['a command', { command: 'serve\n--all' }, { model: { command: ['serve', '--all'] } }],
+    ['origins', { origins: ' https://a.example \n\n' }, { cors: { origins: ['https://a.example'] } }],
+    [
+      'a fallback',
+      { fallback: { ...draftOf(endpoint).fallback, kind: 'endpoint', endpoint: 'other', on: ['cold'] } },
+      { fallback: { endpoint: 'other', on: ['cold'] } },
+    ],
+    ['routing', { policy: 'least-tokens' }, { routing: { policy: 'least-tokens', requestsPerReplica: 4 } }],
+    ['no routing', { requestsPerReplica: '' }, { routing: null }],
+    [
+      'limits',
+      { limits: { ...draftOf(endpoint).limits, tokensPerMinute: '1000' } },
+      { limits: { requestsPerMinute: 60, tokensPerMinute: 1000 } },
+    ],
+    ['no limits', { limits: { ...draftOf(endpoint).limits, requestsPerMinute: '' } }, { limits: null }],
+    [
+      'a schedule',
+      {
+        schedules: [
+          { key: 0, days: ['Sat'], fromHour: '8', toHour: 'noon', minReplica: '1', timeZone: 'UTC' },
+        ],
+      },
+      {
+        compute: {
+          scaling: {
+            schedules: [{ days: ['Sat'], fromHour: 8, toHour: 'noon', minReplica: 1, timeZone: 'UTC' }],
+          },
+        },
+      },
     ],
     ['arguments', { args: '--one\n--two\n' }, { model: { args: ['--one', '--two'] } }],
     ['a variable', { env: [{ key: 1, name: 'B', value: '2' }] }, { model: { env: { B: '2' } } }],
@@ -95,8 +135,24 @@ describe('a change sends its own part alone', () => {
 })
 
 test('what cannot be sent is said at its field', () => {
-  expect(changed({ maxReplica: 'many', image: '{' })).toEqual({
+  expect(changed({ maxReplica: 'many' })).toEqual({
     kind: 'problems',
-    problems: { maxReplica: '"many" is not a number.', image: 'This is not valid JSON.' },
+    problems: { maxReplica: '"many" is not a number.' },
+  })
+})
+
+test('what no field stands for stays when a setting beside it changes', () => {
+  const custom = {
+    ...endpoint,
+    model: {
+      ...endpoint.model,
+      image: { custom: { url: 'e:1', credentials: { username: 'me', password: '' } } },
+    },
+  }
+  const draft = draftOf(custom)
+  expect(draft.image).toMatchObject({ registryUser: 'me', registryPassword: '' })
+  const image = { ...draft.image, settings: { url: 'e:2' } }
+  expect(updateOf(custom, { ...draft, image }, OFFERS)).toMatchObject({
+    update: { model: { image: { custom: { url: 'e:2', credentials: { username: 'me', password: '' } } } } },
   })
 })

@@ -5,6 +5,9 @@
  * What is the same as before is not sent, so two people who change different things do not undo each other's.
  */
 import type { AccessType, EndpointUpdate, EndpointWithStatus, ScalingMeasure } from '@berth/contract'
+import { engineSettings } from '../../../engine/engine-settings.data.ts'
+import { type ImageForm, imageFormOf, imageOf } from '../../../engine/image-form.ts'
+import { schedulesOf, type TrafficDraft, trafficDraftOf, trafficUpdateOf } from './traffic-draft.ts'
 
 export type MeasureKind = 'pendingRequests' | 'hardwareUsage' | 'slo'
 
@@ -17,7 +20,7 @@ export type SecretDraft = {
   readonly isNew: boolean
 }
 
-export type EndpointDraft = {
+export type EndpointDraft = TrafficDraft & {
   readonly access: AccessType
   readonly tags: string
   readonly cacheHttpResponses: boolean
@@ -39,10 +42,10 @@ export type EndpointDraft = {
   readonly repository: string
   readonly revision: string
   readonly task: string
-  /** JSON of `model.image`. */
-  readonly image: string
+  readonly image: ImageForm
   /** One on each line. */
   readonly args: string
+  readonly command: string
   readonly env: readonly Variable[]
   readonly secrets: readonly SecretDraft[]
 }
@@ -52,17 +55,13 @@ export type DraftResult =
   | { readonly kind: 'update'; readonly update: EndpointUpdate }
   | { readonly kind: 'problems'; readonly problems: Problems }
 
-export function draftOf({
-  type,
-  tags,
-  cacheHttpResponses,
-  compute,
-  model,
-}: EndpointWithStatus): EndpointDraft {
+export function draftOf(endpoint: EndpointWithStatus): EndpointDraft {
+  const { type, tags, cacheHttpResponses, compute, model } = endpoint
   const { scaling } = compute
   const measure = scaling.measure ?? undefined
   const slo = measure && 'slo' in measure ? measure.slo : undefined
   return {
+    ...trafficDraftOf(endpoint),
     access: type,
     tags: tags.join(', '),
     cacheHttpResponses,
@@ -81,8 +80,9 @@ export function draftOf({
     repository: model.repository,
     revision: model.revision ?? '',
     task: model.task ?? '',
-    image: JSON.stringify(model.image, null, 2),
+    image: imageFormOf(model.image),
     args: model.args.join('\n'),
+    command: model.command.join('\n'),
     env: Object.entries(model.env).map(([name, value], key) => ({ key, name, value })),
     secrets: Object.keys(model.secrets).map((name) => ({ name, value: '', isRemoved: false, isNew: false })),
   }
@@ -119,15 +119,6 @@ export function updateOf(
     if (text === '' || !Number.isFinite(value)) problems[field] = `"${text}" is not a number.`
     return value
   }
-  const json = (): unknown => {
-    try {
-      return JSON.parse(draft.image)
-    } catch {
-      problems.image = 'This is not valid JSON.'
-      return undefined
-    }
-  }
-
   const scaling = {
     ...(changed('minReplica') && { minReplica: number('minReplica') }),
     ...(changed('maxReplica') && { maxReplica: number('maxReplica') }),
@@ -135,6 +126,7 @@ export function updateOf(
     ...(changed('measure', 'threshold', ...SLO_FIELDS) && { measure: measureOf(draft, number) }),
     ...(changed('strict') && { strict: draft.strict }),
     ...(changed('maxCostPerHour') && { maxCostPerHour: number('maxCostPerHour', true) }),
+    ...(changed('schedules') && { schedules: schedulesOf(draft) }),
   }
   const offer = changed('instance') ? offers.find(({ id }) => id === draft.instance) : undefined
   const compute = {
@@ -150,14 +142,16 @@ export function updateOf(
     ...(changed('repository') && { repository: draft.repository.trim() }),
     ...(changed('revision') && { revision: draft.revision.trim() || null }),
     ...(changed('task') && { task: draft.task.trim() || null }),
-    ...(changed('image') && { image: json() }),
-    ...(changed('args') && { args: draft.args.split('\n').filter((line) => line !== '') }),
+    ...(changed('image') && { image: imageOf(draft.image, engineSettings[draft.image.variant] ?? []) }),
+    ...(changed('args') && { args: linesOf(draft.args) }),
+    ...(changed('command') && { command: linesOf(draft.command) }),
     ...(JSON.stringify(pairs(draft.env)) !== JSON.stringify(pairs(before.env)) && {
       env: Object.fromEntries(pairs(draft.env)),
     }),
     ...(Object.keys(secrets).length > 0 && { secrets }),
   }
   const update = {
+    ...trafficUpdateOf(draft, changed),
     ...(changed('access') && { type: draft.access }),
     ...(changed('tags') && {
       tags: draft.tags
@@ -196,6 +190,8 @@ function measureOf(
       return draft.measure satisfies never
   }
 }
+
+const linesOf = (text: string): string[] => text.split('\n').filter((line) => line !== '')
 
 const pairs = (variables: readonly Variable[]) =>
   variables.filter(({ name }) => name.trim() !== '').map(({ name, value }) => [name.trim(), value] as const)

@@ -5,6 +5,7 @@ import { Select } from '../../../design/select.tsx'
 import { Switch } from '../../../design/switch.tsx'
 import type { MeasureKind } from './endpoint-draft.ts'
 import type { FormPart } from './form-part.ts'
+import { SchedulesForm } from './schedules-form.tsx'
 
 const MEASURES: readonly { readonly value: MeasureKind; readonly label: string; readonly hint: string }[] = [
   {
@@ -20,7 +21,8 @@ const MEASURES: readonly { readonly value: MeasureKind; readonly label: string; 
   { value: 'slo', label: 'A promise of latency', hint: 'As many replicas as the promise needs.' },
 ]
 
-export function ScalingForm({ draft, set, errorOf }: FormPart) {
+export function ScalingForm(part: FormPart) {
+  const { draft, set, errorOf } = part
   const text = (
     field:
       | 'minReplica'
@@ -113,6 +115,7 @@ export function ScalingForm({ draft, set, errorOf }: FormPart) {
           </Field>
         </div>
       )}
+      <SchedulesForm {...part} />
       <Switch checked={draft.strict} onChange={(strict) => set({ strict })}>
         One replica more at a time, instead of as many as are needed
       </Switch>

@@ -1,9 +1,9 @@
 /** The settings of one engine, each by the name that its users know, with help from its schema. */
 import { ChevronRight } from 'lucide-react'
 import { useState } from 'react'
-import { Field, Input } from '../../design/field.tsx'
-import { Select } from '../../design/select.tsx'
-import { counted } from '../../text/quantities.ts'
+import { Field, Input } from '../design/field.tsx'
+import { Select } from '../design/select.tsx'
+import { counted } from '../text/quantities.ts'
 import type { SettingField } from './engine-settings.data.ts'
 
 /** What nearly everybody who changes something changes. */
@@ -51,12 +51,13 @@ export function EngineFields({ variant, fields, values, errorAt, onChange }: Pro
       onChange={(value) => onChange(field.name, value)}
     />
   )
+  const hasError = ({ name }: SettingField) => errorAt(`model.image.${variant}.${name}`) !== undefined
   if (fields.length === 0) return <p className="text-soft">This engine is set up by its arguments alone.</p>
   return (
     <>
       <div className="grid grid-cols-1 gap-4 sm:grid-cols-2">{shown.map(draw)}</div>
       {rest.length > 0 && (
-        <details className="group">
+        <details className="group" {...(rest.some(hasError) && { open: true })}>
           <summary className="inline-flex cursor-pointer list-none items-center gap-1 rounded-sm text-sm text-soft hover:text-ink">
             <ChevronRight className="size-3.5 transition-transform group-open:rotate-90" aria-hidden />
             {counted(rest.length, 'more setting')}
