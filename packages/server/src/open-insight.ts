@@ -6,6 +6,7 @@ import { EndpointTotals } from './insight/endpoint-totals.ts'
 import { LogArchive } from './insight/logs/log-archive.ts'
 import { LogKeeper } from './insight/logs/log-keeper.ts'
 import { Observer } from './insight/observer.ts'
+import { pruneEvents } from './insight/prune-events.ts'
 import { TimeSeries } from './insight/series/time-series.ts'
 import { UsageReception, type UsageRooms } from './insight/usage/usage-reception.ts'
 import type { ConnectedGateway, UpMessage } from './link/messages.ts'
@@ -88,7 +89,7 @@ export function openInsight({ home, clock, log, store, driver, acknowledge }: In
       }
     },
     run: async (signal) => {
-      const prune = () => Promise.all([usage.prune(), logs.prune()])
+      const prune = () => Promise.all([usage.prune(), logs.prune(), pruneEvents(store, clock)])
       await Promise.all([
         series.run(signal),
         arrivals.run(signal),

@@ -386,6 +386,63 @@ export function describeStore(name: string, setUp: () => Promise<StoreUnderTest>
       })
     })
 
+    describe('events, bounded', () => {
+      const kindsLeft = async ({ events }: Store) =>
+        (await events.list({ limit: 100 }))
+          .map(({ kind, endpoint, at }) => `${endpoint} ${kind} ${at}`)
+          .toReversed()
+
+      promise('keep the newest of each endpoint, of the kinds that are meant', async (store) => {
+        for (let at = 1; at <= 4; at++) {
+          for (const endpoint of ['team/a', 'team/b', null]) {
+            await store.events.append(anEvent({ at, endpoint, kind: 'replica.failed' }))
+          }
+          await store.events.append(anEvent({ at, endpoint: 'team/a', kind: 'endpoint.updated' }))
+        }
+        await store.events.prune({ except: ['endpoint'], before: 0, perEndpoint: 2 })
+        const kept = [3, 4].flatMap((at) => [
+          ...['team/a', 'team/b', null].map((endpoint) => `${endpoint} replica.failed ${at}`),
+          `team/a endpoint.updated ${at}`,
+        ])
+        expect(await kindsLeft(store)).toEqual([
+          'team/a endpoint.updated 1',
+          'team/a endpoint.updated 2',
+          ...kept,
+        ])
+        await store.events.prune({ only: ['endpoint'], before: 0, perEndpoint: 2 })
+        expect(await kindsLeft(store)).toEqual(kept)
+      })
+
+      promise('go when they are old, but for the last word about an endpoint', async (store) => {
+        const told = [
+          ['team/a', 'replica.ready', 1],
+          ['team/a', 'replica.failed', 2],
+          ['team/b', 'replica.ready', 1],
+          ['team/b', 'endpoint.deleted', 1],
+          ['team/c', 'replica.ready', 3],
+          [null, 'token.created', 1],
+        ] as const
+        for (const [endpoint, kind, at] of told) await store.events.append(anEvent({ endpoint, kind, at }))
+        await store.events.prune({ before: 3, perEndpoint: 100 })
+        expect(await kindsLeft(store)).toEqual([
+          'team/a replica.failed 2',
+          'team/b endpoint.deleted 1',
+          'team/c replica.ready 3',
+          'null token.created 1',
+        ])
+      })
+
+      promise('go on counting where they were', async ({ events }) => {
+        for (let at = 1; at <= 3; at++) await events.append(anEvent({ at }))
+        const [newest] = await events.list({ limit: 1 })
+        await events.prune({ before: 10, perEndpoint: 1 })
+        await events.append(anEvent({ at: 11 }))
+        expect(await events.list({ after: newest?.sequence ?? 0, limit: 10 })).toMatchObject([
+          { at: 11, sequence: (newest?.sequence ?? 0) + 1 },
+        ])
+      })
+    })
+
     promise('any text survives, whatever an engine printed', async (store) => {
       await store.endpoints.create(anEndpoint(A))
       await fc.assert(

@@ -153,10 +153,22 @@ export type EventFilter = {
   readonly limit: number
 }
 
+export type EventBounds = {
+  /** Kinds as in a filter: which ones these bounds are for, or are not for. */
+  readonly only?: readonly string[]
+  readonly except?: readonly string[]
+  /** Older ones go, in milliseconds since the epoch. */
+  readonly before: number
+  /** So many of an endpoint stay, the newest; those of no endpoint are counted together. */
+  readonly perEndpoint: number
+}
+
 export interface EventRepository {
   append(event: Omit<EventRecord, 'sequence'>): Promise<void>
   /** Newest first, unless they are wanted from one on. */
   list(filter: EventFilter): Promise<readonly EventRecord[]>
+  /** The last word about an endpoint stays, however old it is: that there was one, and what became of it. */
+  prune(bounds: EventBounds): Promise<void>
 }
 
 /** What was used, summed up by endpoint, token and period. It outlives the endpoint and the token. */

@@ -1,7 +1,8 @@
 /** What belongs to the installation and to no endpoint: namespaces, tokens, events. Written once for both databases. */
-import { type Kysely, sql } from 'kysely'
+import { type Expression, type ExpressionBuilder, type Kysely, type SqlBool, sql } from 'kysely'
 import { PlatformError } from '../../domain/errors.ts'
 import type {
+  EventBounds,
   EventFilter,
   EventRecord,
   EventRepository,
@@ -120,8 +121,51 @@ export function eventRepository(db: Db): EventRepository {
         sequence: row.sequence,
       }))
     },
+
+    async prune(bounds) {
+      // Endpoint by endpoint: a log of a million must not hold the process up.
+      const found = await db.selectFrom('events').select('endpoint').distinct().execute()
+      for (const { endpoint } of found) await pruneOf(db, endpoint, bounds)
+    },
   }
 }
+
+async function pruneOf(db: Db, endpoint: string | null, bounds: EventBounds): Promise<void> {
+  const isOf = (eb: Build) => (endpoint === null ? eb('endpoint', 'is', null) : eb('endpoint', '=', endpoint))
+  const { last } = await db
+    .selectFrom('events')
+    .select(({ fn }) => fn.max('sequence').as('last'))
+    .where(isOf)
+    .executeTakeFirstOrThrow()
+  const tooMany = await db
+    .selectFrom('events')
+    .select('sequence')
+    .where(isOf)
+    .where((eb) => isBound(eb, bounds))
+    .orderBy('sequence', 'desc')
+    .limit(1)
+    .offset(bounds.perEndpoint)
+    .executeTakeFirst()
+  await db
+    .deleteFrom('events')
+    .where(isOf)
+    .where((eb) => isBound(eb, bounds))
+    .where('sequence', '<', last)
+    .where((eb) =>
+      eb.or([eb('at', '<', bounds.before), ...(tooMany ? [eb('sequence', '<=', tooMany.sequence)] : [])]),
+    )
+    .execute()
+}
+
+type Build = ExpressionBuilder<Tables, 'events'>
+
+function isBound(eb: Build, { only, except }: EventBounds): Expression<SqlBool> {
+  return eb.and([...(only ? [isOfKinds(eb, only)] : []), ...(except ? [eb.not(isOfKinds(eb, except))] : [])])
+}
+
+/** Whole kinds, or their beginnings up to a dot. */
+const isOfKinds = (eb: Build, kinds: readonly string[]) =>
+  eb.or(kinds.flatMap((kind) => [eb('kind', '=', kind), begins('kind', `${kind}.`)]))
 
 function matching(db: Db, { endpoint, namespace, from, to, kinds, before, after }: EventFilter) {
   return db
@@ -133,11 +177,7 @@ function matching(db: Db, { endpoint, namespace, from, to, kinds, before, after 
     .$if(to !== undefined, (query) => query.where('at', '<=', to ?? 0))
     .$if(before !== undefined, (query) => query.where('sequence', '<', before ?? 0))
     .$if(after !== undefined, (query) => query.where('sequence', '>', after ?? 0))
-    .$if(kinds !== undefined, (query) =>
-      query.where(({ or, eb }) =>
-        or((kinds ?? []).flatMap((kind) => [eb('kind', '=', kind), begins('kind', `${kind}.`)])),
-      ),
-    )
+    .$if(kinds !== undefined, (query) => query.where((eb) => isOfKinds(eb, kinds ?? [])))
 }
 
 /** Not LIKE, which folds letters on SQLite. */
