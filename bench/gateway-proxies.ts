@@ -6,6 +6,7 @@ import { type AddressInfo, connect, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import type { EndpointId, ReplicaId } from '../packages/server/src/domain/replica.ts'
+import { WORKER_NODE_OPTIONS } from '../packages/server/src/gateway-workers.ts'
 import { openLinkHub } from '../packages/server/src/link/hub.ts'
 import { TOKEN } from './gateway-traffic.ts'
 
@@ -115,7 +116,7 @@ export async function startBerth(engines: readonly number[]): Promise<RunningPro
     onDisconnect: () => {},
   })
   const program = path.join(import.meta.dirname, '../packages/server/src/gateway-main.ts')
-  const env = { NODE_COMPILE_CACHE: path.join(folder, 'compiled') }
+  const env = { NODE_COMPILE_CACHE: path.join(folder, 'compiled'), NODE_OPTIONS: WORKER_NODE_OPTIONS }
   // As everywhere but at its very first start, what it loads has been compiled before; this ends at once.
   spawnSync(process.execPath, [program], { env: { ...process.env, ...env } })
   const args = [
