@@ -69,6 +69,7 @@ describe('deploy', () => {
     ],
     ['a number at once', { concurrent: '3' }, { limits: { concurrentRequests: 3 } }],
     ['a body', { maxBody: '8m' }, { limits: { bodyBytes: 8_388_608 } }],
+    ['a time', { requestSeconds: '600' }, { limits: { requestSeconds: 600 } }],
   ])('takes %s for the endpoint', (_case, flags, fields) => {
     const endpoint = deploy(flags)
     expect(endpoint).toMatchObject(fields)
@@ -80,6 +81,7 @@ describe('deploy', () => {
     [{ requestsPerReplica: '-1' }, '--requests-per-replica is "-1"'],
     [{ maxBody: '8 MB' }, '--max-body is "8 MB"'],
     [{ concurrent: 'x' }, '--concurrent is "x"'],
+    [{ requestSeconds: '1m' }, '--request-seconds is "1m"'],
   ])('%j is refused by name', (flags, words) => {
     expect(() => deploy(flags)).toThrow(words)
   })

@@ -8,6 +8,7 @@ export type LimitFlags = {
   readonly tokensPerMinute?: string
   readonly concurrent?: string
   readonly maxBody?: string
+  readonly requestSeconds?: string
 }
 
 const FLAGS = {
@@ -15,6 +16,7 @@ const FLAGS = {
   tokensPerMinute: { flag: '--tokens-per-minute', limit: 'tokensPerMinute' },
   concurrent: { flag: '--concurrent', limit: 'concurrentRequests' },
   maxBody: { flag: '--max-body', limit: 'bodyBytes' },
+  requestSeconds: { flag: '--request-seconds', limit: 'requestSeconds' },
 } as const satisfies Record<keyof LimitFlags, { flag: string; limit: keyof UsageLimits }>
 
 const UNITS: Readonly<Record<string, number>> = { '': 1, k: 2 ** 10, m: 2 ** 20, g: 2 ** 30 }
@@ -25,6 +27,7 @@ export function withLimitFlags(command: Command): Command {
     .option('--tokens-per-minute <number>', 'limit, input and output together')
     .option('--concurrent <number>', 'limit of requests at the same time')
     .option('--max-body <bytes>', 'limit of one request\u2019s body, for example 512k or 8m')
+    .option('--request-seconds <number>', 'limit of the time from a request to the end of its answer')
 }
 
 /** `before` with what the flags say; `none` takes a limit away. @throws CommandError for a flag that is no number. */

@@ -15,6 +15,9 @@ export const UsageLimits = z
     tokensPerMinute: limit.meta({ description: 'Input and output together.' }),
     concurrentRequests: limit.meta({ description: 'Being answered or held at the same time.' }),
     bodyBytes: limit.meta({ description: 'The body of one request.' }),
+    requestSeconds: z.int().min(1).max(604_800).optional().meta({
+      description: 'How long one request may take, from its arrival to the end of its answer.',
+    }),
   })
   .meta({ description: 'What is not named is not limited.' })
 export type UsageLimits = z.infer<typeof UsageLimits>

@@ -17,6 +17,8 @@ const FIRST_SWEEP_AT = 256
 export type Pass = {
   /** The smaller of the limits on its body; undefined for none. */
   readonly bodyBytes: number | undefined
+  /** The smaller of the limits on the time from its arrival to the end of its answer. */
+  readonly requestMs: number | undefined
   /** OpenAI's headers about what is left, as name and value. */
   readonly headers: Readonly<Record<string, string>>
   readonly leave: (tokens: number, now: number) => void
@@ -84,6 +86,7 @@ export class Admission {
     }
     return {
       bodyBytes: smaller(grant?.limits?.bodyBytes, endpoint.limits?.bodyBytes),
+      requestMs: inMs(smaller(grant?.limits?.requestSeconds, endpoint.limits?.requestSeconds)),
       headers: rateHeaders(limited, now),
       leave: (tokens, then) => {
         for (const { key, account } of limited) {
@@ -186,6 +189,8 @@ export function asDuration(ms: number): string {
   const minutes = Math.floor(ms / 60_000)
   return `${minutes > 0 ? `${minutes}m` : ''}${(ms % 60_000) / 1_000}s`
 }
+
+const inMs = (seconds: number | undefined) => (seconds === undefined ? undefined : seconds * 1_000)
 
 const smaller = (a: number | undefined, b: number | undefined) =>
   a === undefined || b === undefined ? (a ?? b) : Math.min(a, b)

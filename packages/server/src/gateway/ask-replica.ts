@@ -38,7 +38,15 @@ export function askReplica(
       resolve(reply)
     }
     const attempt = upstream.send(
-      { to: { host, port }, method, head, isChunked: false, mayUpgrade: false, fresh: true },
+      {
+        to: { host, port },
+        method,
+        head,
+        isChunked: false,
+        mayUpgrade: false,
+        fresh: true,
+        silenceMs: timeoutMs,
+      },
       {
         informed: () => {},
         began: (answer) => {

@@ -2,6 +2,7 @@
 import { describeAddresses } from './conformance-addresses.ts'
 import { describeCache } from './conformance-cache.ts'
 import { describeClients } from './conformance-clients.ts'
+import { describeDeadlines } from './conformance-deadlines.ts'
 import { describeDeferred } from './conformance-deferred.ts'
 import { describeFallback } from './conformance-fallback.ts'
 import { describeHardship } from './conformance-hardship.ts'
@@ -23,6 +24,7 @@ export function describeGateway(name: string, openGateway: OpenGateway): void {
   describeCache(name, openGateway)
   describeClients(name, openGateway)
   describeDeferred(name, openGateway)
+  describeDeadlines(name, openGateway)
   describeFallback(name, openGateway)
   describeHardship(name, openGateway)
   describeHttp(name, openGateway)

@@ -4,12 +4,14 @@
  * An error becomes a response while none has begun, an event in a stream that has, and a broken connection when
  * neither would be understood.
  */
+import type { PlatformError } from '../domain/errors.ts'
 import type { Clock } from '../platform/clock.ts'
 import { dialectOf, type ErrorDialect, toErrorResponse } from './error-response.ts'
 import type { ClientRequest, ClientResponse, ResponseWatcher } from './front/front.ts'
 import { isEventStream } from './headers.ts'
 import type { GatewayLimits } from './limits.ts'
 import { type KeptBytes, RequestBody } from './request-body.ts'
+import { isOutOfTime } from './request-deadline.ts'
 
 /** Why a request was given up on: nobody waits for the answer. */
 export class ClientLeft extends Error {
@@ -41,6 +43,10 @@ export class Exchange implements ResponseWatcher {
   #also = NOTHING
   #noted: Readonly<Record<string, unknown>> = NOTHING
   #hasLeft = false
+  #isOver = false
+  readonly #arrivedAt: number
+  #deadline: { readonly at: number; readonly timer: AbortController } | undefined
+  #outOfTime: PlatformError | undefined
   /** Made when somebody asks for it, which most requests never have a reason to. */
   #left: AbortController | undefined
   #onLeave = () => {}
@@ -51,6 +57,7 @@ export class Exchange implements ResponseWatcher {
     this.response = response
     this.id = options.id
     this.#options = options
+    this.#arrivedAt = options.clock.now()
     this.body = new RequestBody(request, options.budget)
     response.watch(this)
   }
@@ -60,11 +67,22 @@ export class Exchange implements ResponseWatcher {
     return this.#hasLeft
   }
 
-  /** Aborts when the client goes before it has its answer. */
+  /** What to say once its time is over. */
+  get outOfTime(): PlatformError | undefined {
+    return this.#outOfTime
+  }
+
+  /** Milliseconds until its time is over; undefined where nobody has limited it. */
+  get timeLeftMs(): number | undefined {
+    return this.#deadline && this.#deadline.at - this.#options.clock.now()
+  }
+
+  /** Aborts when the client goes before it has its answer, or the request's time is over. */
   get signal(): AbortSignal {
     if (!this.#left) {
       this.#left = new AbortController()
       if (this.#hasLeft) this.#left.abort(new ClientLeft())
+      else if (this.#outOfTime) this.#left.abort(this.#outOfTime)
     }
     return this.#left.signal
   }
@@ -72,6 +90,23 @@ export class Exchange implements ResponseWatcher {
   /** Nobody waits for the answer: it is kept, and fetched later. */
   get isDeferred(): boolean {
     return this.#options.isDeferred === true
+  }
+
+  /**
+   * From its arrival to the end of its answer it may take so long. Of several such limits the shortest holds.
+   * @param of whose limit it is, in words.
+   */
+  limitTime(ms: number, of: string): void {
+    const { clock } = this.#options
+    const at = this.#arrivedAt + ms
+    if (this.#isOver || (this.#deadline && this.#deadline.at <= at)) return
+    this.#deadline?.timer.abort()
+    const timer = new AbortController()
+    this.#deadline = { at, timer }
+    clock.sleep(Math.max(0, at - clock.now()), timer.signal).then(
+      () => this.#runOut(isOutOfTime(ms, of)),
+      () => {},
+    )
   }
 
   /** An event stream has begun, so whatever comes now must come as events. */
@@ -103,7 +138,7 @@ export class Exchange implements ResponseWatcher {
     this.#also = this.#also === NOTHING ? headers : { ...this.#also, ...headers }
   }
 
-  /** Whoever answers listens to the client; one at a time. */
+  /** Whoever answers listens; one at a time. @param onLeave called when the client goes or its time is over. */
   listen(onLeave: () => void, onDrain: () => void): void {
     this.#onLeave = onLeave
     this.#onDrain = onDrain
@@ -115,12 +150,21 @@ export class Exchange implements ResponseWatcher {
 
   closed(wasSent: boolean): void {
     this.body.free()
+    this.#deadline?.timer.abort()
+    this.#isOver = true
     if (!wasSent) {
       this.#hasLeft = true
       this.#left?.abort(new ClientLeft())
       this.#onLeave()
     }
     this.#options.over(this)
+  }
+
+  #runOut(error: PlatformError): void {
+    if (this.#isOver) return
+    this.#outOfTime = error
+    this.#left?.abort(error)
+    this.#onLeave()
   }
 
   beginStream(status: number, headers: readonly string[]): void {

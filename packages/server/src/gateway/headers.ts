@@ -1,6 +1,7 @@
 /** What becomes of headers on their way through. Pure. */
 import type { BodyKind } from './front/front.ts'
 import { type HeaderFields, listed, lowerCaseOf } from './http1/field-lines.ts'
+import { secondsLeft } from './request-deadline.ts'
 
 /** Meant for one connection only; never passed on. */
 const HOP_BY_HOP = new Set([
@@ -29,6 +30,7 @@ const OURS_TO_REPLICA = new Set([
   'x-api-key',
   'cookie',
   'x-scale-up-timeout',
+  'x-request-timeout',
 ])
 
 const OURS_TO_READ_REPLICA = new Set([...OURS_TO_REPLICA, 'accept-encoding'])
@@ -44,9 +46,12 @@ export function toReplica(
   knownBytes: number | undefined,
   /** The answer is going to be read on its way back, so it must not come compressed. */
   isRead: boolean,
+  /** Until nobody waits for the answer any more. */
+  timeLeftMs: number | undefined,
 ): string[] {
   const headers = ['host', host, 'x-request-id', requestId, ...framing(request, knownBytes)]
   if (request.wantsUpgrade) headers.push('connection', 'Upgrade', 'upgrade', 'websocket')
+  if (timeLeftMs !== undefined) headers.push('x-request-timeout', secondsLeft(timeLeftMs))
   if (apiKey !== null) headers.push('authorization', `Bearer ${apiKey}`)
   return passOn(request, isRead ? OURS_TO_READ_REPLICA : OURS_TO_REPLICA, headers)
 }

@@ -17,6 +17,7 @@ import type { GatewayLimits } from './limits.ts'
 import type { MetricsDesk } from './metrics-desk.ts'
 import * as refusals from './refusals.ts'
 import type { KeptBytes } from './request-body.ts'
+import { requestMsIn } from './request-deadline.ts'
 import { type RequestTarget, requestTarget } from './request-target.ts'
 import type { RoutingTable } from './routing-table.ts'
 import { serveControl } from './serve-control.ts'
@@ -76,6 +77,8 @@ export class Reception {
       over: (it) => void this.#open.delete(it),
     })
     this.#open.add(exchange)
+    // Its client has its answer, and what it asked for holds for what runs on.
+    if (isDeferred) limitTimeAsAsked(exchange)
     return exchange
   }
 
@@ -138,6 +141,7 @@ export class Reception {
     const { table, clock, limits, metrics, serve, tokenUses } = this.#rooms
     if (!table.hasSnapshot) throw refusals.hasNoSnapshot(limits.retryAfterMs)
     if (preflight && answerPreflight(exchange, preflight, target, table)) return
+    limitTimeAsAsked(exchange)
     const now = clock.now()
     const caller = callerOf(exchange.request.headers, (hash) => table.grant(hash), now)
     if (caller.kind === 'known') tokenUses.used(caller.grant.tokenId, now)
@@ -166,6 +170,12 @@ export class Reception {
     const control = isConnected() ? 'connected' : 'disconnected'
     exchange.sendJson(200, { status: 'ready', control, endpoints: table.endpoints.length })
   }
+}
+
+/** @throws PlatformError `invalid` for a header that says no time. */
+function limitTimeAsAsked(exchange: Exchange): void {
+  const ms = requestMsIn(exchange.request.headers['x-request-timeout'])
+  if (ms !== undefined) exchange.limitTime(ms, 'as X-Request-Timeout asks')
 }
 
 /** What a client is told that sent no request: in the same shape as every other error. */

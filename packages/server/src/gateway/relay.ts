@@ -55,12 +55,14 @@ export type Relay = {
   readonly mayDoWithout?: boolean
   readonly onlooker?: Onlooker
   readonly watch?: AnswerWatch
-  readonly limits: Pick<GatewayLimits, 'bodyStartBytes' | 'replicaErrorBytes'>
+  readonly limits: Pick<GatewayLimits, 'bodyStartBytes' | 'replicaErrorBytes' | 'replicaSilenceMs'>
 }
 
 export type RelayEnd =
   | { readonly kind: 'answered' }
   | { readonly kind: 'client-left' }
+  /** The request's own time was over. */
+  | { readonly kind: 'out-of-time' }
   /** No connection came about: nothing was sent. */
   | { readonly kind: 'unreachable'; readonly reason: string }
   /** The connection broke before the answer began; a reused one may just have been closed as idle. */
@@ -80,11 +82,13 @@ export type RelayEnd =
 const SANDBOX = ['content-security-policy', 'sandbox allow-downloads allow-forms allow-popups allow-scripts']
 const ANSWERED: RelayEnd = { kind: 'answered' }
 const CLIENT_LEFT: RelayEnd = { kind: 'client-left' }
+const OUT_OF_TIME: RelayEnd = { kind: 'out-of-time' }
 const CONTINUE = 100
 const SWITCHING_PROTOCOLS = 101
 
 export function relay(exchange: Exchange, it: Relay): Promise<RelayEnd> {
   if (exchange.hasLeft) return Promise.resolve(CLIENT_LEFT)
+  if (exchange.outOfTime) return Promise.resolve(OUT_OF_TIME)
   return new Promise((resolve) => new RunningRelay(exchange, it, resolve).start())
 }
 
@@ -110,7 +114,7 @@ class RunningRelay implements AnswerTaker, BodySink {
     const { request, body } = this.#exchange
     const { upstream, to, path, headers, fresh, limits } = this.#it
     this.#exchange.listen(
-      () => this.#clientLeft(),
+      () => this.#nobodyWaits(),
       () => this.#resume(),
     )
     this.#it.watch?.whenGivenUp(() => this.#givenUp())
@@ -122,6 +126,8 @@ class RunningRelay implements AnswerTaker, BodySink {
         isChunked: body.announcedBytes === undefined && headers.includes('transfer-encoding'),
         mayUpgrade: request.wantsUpgrade,
         fresh,
+        // Who gives an answer an hour may be waiting for one that is written when it is complete.
+        silenceMs: Math.max(limits.replicaSilenceMs, this.#exchange.timeLeftMs ?? 0),
       },
       this,
     )
@@ -239,9 +245,9 @@ class RunningRelay implements AnswerTaker, BodySink {
     this.#finish({ kind: 'given-up' })
   }
 
-  #clientLeft(): void {
+  #nobodyWaits(): void {
     this.#attempt.destroy()
-    this.#finish(CLIENT_LEFT)
+    this.#finish(this.#exchange.outOfTime ? OUT_OF_TIME : CLIENT_LEFT)
   }
 
   #finish(how: RelayEnd): void {

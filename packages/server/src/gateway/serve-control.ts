@@ -50,6 +50,7 @@ export async function serveControl(
     case 'too-large':
     case 'given-up':
     case 'unfit':
+    case 'out-of-time':
       throw new Error(`a request to the control process ended as ${end.kind}`)
     case 'silent':
       throw new PlatformError('timeout', 'The control process did not answer in time.')

@@ -62,8 +62,7 @@ const STOPPED_WORKING = 'it stopped working on its requests'
 export async function serveEndpoint(visit: Visit, rooms: EndpointRooms): Promise<void> {
   const { exchange, endpoint } = visit
   const { clock, limits } = rooms
-  const usualHoldMs = exchange.isDeferred ? limits.longestHoldMs : limits.holdMs
-  const holdMs = holdMsOf(exchange.request.headers['x-scale-up-timeout'], usualHoldMs, limits.longestHoldMs)
+  const holdMs = holdMsOf(exchange, limits)
   const arrivedAt = clock.now()
   const holdUntil = arrivedAt + holdMs
   if (exchange.body.isTooLarge) throw refusals.bodyTooLarge(exchange.body.limitBytes)
@@ -96,6 +95,8 @@ export async function serveEndpoint(visit: Visit, rooms: EndpointRooms): Promise
         return
       case 'client-left':
         return
+      case 'out-of-time':
+        throw exchange.outOfTime ?? new ClientLeft()
       case 'too-large':
         throw refusals.bodyTooLarge(exchange.body.limitBytes)
       case 'unfit':
@@ -241,6 +242,7 @@ async function send(
       exchange.id,
       task?.body.length ?? (body.complete ? body.keptBytes + (asks ? ASKING_BYTES : 0) : undefined),
       asks || task !== undefined,
+      exchange.timeLeftMs,
     ),
     body: task ? () => task.body : asks ? () => asking(body) : undefined,
     mayDoWithout: asks,
@@ -271,13 +273,17 @@ export async function readStart(
 }
 
 async function readMore(
-  { body }: Exchange,
+  exchange: Exchange,
   { clock, limits }: Pick<EndpointRooms, 'clock' | 'limits'>,
   limitBytes: number,
   enough: (() => boolean) | undefined,
 ): Promise<void> {
+  const { body } = exchange
   const arrived = new AbortController()
-  const tooSlow = clock.sleep(limits.bodyStartTimeoutMs, arrived.signal).then(() => {
+  // Most requests have no time of their own, and nothing is made for them.
+  const isLimited = exchange.timeLeftMs !== undefined
+  const signal = isLimited ? AbortSignal.any([arrived.signal, exchange.signal]) : arrived.signal
+  const tooSlow = clock.sleep(limits.bodyStartTimeoutMs, signal).then(() => {
     throw new PlatformError(
       'timeout',
       `The request's body did not arrive within ${limits.bodyStartTimeoutMs / 1_000} s.`,
@@ -286,6 +292,7 @@ async function readMore(
   try {
     await Promise.race([body.readStart(limitBytes, enough), tooSlow])
   } catch (error) {
+    if (exchange.outOfTime) throw exchange.outOfTime
     if (error instanceof PlatformError) throw error
     throw new ClientLeft()
   } finally {
@@ -301,6 +308,7 @@ function claimEndOf(end: RelayEnd | undefined, { response }: Exchange): ClaimEnd
       return { status: response.statusCode }
     case undefined:
     case 'client-left':
+    case 'out-of-time':
     case 'not-understood':
     case 'too-large':
     case 'unfit':
@@ -323,9 +331,14 @@ function asksForStream({ body }: Exchange): boolean {
   return scan.stream
 }
 
-/** @throws PlatformError `invalid` for a header that is no number of seconds. */
-function holdMsOf(header: string | undefined, usualMs: number, longestMs: number): number {
-  if (header === undefined) return usualMs
+/**
+ * Who says how long the whole request may take, and not how long of it may be waited, waits for as long.
+ * @throws PlatformError `invalid` for a header that is no number of seconds.
+ */
+function holdMsOf({ request, timeLeftMs, isDeferred }: Exchange, limits: GatewayLimits): number {
+  const header = request.headers['x-scale-up-timeout']
+  const waitsLong = timeLeftMs !== undefined || isDeferred
+  if (header === undefined) return waitsLong ? limits.longestHoldMs : limits.holdMs
   const seconds = /^\d{1,9}(\.\d{1,9})?$/.test(header) ? Number(header) : Number.NaN
   if (Number.isNaN(seconds)) {
     throw new PlatformError(
@@ -336,5 +349,5 @@ function holdMsOf(header: string | undefined, usualMs: number, longestMs: number
       },
     )
   }
-  return Math.min(seconds * 1_000, longestMs)
+  return Math.min(seconds * 1_000, limits.longestHoldMs)
 }

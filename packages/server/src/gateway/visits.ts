@@ -95,6 +95,8 @@ export class Visits {
     let tokens = 0
     try {
       if (pass?.bodyBytes !== undefined) exchange.body.limitTo(pass.bodyBytes)
+      if (pass?.requestMs !== undefined)
+        exchange.limitTime(pass.requestMs, 'the limit of its token or endpoint')
       how = await this.#answer(request, meter, seen, trail)
       status = exchange.hasLeft ? CLIENT_LEFT_STATUS : exchange.response.statusCode
     } catch (error) {

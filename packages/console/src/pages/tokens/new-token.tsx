@@ -31,6 +31,7 @@ const LIMITS: readonly { readonly name: keyof TokenForm['limits']; readonly labe
   { name: 'tokensPerMinute', label: 'Tokens per minute' },
   { name: 'concurrentRequests', label: 'Requests at the same time' },
   { name: 'bodyBytes', label: 'Bytes of one request' },
+  { name: 'requestSeconds', label: 'Seconds of one request' },
 ]
 
 export function NewToken({ open, onClose }: { readonly open: boolean; readonly onClose: () => void }) {

@@ -13,7 +13,13 @@ export const EMPTY_TOKEN_FORM: TokenForm = {
   name: '',
   role: 'read',
   lasts: '90',
-  limits: { requestsPerMinute: '', tokensPerMinute: '', concurrentRequests: '', bodyBytes: '' },
+  limits: {
+    requestsPerMinute: '',
+    tokensPerMinute: '',
+    concurrentRequests: '',
+    bodyBytes: '',
+    requestSeconds: '',
+  },
 }
 
 const DAY_MS = 24 * 60 * 60_000

@@ -128,6 +128,7 @@ function limitsOf({ limits = {} }: TokenView): string {
     limits.tokensPerMinute !== undefined && `${count(limits.tokensPerMinute)} tokens/min`,
     limits.concurrentRequests !== undefined && `${count(limits.concurrentRequests)} at once`,
     limits.bodyBytes !== undefined && `${bytes(limits.bodyBytes)} a request`,
+    limits.requestSeconds !== undefined && `${count(limits.requestSeconds)} s a request`,
   ].filter(Boolean)
   return said.length > 0 ? said.join(', ') : 'none'
 }

@@ -34,6 +34,7 @@ export function callExternal(
   meter: RequestMeter,
   limits: Pick<GatewayLimits, 'replicaSilenceMs' | 'retryAfterMs'>,
 ): Promise<void> {
+  const silenceMs = Math.max(limits.replicaSilenceMs, exchange.timeLeftMs ?? 0)
   return new Promise((resolve, reject) => {
     const broke = (reason: string) => {
       const options = { retryAfterMs: limits.retryAfterMs }
@@ -41,7 +42,7 @@ export function callExternal(
     }
     const request = (url.protocol === 'https:' ? https : http).request(url, {
       method: 'POST',
-      timeout: limits.replicaSilenceMs,
+      timeout: silenceMs,
       headers: {
         'content-type': 'application/json',
         'content-length': body.length,
@@ -51,15 +52,14 @@ export function callExternal(
         'user-agent': 'berth',
       },
     })
-    request.on('timeout', () =>
-      request.destroy(new Error(`it sent nothing for ${limits.replicaSilenceMs / 1_000} s`)),
-    )
+    request.on('timeout', () => request.destroy(new Error(`it sent nothing for ${silenceMs / 1_000} s`)))
     request.on('error', (error) => broke(messageOf(error)))
-    request.on('response', (answer) => passBack(exchange, answer, meter, resolve, broke))
+    request.on('response', (answer) => passBack(exchange, answer, meter, { resolve, reject, broke }))
     exchange.listen(
       () => {
         request.destroy()
-        resolve()
+        if (exchange.outOfTime) reject(exchange.outOfTime)
+        else resolve()
       },
       () => {},
     )
@@ -67,12 +67,17 @@ export function callExternal(
   })
 }
 
+type PassBackEnds = {
+  readonly resolve: () => void
+  readonly reject: (error: unknown) => void
+  readonly broke: (reason: string) => void
+}
+
 function passBack(
   exchange: Exchange,
   answer: IncomingMessage,
   meter: RequestMeter,
-  done: () => void,
-  broke: (reason: string) => void,
+  { resolve, reject, broke }: PassBackEnds,
 ): void {
   const head = {
     status: answer.statusCode ?? 502,
@@ -88,7 +93,8 @@ function passBack(
   exchange.listen(
     () => {
       answer.destroy()
-      done()
+      if (exchange.outOfTime) reject(exchange.outOfTime)
+      else resolve()
     },
     () => void answer.resume(),
   )
@@ -98,7 +104,7 @@ function passBack(
   })
   answer.on('end', () => {
     exchange.response.end(meter.rest())
-    done()
+    resolve()
   })
   answer.on('error', (error) => broke(messageOf(error)))
 }

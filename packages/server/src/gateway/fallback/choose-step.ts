@@ -36,8 +36,10 @@ export function reasonOf(error: unknown): FallbackReason | undefined {
       return error.reason?.endsWith('_limit') ? undefined : 'overloaded'
     case 'endpoint_failed':
     case 'bad_gateway':
-    case 'timeout':
       return 'failed'
+    case 'timeout':
+      // Where its own time is over, nobody waits for another's answer.
+      return error.reason === 'deadline' ? undefined : 'failed'
     default:
       return undefined
   }

@@ -24,6 +24,8 @@ export type UpstreamRequest = {
   readonly mayUpgrade: boolean
   /** Uses no connection that has been used before. */
   readonly fresh: boolean
+  /** Nothing may be heard of the answer for so long. */
+  readonly silenceMs: number
 }
 
 export interface AnswerTaker {
@@ -49,7 +51,7 @@ type UpstreamRooms = {
   readonly deadlines: Deadlines
   readonly limits: Pick<
     GatewayLimits,
-    'connectTimeoutMs' | 'replicaSilenceMs' | 'idleReplicaConnections' | 'idleReplicaConnectionMs'
+    'connectTimeoutMs' | 'idleReplicaConnections' | 'idleReplicaConnectionMs'
   >
 }
 
@@ -133,6 +135,7 @@ class Connection {
   readonly deadline: Deadline
   readonly #upstream: Upstream
   #attempt: Attempt | undefined
+  #silenceMs = 0
   isConnected = false
   /** Requests that it carried to their end. */
   served = 0
@@ -159,12 +162,13 @@ class Connection {
 
   carry(attempt: Attempt): void {
     this.#attempt = attempt
+    this.#silenceMs = attempt.silenceMs
     if (this.isConnected) this.heard()
   }
 
   /** The silence begins anew. */
   heard(): void {
-    this.deadline.set(this.#upstream.rooms.limits.replicaSilenceMs)
+    this.deadline.set(this.#silenceMs)
   }
 
   /** The attempt that it carried is over. */
@@ -230,6 +234,7 @@ class Connection {
 export class Attempt {
   /** Its connection has carried others before, and may just have been closed as idle. */
   readonly reused: boolean
+  readonly silenceMs: number
   readonly #taker: AnswerTaker
   readonly #reader: ResponseReader
   readonly #isChunked: boolean
@@ -241,6 +246,7 @@ export class Attempt {
 
   constructor(connection: Connection, request: UpstreamRequest, taker: AnswerTaker) {
     this.reused = connection.served > 0
+    this.silenceMs = request.silenceMs
     this.#connection = connection
     this.#taker = taker
     this.#head = request.head
