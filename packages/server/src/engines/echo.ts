@@ -44,6 +44,7 @@ export function createEcho({
     intake: ({ image }) => ({ room: image.echo?.parallel ?? null, keepsPrefixes: true }),
     vitals: ({ servedName }) => ({
       question: oneToken(servedName),
+      isAskedWhenIdle: true,
       counters: { path: '/metrics', names: ['echo:steps_total'] },
     }),
 

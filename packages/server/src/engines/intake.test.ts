@@ -65,3 +65,11 @@ test.for<[string, Image, string | undefined]>([
   expect(vitals && `${vitals.question.path} ${vitals.question.body}`).toBe(question)
   expect(vitals?.counters.names.length).not.toBe(0)
 })
+
+test('an engine with few slots is not asked while it is idle, since one of them would forget its conversation', () => {
+  const vitalsOf = (name: string, image: Image) =>
+    engines.find((engine) => engine.name === name)?.vitals({ image, servedName: 'acme/m' })
+  expect(vitalsOf('llamacpp', { llamacpp: {} })?.isAskedWhenIdle).toBe(false)
+  expect(vitalsOf('llamacpp', { llamacpp: { mode: 'embeddings' } })?.isAskedWhenIdle).toBe(true)
+  expect(vitalsOf('vllm', { vLLM: {} })?.isAskedWhenIdle).toBe(true)
+})

@@ -68,6 +68,8 @@ export function createLlamacpp(options: LlamacppOptions): Engine {
     }),
     vitals: ({ image, servedName }) => ({
       question: questionFor(image.llamacpp?.mode, servedName),
+      // One of its few slots would forget the conversation that it holds.
+      isAskedWhenIdle: image.llamacpp?.mode !== undefined,
       counters: {
         path: '/metrics',
         names: ['llamacpp:n_decode_total', 'llamacpp:prompt_tokens_total', 'llamacpp:tokens_predicted_total'],

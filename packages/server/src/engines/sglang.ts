@@ -42,6 +42,7 @@ export function createSglang(): Engine {
     }),
     vitals: ({ servedName }) => ({
       question: oneToken(servedName),
+      isAskedWhenIdle: true,
       counters: {
         path: '/metrics',
         names: [

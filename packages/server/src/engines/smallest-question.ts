@@ -14,5 +14,6 @@ export const oneEmbedding = (model: string): Vitals['question'] => ({
 /** For those who speak TEI's contract: a model that ranks or classifies refuses it, and its counters alone speak then. */
 export const TEI_VITALS: Vitals = {
   question: { path: '/embed', body: JSON.stringify({ inputs: 'a' }) },
+  isAskedWhenIdle: true,
   counters: { path: '/metrics', names: ['te_request_success', 'te_batch_next_size_count'] },
 }

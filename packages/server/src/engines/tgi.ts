@@ -43,6 +43,7 @@ export function createTgi(): Engine {
         path: '/generate',
         body: JSON.stringify({ inputs: 'a', parameters: { max_new_tokens: 1 } }),
       },
+      isAskedWhenIdle: true,
       counters: {
         path: '/metrics',
         names: ['tgi_batch_inference_count', 'tgi_batch_inference_success', 'tgi_request_success'],

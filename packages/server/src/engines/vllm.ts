@@ -45,6 +45,7 @@ export function createVllm(): Engine {
     }),
     vitals: ({ servedName }) => ({
       question: oneToken(servedName),
+      isAskedWhenIdle: true,
       counters: {
         path: '/metrics',
         names: [

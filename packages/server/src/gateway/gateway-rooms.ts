@@ -157,7 +157,7 @@ export class GatewayRooms {
   }
 
   #openWatch(): ProgressWatch {
-    const { clock, log } = this.#options
+    const { clock, log, worker = 0 } = this.#options
     return new ProgressWatch({
       clock,
       log,
@@ -165,6 +165,7 @@ export class GatewayRooms {
       ask: (replica, question) =>
         askReplica(this.upstream, replica, question, { clock, timeoutMs: this.limits.askTimeoutMs }),
       leases: this.leases,
+      asksIdle: worker === 0,
       find: this.#find,
       say: this.#say,
       returned: (id) => this.line.handOut(id),

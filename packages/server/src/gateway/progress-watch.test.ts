@@ -11,12 +11,19 @@ import { type Lease, ReplicaLeases } from './replica-leases.ts'
 const CHAT = 'chat' as EndpointId
 const VITALS = {
   question: { path: '/v1/completions', body: '{"prompt":"a"}' },
+  isAskedWhenIdle: true,
   counters: { path: '/metrics', names: ['steps_total'] },
 }
 const ASK_TIMEOUT_MS = 5_000
 
 /** @param room for requests on a replica. */
-function start({ room = null as number | null, replicas = ['r1'], hasVitals = true } = {}) {
+function start({
+  room = null as number | null,
+  replicas = ['r1'],
+  hasVitals = true,
+  asksIdle = true,
+  isAskedWhenIdle = true,
+} = {}) {
   const clock = new FakeClock(1_000_000)
   const said: UpMessage[] = []
   const questions: string[] = []
@@ -30,7 +37,7 @@ function start({ room = null as number | null, replicas = ['r1'], hasVitals = tr
   }))
   const leases = new ReplicaLeases({ clock, drained: () => {}, roomCameFree: () => {} })
   leases.list(CHAT, listed, { policy: 'least-requests', room })
-  const state = { steps: 0, worksOn: false, answersQuestion: false, showsPage: true }
+  const state = { steps: 0, worksOn: false, answersQuestion: false, showsPage: true, status: 200 }
   const watch = new ProgressWatch({
     clock,
     log: silentLog,
@@ -40,10 +47,11 @@ function start({ room = null as number | null, replicas = ['r1'], hasVitals = tr
       if (state.worksOn) state.steps++
       const answers = path === '/metrics' ? state.showsPage : state.answersQuestion
       if (!answers) await clock.sleep(ASK_TIMEOUT_MS)
-      return answers ? { status: 200, text: `steps_total ${state.steps}` } : undefined
+      return answers ? { status: state.status, text: `steps_total ${state.steps}` } : undefined
     },
     leases,
-    find: () => (hasVitals ? { vitals: VITALS } : {}),
+    asksIdle,
+    find: () => (hasVitals ? { vitals: { ...VITALS, isAskedWhenIdle } } : {}),
     say: (message) => void said.push(message),
     returned: (id) => void returned.push(id),
   })
@@ -170,4 +178,61 @@ describe('a replica that is busy', () => {
     await clock.advance(600_000)
     expect({ questions, stuck: stuckIn(said) }).toEqual({ questions: [], stuck: [] })
   })
+})
+
+describe('a replica that has nothing to do', () => {
+  const MINUTE_MS = 60_000
+
+  test('is asked one small question every five minutes, and nothing else', async () => {
+    const { clock, questions, said, state } = start()
+    state.answersQuestion = true
+    await clock.advance(4 * MINUTE_MS)
+    expect(questions).toEqual([])
+    await clock.advance(16 * MINUTE_MS + 10_000)
+    expect(questions).toEqual(Array(4).fill('/v1/completions'))
+    expect(stuckIn(said)).toEqual([])
+  })
+
+  test('and does not answer twice is given up before anybody needs it, and comes back when it answers', async () => {
+    const { clock, said, leases, returned, state } = start({ replicas: ['r1'] })
+    await clock.advance(5 * MINUTE_MS + 20_000)
+    expect(stuckIn(said)[0]).toMatchObject({ id: CHAT, replicaId: 'r1' })
+    expect(stuckIn(said)[0]?.evidence).toMatch(/^with nothing to do, .*left the smallest question unanswered/)
+    expect(leases.claim(CHAT)).toBeUndefined()
+    state.answersQuestion = true
+    await clock.advance(15_000)
+    expect(returned).toEqual([CHAT])
+    expect(leases.claim(CHAT)).toBeDefined()
+  })
+
+  test('is not blamed for a question that it does not know, and is for one at which it fails', async () => {
+    const ranks = start()
+    Object.assign(ranks.state, { answersQuestion: true, status: 424 })
+    await ranks.clock.advance(60 * MINUTE_MS)
+    expect(stuckIn(ranks.said)).toEqual([])
+    const broken = start()
+    Object.assign(broken.state, { answersQuestion: true, status: 500 })
+    await broken.clock.advance(6 * MINUTE_MS)
+    expect(stuckIn(broken.said)).not.toEqual([])
+  })
+
+  test('is asked nothing while it has something to do for anybody, or just had', async () => {
+    const { clock, questions, leases, claim } = start()
+    for (let minute = 0; minute < 20; minute += 4) {
+      answer(claim().lease)
+      await clock.advance(4 * MINUTE_MS)
+    }
+    leases.setElsewhere(CHAT, new Map([['r1' as ReplicaId, { inFlight: 1, outstanding: 10, unread: 0 }]]))
+    await clock.advance(60 * MINUTE_MS)
+    expect(questions).toEqual([])
+  })
+
+  test.for([{ asksIdle: false }, { isAskedWhenIdle: false }, { hasVitals: false }])(
+    'is left alone by the other workers, and where the question is not cheap: %j',
+    async (how) => {
+      const { clock, questions, said } = start(how)
+      await clock.advance(60 * MINUTE_MS)
+      expect({ questions, stuck: stuckIn(said) }).toEqual({ questions: [], stuck: [] })
+    },
+  )
 })

@@ -1,7 +1,8 @@
 /**
  * Watches whether replicas work on what they have, and gives up those that do not.
  *
- * Nothing is asked of a replica whose answers advance, however busy it is. One that is silent is asked for its counters
+ * Nothing is asked of a replica whose answers advance, however busy it is. One that is silent, or had nothing to do for
+ * long and can be asked cheaply, is asked for its counters
  * and, unless it is full, the smallest question that it knows. Who shows nothing for long enough gets no more
  * requests, those that it has not begun to answer are sent to others, and the control process is told why, so that it
  * is replaced. What follows from what is seen is for `domain/routing/forward-progress.ts`.
@@ -10,10 +11,12 @@
 import type { EndpointId, ReplicaId } from '../domain/replica.ts'
 import { evidenceOf } from '../domain/routing/forward-progress.ts'
 import {
+  idleReplyInWords,
   type Replies,
   repliesInWords,
   sumOfCounters,
   type Vitals,
+  whatIdleReplyShows,
   whatRepliesShow,
 } from '../domain/routing/vitals.ts'
 import type { RoutedEndpoint, RoutedReplica, UpMessage } from '../link/messages.ts'
@@ -30,6 +33,8 @@ type WatchRooms = {
   /** Undefined for no reply in time. */
   readonly ask: (replica: RoutedReplica, question: Question) => Promise<Reply | undefined>
   readonly leases: ReplicaLeases
+  /** Of several workers one asks replicas that have nothing to do. */
+  readonly asksIdle: boolean
   readonly find: (id: EndpointId) => Pick<RoutedEndpoint, 'vitals'> | undefined
   readonly say: (message: UpMessage) => void
   /** A replica works again. */
@@ -81,6 +86,7 @@ export class ProgressWatch {
       returned(endpointId)
       return
     }
+    if (standing === 'unproven' && !(this.#rooms.asksIdle && vitals.isAskedWhenIdle)) return
     if (standing === 'stuck' && !isGivenUp) this.#giveUp(lease)
     void this.#ask(lease, vitals)
   }
@@ -110,14 +116,27 @@ export class ProgressWatch {
       const evidence = this.#evidence(lease)
       this.#rooms.say({ kind: 'stuck', id: lease.endpointId, replicaId: lease.id, evidence })
     }
-    const replies = await this.#repliesOf(lease.replica, vitals, lease.isFull)
+    const shown = lease.isIdle
+      ? await this.#askIdle(lease.replica, vitals, asked)
+      : await this.#askBusy(lease, vitals, asked)
     asked.isAnswering = false
-    const shown = whatRepliesShow(asked.counters, replies)
-    if (typeof replies.counters === 'number') asked.counters = replies.counters
-    asked.words = repliesInWords(replies)
     this.#rooms.log.debug('silent replica was asked', { replica: lease.id, shown, replies: asked.words })
     if (shown === 'life') lease.progress.showedLife(clock.now())
     else if (shown === 'nothing') lease.progress.askedForNothing()
+  }
+
+  async #askBusy({ replica, isFull }: SilentLease, vitals: Vitals, asked: Asked) {
+    const replies = await this.#repliesOf(replica, vitals, isFull)
+    const shown = whatRepliesShow(asked.counters, replies)
+    if (typeof replies.counters === 'number') asked.counters = replies.counters
+    asked.words = repliesInWords(replies)
+    return shown
+  }
+
+  async #askIdle(replica: RoutedReplica, { question }: Vitals, asked: Asked) {
+    const status = (await this.#rooms.ask(replica, question))?.status ?? 'silent'
+    asked.words = idleReplyInWords(status)
+    return whatIdleReplyShows(status)
   }
 
   #newlyAsked(id: ReplicaId): Asked {

@@ -68,6 +68,8 @@ export type SilentReplica = {
   readonly isGivenUp: boolean
   readonly inFlight: number
   readonly isFull: boolean
+  /** It has nothing to do, of anybody's, and owes no sign for what it had. */
+  readonly isIdle: boolean
   readonly progress: ForwardProgress
 }
 
@@ -188,11 +190,22 @@ export class EndpointRouting {
   /** Those to ask whether they work, and those that were given up. */
   *silent(now: number): Iterable<SilentReplica> {
     const { room } = this.#rules
-    for (const { id, own, inFlight, paused, unread, progress, isGivenUp } of this.#seats.values()) {
+    for (const { id, own, inFlight, paused, unread, progress, isGivenUp, state } of this.#seats.values()) {
       // Of what others have there only they see whether it advances.
       const standing = progress.standing({ inFlight: own - paused, unread, usual: this.#usual }, now)
       if (standing === 'advancing' && !isGivenUp) continue
-      yield { id, standing, isGivenUp, inFlight: own, isFull: room !== null && inFlight >= room, progress }
+      const isIdle = inFlight === 0 && !progress.owes
+      // Whoever works for others, or waits for a client that does not read, or is about to end, proves nothing here.
+      if (standing === 'unproven' && (!isIdle || state !== 'ready')) continue
+      yield {
+        id,
+        standing,
+        isGivenUp,
+        inFlight: own,
+        isFull: room !== null && inFlight >= room,
+        isIdle,
+        progress,
+      }
     }
   }
 

@@ -1,6 +1,12 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { evidenceOf, ForwardProgress, type Load, STUCK_AFTER_MS } from './forward-progress.ts'
+import {
+  evidenceOf,
+  ForwardProgress,
+  type Load,
+  STUCK_AFTER_MS,
+  UNPROVEN_AFTER_MS,
+} from './forward-progress.ts'
 import { NO_PACE, paced } from './replica-health.ts'
 
 const T = 1_000_000
@@ -17,9 +23,15 @@ function given({ asked = 0, after = (_progress: ForwardProgress) => {} } = {}): 
 }
 
 describe('a replica', () => {
-  test('advances while it has nothing to do, however long that is', () => {
+  test('has to prove itself when it had nothing to do for long, and is stuck when it was asked in vain', () => {
     const progress = new ForwardProgress(T)
-    expect(progress.standing(load({ inFlight: 0 }), T + 100 * MINUTE_MS)).toBe('advancing')
+    const standing = (now: number) => progress.standing(load({ inFlight: 0 }), now)
+    expect(standing(T + UNPROVEN_AFTER_MS - 1)).toBe('advancing')
+    expect(standing(T + UNPROVEN_AFTER_MS)).toBe('unproven')
+    for (const _ of [1, 2]) progress.askedForNothing()
+    expect(standing(T + UNPROVEN_AFTER_MS)).toBe('stuck')
+    progress.showedLife(T + UNPROVEN_AFTER_MS)
+    expect(standing(T + UNPROVEN_AFTER_MS)).toBe('advancing')
   })
 
   test.for([

@@ -8,7 +8,10 @@
  * it ever was while it worked and longer than what it has to read can take.
  *
  *     advancing ──no sign for a while──▶ doubted: it is asked ──in vain, for long enough──▶ stuck
- *         ▲──────────────────────────────── any sign ─────────────────────────────────────────┘
+ *         ▲                                                                                    │
+ *         ├──────────────────────────────── any sign ─────────────────────────────────────────┤
+ *         ▼                                                                                    │
+ *     advancing ──nothing to do for long──▶ unproven: it is asked, if that is cheap ──in vain──▶ stuck
  */
 import type { Pace } from './replica-health.ts'
 
@@ -18,6 +21,8 @@ export const DOUBT_AFTER_MS = 10_000
 export const STUCK_AFTER_MS = 20_000
 /** One question may be lost by an accident. */
 const ASKED_IN_VAIN = 2
+/** Whoever has had nothing to do for so long has not shown for as long that it could. */
+export const UNPROVEN_AFTER_MS = 5 * 60_000
 /** So many times the longest silence before, and so many times the usual time to read what is to be read. */
 const LONGER_THAN_EVER = 2
 const SLOWER_THAN_USUAL = 4
@@ -26,7 +31,7 @@ const SILENCE_HALF_LIFE_MS = 30 * 60_000
 /** Until the pace is known: no engine worth its name reads slower than 10 tokens, about 40 bytes, a second. */
 const SLOWEST_MS_PER_UNIT = 25
 
-export type Standing = 'advancing' | 'doubted' | 'stuck'
+export type Standing = 'advancing' | 'doubted' | 'unproven' | 'stuck'
 
 /** What a replica has to do now. */
 export type Load = {
@@ -48,6 +53,11 @@ export class ForwardProgress {
   constructor(now: number) {
     this.#signAt = now
     this.#longestAt = now
+  }
+
+  /** It was given something since the last sign, whether or not anybody still waits for it. */
+  get owes(): boolean {
+    return this.#owes
   }
 
   get askedInVain(): number {
@@ -99,14 +109,20 @@ export class ForwardProgress {
   }
 
   /**
-   * Promises: what has nothing to do advances; it is never stuck before `STUCK_AFTER_MS`, nor without having been asked
-   * in vain since the last sign; a sign makes it advance at once.
+   * Promises: it is never stuck before `STUCK_AFTER_MS`, nor without having been asked in vain since the last sign,
+   * whether it had something to do or not; a sign makes it advance at once.
    */
   standing(load: Load, now: number): Standing {
     const silentMs = this.silentMs(now)
-    if ((load.inFlight === 0 && !this.#owes) || silentMs < DOUBT_AFTER_MS) return 'advancing'
+    if (load.inFlight === 0 && !this.#owes) return this.#idleStanding(silentMs)
+    if (silentMs < DOUBT_AFTER_MS) return 'advancing'
     if (this.#inVain < ASKED_IN_VAIN || silentMs < this.#patienceMs(load, now)) return 'doubted'
     return 'stuck'
+  }
+
+  #idleStanding(silentMs: number): Standing {
+    if (silentMs < UNPROVEN_AFTER_MS) return 'advancing'
+    return this.#inVain < ASKED_IN_VAIN ? 'unproven' : 'stuck'
   }
 
   #patienceMs({ unread, usual }: Load, now: number): number {
@@ -118,6 +134,12 @@ export class ForwardProgress {
 /** For the person who reads why a replica was replaced. @param asked what its replies showed, in words. */
 export function evidenceOf(progress: ForwardProgress, inFlight: number, asked: string, now: number): string {
   const seconds = (ms: number) => `${(ms / 1_000).toFixed(1)} s`
+  if (inFlight === 0) {
+    return (
+      `with nothing to do, it gave no sign of life for ${seconds(progress.silentMs(now))}; ` +
+      `asked ${progress.askedInVain} times, it ${asked}.`
+    )
+  }
   const requests = inFlight === 1 ? '1 request' : `${inFlight} requests`
   return (
     `with ${requests} on it, none has advanced for ${seconds(progress.silentMs(now))}, ` +

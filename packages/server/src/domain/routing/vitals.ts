@@ -5,6 +5,8 @@
 export type Vitals = {
   /** The least that it can compute: one token of a prompt of one letter, or its like. */
   readonly question: { readonly path: string; readonly body: string }
+  /** Whether it may be asked of a replica that has nothing to do: nobody loses a place in a cache for the answer. */
+  readonly isAskedWhenIdle: boolean
   /** Counters of its metrics page, of which some grow with every step of its work, whoever it works for. */
   readonly counters: { readonly path: string; readonly names: readonly string[] }
 }
@@ -36,6 +38,18 @@ export function whatRepliesShow(
     (typeof question === 'number' && (question >= 500 || question === TOO_MANY_REQUESTS))
   return isUnanswered ? 'nothing' : 'unclear'
 }
+
+/**
+ * Of a replica that had nothing to do, so that its counters stand still. Whoever refuses the question listens at least,
+ * and may just not know it: a model that ranks has no embeddings.
+ */
+export const whatIdleReplyShows = (question: number | 'silent'): 'life' | 'nothing' =>
+  question === 'silent' || question >= 500 ? 'nothing' : 'life'
+
+export const idleReplyInWords = (question: number | 'silent'): string =>
+  question === 'silent'
+    ? 'left the smallest question unanswered'
+    : `answered the smallest question with ${question}`
 
 /** For a person. */
 export function repliesInWords({ counters, question }: Replies): string {
