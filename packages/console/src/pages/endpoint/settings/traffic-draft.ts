@@ -5,11 +5,18 @@ import type {
   FallbackReason,
   RoutingPolicy,
   ScalingSchedule,
+  UsageLimits,
 } from '@berth/contract'
 import { numberIn } from '../../../engine/image-form.ts'
 
 export const FALLBACK_REASONS = ['cold', 'overloaded', 'failed'] as const satisfies readonly FallbackReason[]
-export const LIMITS = ['requestsPerMinute', 'tokensPerMinute', 'concurrentRequests', 'bodyBytes'] as const
+export const LIMITS = [
+  'requestsPerMinute',
+  'tokensPerMinute',
+  'concurrentRequests',
+  'bodyBytes',
+  'requestSeconds',
+] as const satisfies readonly (keyof UsageLimits)[]
 export const WEEKDAYS = [
   'Mon',
   'Tue',
@@ -47,7 +54,7 @@ export type TrafficDraft = {
   /** Empty for the engine's. */
   readonly requestsPerReplica: string
   /** Empty for none. */
-  readonly limits: Readonly<Record<(typeof LIMITS)[number], string>>
+  readonly limits: Readonly<Record<keyof UsageLimits, string>>
   readonly schedules: readonly ScheduleDraft[]
 }
 
@@ -75,6 +82,7 @@ export function trafficDraftOf({
       tokensPerMinute: String(limits?.tokensPerMinute ?? ''),
       concurrentRequests: String(limits?.concurrentRequests ?? ''),
       bodyBytes: String(limits?.bodyBytes ?? ''),
+      requestSeconds: String(limits?.requestSeconds ?? ''),
     },
     schedules: (compute.scaling.schedules ?? []).map((schedule, key) => ({
       key,

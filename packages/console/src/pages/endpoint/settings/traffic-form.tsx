@@ -11,6 +11,7 @@ const LIMIT_WORDS: Readonly<Record<(typeof LIMITS)[number], readonly [label: str
   tokensPerMinute: ['Tokens a minute', 'Input and output together.'],
   concurrentRequests: ['At once', 'Being answered or held.'],
   bodyBytes: ['Bytes a request', 'The body of one.'],
+  requestSeconds: ['Seconds a request', 'To the end of its answer.'],
 }
 const POLICIES: readonly {
   readonly value: TrafficDraft['policy']
