@@ -18,6 +18,7 @@ import {
   RevisionList,
 } from './endpoint.ts'
 import { QuotaList, VendorList } from './hardware.ts'
+import { HubSearch, HubSearchQuery } from './hub.ts'
 import { LiveQuery } from './live.ts'
 import { FollowLogLinesQuery, LogLineList, LogLinesQuery, LogsQuery } from './logs.ts'
 import { AllGraphs, graphPaths, MetricsAnswer, MetricsParams, MetricsQuery, OneGraph } from './metrics.ts'
@@ -327,6 +328,15 @@ export const routes = {
     params: NamespacePath,
     query: RecommendedQuery,
     response: Recommendation,
+  },
+  searchHub: {
+    method: 'GET',
+    path: '/v2/hub/models',
+    access: 'read',
+    summary:
+      'Models of the Hub that have these words in their name, where the Hub can be reached (Berth addition)',
+    query: HubSearchQuery,
+    response: HubSearch,
   },
   whoami: {
     method: 'GET',

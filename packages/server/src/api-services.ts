@@ -81,6 +81,7 @@ export function apiServices(parts: ServiceParts): ApiServices {
     vendors: (namespace) => listVendors(control, namespace),
     quotas: (namespace) => listQuotas(control, namespace),
     recommend: (query) => recommend(control, query),
+    searchHub: (query) => control.models.search(query),
     system: () => systemStatus(parts),
   }
 }

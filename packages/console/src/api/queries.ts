@@ -104,4 +104,14 @@ export const recommendationQuery = (namespace: string, question: RecommendationQ
     placeholderData: keepPreviousData,
   })
 
+/** Models of the Hub by words of their name. Where the Hub is away, the answer says so. */
+export const hubSearchQuery = (search: string) =>
+  queryOptions({
+    queryKey: ['hub', search],
+    queryFn: ({ signal }) => client.searchHub({ query: { search }, signal }),
+    enabled: search !== '',
+    staleTime: SLOW_MS,
+    retry: false,
+  })
+
 type RecommendationQuestion = NonNullable<Parameters<typeof client.recommendConfiguration>[0]['query']>

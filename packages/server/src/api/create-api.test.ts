@@ -108,6 +108,7 @@ describe('the route table', () => {
       'GET',
       '/v2/recommended/ada?repository=acme%2Fchat&context=4096&instance=cpu%2Fx1',
     ],
+    ['searchHub', 'GET', '/v2/hub/models?search=qwen%20gguf&task=text-generation'],
     ['whoami', 'GET', '/hub/api/whoami-v2'],
     ['listTokens', 'GET', '/v2/token'],
     ['createToken', 'POST', '/v2/token', { name: 'laptop' }],

@@ -90,6 +90,10 @@ export class InMemoryServices implements ApiServices {
     return { vendors: [{ name: 'local', quotas: [{ ...used, usedAccelerators: this.#count(namespace) }] }] }
   }
 
+  async searchHub({ search }: { readonly search: string }) {
+    return { hub: 'https://hub.example', problem: `Nobody looks for "${search}" here.`, items: [] }
+  }
+
   async recommend({ repository }: { readonly repository: string }) {
     const unknown = { task: null, library: null, parameters: null, dtype: null, maxContext: null }
     return {

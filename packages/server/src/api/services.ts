@@ -9,6 +9,8 @@ import type {
   EndpointUpdate,
   EndpointWithStatus,
   FollowLogLinesQuery,
+  HubSearch,
+  HubSearchQuery,
   LogLine,
   LogLinesQuery,
   LogsQuery,
@@ -103,5 +105,6 @@ export interface ApiServices {
   vendors(namespace: string | undefined): Promise<VendorList>
   quotas(namespace: string): Promise<QuotaList>
   recommend(query: RecommendedQuery): Promise<Recommendation>
+  searchHub(query: HubSearchQuery): Promise<HubSearch>
   system(): Promise<SystemStatus>
 }

@@ -7,6 +7,7 @@
  */
 import { mkdir, statfs } from 'node:fs/promises'
 import path from 'node:path'
+import type { HubSearch, HubSearchQuery } from '@berth/contract'
 import type { Artifact, ArtifactFile } from '../domain/artifact.ts'
 import { messageOf, PlatformError } from '../domain/errors.ts'
 import type { Clock } from '../platform/clock.ts'
@@ -22,6 +23,7 @@ import { Snapshots } from './cache/snapshots.ts'
 import { DirectorySource } from './directory/directory-source.ts'
 import { ProgressMeter, type Transfer } from './download-progress.ts'
 import { HubSource, isHubRepository } from './hub/hub-source.ts'
+import { searchHub } from './hub/search-hub.ts'
 import { fileSource, type HeaderSource } from './model-header.ts'
 import type {
   AcquiredArtifact,
@@ -130,6 +132,11 @@ class CachedModelStore implements ModelStore {
       readConfig(artifact, open).catch(() => undefined),
     ])
     return { ...cardOf(said), config }
+  }
+
+  search(query: HubSearchQuery): Promise<HubSearch> {
+    const { hubUrl, clock } = this.#options
+    return searchHub({ hubUrl, clock, token: this.#token(undefined) }, query)
   }
 
   async weigh(artifact: Artifact, { token }: { readonly token?: string }): Promise<WeighedModel | undefined> {

@@ -4,6 +4,7 @@
  * `resolve` pins a name to a commit and lists its files without downloading any; `acquire` makes the files be
  * there, at most one download at a time for the same content, and keeps them from eviction until released.
  */
+import type { HubSearch, HubSearchQuery } from '@berth/contract'
 import type { Artifact } from '../domain/artifact.ts'
 
 export interface ModelStore {
@@ -44,6 +45,9 @@ export interface ModelStore {
    * yet, only those bytes are fetched. Undefined where no header is understood or can be had now.
    */
   weigh(artifact: Artifact, options: { readonly token?: string }): Promise<WeighedModel | undefined>
+
+  /** Looks for models on the Hub with the installation's token; where it cannot be asked, the answer says so. */
+  search(query: HubSearchQuery): Promise<HubSearch>
 
   /** Deletes the least recently used content that nobody holds until at most `capBytes` are used. @returns bytes freed. */
   evict(capBytes: number): Promise<number>

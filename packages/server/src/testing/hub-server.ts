@@ -17,6 +17,10 @@ export type HubRepository = {
   readonly files: HubFiles
   readonly private?: boolean
   readonly gated?: boolean
+  /** What a search says of it besides. */
+  readonly task?: string
+  readonly library?: string
+  readonly downloads?: number
   /** Further branches and tags with their own files. */
   readonly revisions?: Readonly<Record<string, HubFiles>>
 }
@@ -119,6 +123,7 @@ export async function startHubServer(): Promise<HubServer> {
       const file = findCommit(repositories.get(name), commit)?.files.get(path)
       return file ? transfer(request, response, file) : refuse(response, 404, 'EntryNotFound')
     }
+    if (pathname === '/api/models') return search(request, response, searchParams)
     const api = /^\/api\/models\/([^/]+\/[^/]+)(?:\/(revision|tree|auth-check)(?:\/([^/]+))?)?$/.exec(
       pathname,
     )
@@ -145,6 +150,36 @@ export async function startHubServer(): Promise<HubServer> {
     const file = commit.files.get(path.split('/').map(decodeURIComponent).join('/'))
     if (!file) return refuse(response, 404, 'EntryNotFound', { 'x-repo-commit': commit.id })
     deliver(request, response, name, commit, file)
+  }
+
+  /** Every word somewhere in the name, as the real one does. */
+  function search(request: IncomingMessage, response: ServerResponse, asked: URLSearchParams) {
+    const fault = apiFaults.shift()
+    if (fault) return refuse(response, fault.status, undefined, fault.headers)
+    const token = request.headers.authorization?.replace(/^Bearer /, '')
+    const granted = token === undefined ? [] : tokens.get(token)
+    if (!granted) return refuse(response, 401)
+    const words = (asked.get('search') ?? '').toLowerCase().split(/\s+/)
+    const task = asked.get('pipeline_tag')
+    const found = [...repositories]
+      .filter(([name, { private: isPrivate }]) => !isPrivate || granted.includes(name))
+      .filter(([name, repository]) => {
+        const isMeant = task === null || repository.task === task
+        return isMeant && words.every((word) => name.toLowerCase().includes(word))
+      })
+      .map(([id, { private: isPrivate = false, gated = false, downloads = 0, ...said }]) => ({
+        _id: sha256(Buffer.from(id)).slice(0, 24),
+        id,
+        private: isPrivate,
+        gated: gated && 'manual',
+        downloads,
+        likes: 1,
+        lastModified: '2026-08-01T10:00:00.000Z',
+        ...(said.task !== undefined && { pipeline_tag: said.task }),
+        ...(said.library !== undefined && { library_name: said.library }),
+      }))
+      .toSorted((a, b) => b.downloads - a.downloads)
+    json(response, found.slice(0, Number(asked.get('limit') ?? 500)))
   }
 
   /** Answers the refusal itself when the caller may not see the repository. */

@@ -4,6 +4,7 @@ import { type FormEvent, useState } from 'react'
 import { type CatalogModel, catalogMatches, TASK_WORDS } from '../../catalog/catalog.ts'
 import { Button } from '../../design/button.tsx'
 import { Field, Input } from '../../design/field.tsx'
+import { HubModels } from './hub-models.tsx'
 
 export function ModelChoice({ onChoose }: { readonly onChoose: (model: string, file?: string) => void }) {
   const [query, setQuery] = useState('')
@@ -24,7 +25,7 @@ export function ModelChoice({ onChoose }: { readonly onChoose: (model: string, f
           help={
             <>
               A repository on the Hub (<code className="font-mono">org/name</code>), a directory of this
-              machine (<code className="font-mono">file:/path</code>), or a word to find one below.
+              machine (<code className="font-mono">file:/path</code>), or words to find one by.
             </>
           }
         >
@@ -49,6 +50,7 @@ export function ModelChoice({ onChoose }: { readonly onChoose: (model: string, f
           <ArrowRight className="size-3.5" aria-hidden />
         </Button>
       </form>
+      <HubModels words={isAddress || typed.startsWith('file:') ? '' : typed} onChoose={onChoose} />
       <section aria-label="Catalog" className="grid grid-cols-1 gap-3 sm:grid-cols-2">
         {found.map((model) => (
           <CatalogTile key={model.repository} model={model} onChoose={onChoose} />

@@ -274,7 +274,7 @@ function nonsense(request: HubRequest, what: string): PlatformError {
 const isSystemError = (error: unknown) => error instanceof Error && 'syscall' in error
 
 /** `fetch` hides what happened behind "fetch failed". */
-function networkCause(error: unknown): string {
+export function networkCause(error: unknown): string {
   const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error
   // When every address of a name refuses, the message is empty and only the code tells.
   return cause instanceof Error ? cause.message || systemCode(cause) || cause.name : String(cause)
