@@ -316,6 +316,20 @@ test('a deleted endpoint finishes what it has, then nothing of it is left', asyn
   await world.until('gone', () => world.replicas.length === 0)
 })
 
+test('a replica that never was ready has nothing to finish when its endpoint is deleted', async () => {
+  world.onStart((id) => {
+    world.health.set(id, 'loading')
+    // No gateway knows it, so none will ever say that it is done with it.
+    world.busy.add(id)
+  })
+  await world.create({ min: 1 })
+  await world.until('started', () => world.replicas.length === 1)
+  await world.pass(2_000)
+  await world.act('deleteEndpoint')
+  await world.pass(3_000)
+  expect(world.replicas).toEqual([])
+})
+
 test('what does not fit waits, says what is short, and starts when there is room', async () => {
   const { capacity } = world.runtime
   world.runtime.capacity = { ...capacity, total: { ...capacity.total, memoryBytes: 8 * 2 ** 30 } }

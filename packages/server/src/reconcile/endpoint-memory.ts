@@ -15,6 +15,8 @@ export type Stuck = { readonly evidence: string; readonly at: number }
 export class EndpointMemory {
   readonly drainingSince = new Map<ReplicaId, number>()
   readonly readySince = new Map<ReplicaId, number>()
+  /** Replicas that this process started: of what it adopts it does not know whether it ever was ready. */
+  readonly startedHere = new Set<ReplicaId>()
   /** Replicas of which a gateway says that they do not work on their requests. */
   readonly stuck = new Map<ReplicaId, Stuck>()
   /** Replicas whose failure is counted already. */
@@ -57,7 +59,7 @@ export class EndpointMemory {
 
   /** Forgets what concerns replicas that are gone and revisions that nobody wants. */
   keepOnly(replicas: ReadonlySet<ReplicaId>, revisions: ReadonlySet<number>): void {
-    for (const known of [this.drainingSince, this.readySince, this.stuck, this.counted]) {
+    for (const known of [this.drainingSince, this.readySince, this.startedHere, this.stuck, this.counted]) {
       for (const id of known.keys()) if (!replicas.has(id)) known.delete(id)
     }
     for (const revision of this.failures.keys()) if (!revisions.has(revision)) this.failures.delete(revision)

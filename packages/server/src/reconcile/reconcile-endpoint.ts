@@ -205,7 +205,7 @@ async function carryOut(
       case 'stop':
         return stopReplica(action.replicaId, action.reason, facts, tools)
       case 'start':
-        return await startOne(facts, tools, findings)
+        return await startOne(facts, memory, tools, findings)
       default:
         return action satisfies never
     }
@@ -232,7 +232,12 @@ async function carryOut(
 const isPulling = (error: unknown): error is PlatformError =>
   error instanceof PlatformError && error.reason === 'image_pulling'
 
-async function startOne(facts: Facts, tools: LookTools, findings: Findings): Promise<void> {
+async function startOne(
+  facts: Facts,
+  memory: EndpointMemory,
+  tools: LookTools,
+  findings: Findings,
+): Promise<void> {
   const { rooms, fetches } = tools
   const { endpoint, aim } = facts
   const token = await hubToken(facts, rooms)
@@ -258,6 +263,7 @@ async function startOne(facts: Facts, tools: LookTools, findings: Findings): Pro
     }
     const spec = await replicaSpec(rooms, endpoint, aim, { resources, modelPath: fetched.path })
     tools.own(spec.id, endpoint.id)
+    memory.startedHere.add(spec.id)
     await rooms.driver.start(spec)
     const { id: replica, revision } = spec
     rooms.log.info('replica started', { endpoint: spec.endpoint, replica, revision })
@@ -327,7 +333,9 @@ async function removeWhatIsLeft(
     const since = memory.drainingSince.get(replicaId) ?? now
     memory.drainingSince.set(replicaId, since)
     const drained = state === 'exited' || drains.isDrained(replicaId, rooms.gateways())
-    if (!drained && now - since < rooms.drainTimeoutMs) continue
+    // No gateway ever knew it, so none can say that it is done with it.
+    const neverServed = memory.startedHere.has(replicaId) && !memory.readySince.has(replicaId)
+    if (!drained && !neverServed && now - since < rooms.drainTimeoutMs) continue
     prober.untrack(replicaId)
     stops.begin(replicaId, DEFAULT_GRACE_MS, () => drains.forget(replicaId))
   }
