@@ -1,9 +1,10 @@
 /**
  * The typed client of this page: it carries the session's token, and it notices two things for everybody, a token that
- * holds no longer and a Berth that cannot be reached.
+ * holds no longer and a Berth that cannot be reached. From every answer it learns what time it is there.
  */
 import { ApiError, clientOver } from '@berth/contract/client-over'
 import { currentSession, signOut } from '../session/session.ts'
+import { learnClock } from '../text/clock.ts'
 import { reachable, unreachable } from './connection.ts'
 import { routeTable } from './route-table.data.ts'
 
@@ -24,6 +25,7 @@ export async function send(input: RequestInfo | URL, init: RequestInit = {}): Pr
 }
 
 async function reach(input: RequestInfo | URL, init: RequestInit): Promise<Response> {
+  const askedAt = Date.now()
   let response: Response
   try {
     response = await fetch(input, init)
@@ -32,6 +34,7 @@ async function reach(input: RequestInfo | URL, init: RequestInit): Promise<Respo
     unreachable()
     throw new Unreachable('Berth cannot be reached. This page tries again by itself.', { cause })
   }
+  learnClock(response.headers.get('date'), askedAt, Date.now())
   // The gateway stands without the control process and answers for it.
   if (response.status === 503 && isControlPlane(input)) unreachable()
   else reachable()

@@ -9,6 +9,8 @@ import { classNames } from '../design/class-names.ts'
 import { Keys } from '../design/keys.tsx'
 import { Logo } from '../design/logo.tsx'
 import { Note } from '../design/note.tsx'
+import { useDeviceAheadMs } from '../text/clock.ts'
+import { duration } from '../text/times.ts'
 import { AccountMenu } from './account-menu.tsx'
 import { useNamespace } from './namespace.ts'
 import { NamespaceSwitch } from './namespace-switch.tsx'
@@ -22,6 +24,7 @@ export function Shell() {
   const [isPaletteOpen, setPaletteOpen] = useState(false)
   const [isNavigationOpen, setNavigationOpen] = useState(false)
   const isReachable = useIsReachable()
+  const aheadMs = useDeviceAheadMs()
   const path = useRouterState({ select: (state) => state.location.pathname })
   useNews(useNamespace())
   useShortcuts(() => setPaletteOpen(true))
@@ -84,6 +87,15 @@ export function Shell() {
             </Note>
           </div>
         )}
+        {aheadMs !== 0 && (
+          <div className="px-4 pt-3 sm:px-7">
+            <Note tone="calm">
+              The clock of this device is {duration(wholeMinutes(aheadMs))}{' '}
+              {aheadMs > 0 ? 'ahead of' : 'behind'} Berth’s. How long ago things happened is told by Berth’s
+              clock.
+            </Note>
+          </div>
+        )}
         <Suspense fallback={<PagePending />}>
           <Outlet />
         </Suspense>
@@ -97,3 +109,6 @@ export function Shell() {
     </div>
   )
 }
+
+const MINUTE_MS = 60_000
+const wholeMinutes = (ms: number) => Math.round(Math.abs(ms) / MINUTE_MS) * MINUTE_MS

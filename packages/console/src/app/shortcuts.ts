@@ -43,11 +43,13 @@ export function useShortcuts(openPalette: () => void): void {
   }, [navigate, namespace])
 }
 
+const TAKES_LETTERS = 'input:not([type="checkbox"], [type="radio"]), textarea, select, [role="combobox"]'
+/** Where letters choose what begins with them, or the page behind is not to be left. */
+const OF_ITS_OWN = '[role="dialog"], [role="listbox"], [role="menu"]'
+
 function isTyping(target: EventTarget | null): boolean {
   return (
     target instanceof HTMLElement &&
-    (target.isContentEditable ||
-      /^(?:INPUT|TEXTAREA|SELECT)$/.test(target.tagName) ||
-      target.closest('[role="dialog"]') !== null)
+    (target.isContentEditable || target.matches(TAKES_LETTERS) || target.closest(OF_ITS_OWN) !== null)
   )
 }

@@ -1,18 +1,19 @@
 /** A time, relative to now and kept so; the full time is in its tooltip. */
 import { useSyncExternalStore } from 'react'
+import { berthNow, useDeviceAheadMs } from './clock.ts'
 import { fullTime, relativeTime } from './times.ts'
 
 const TICK_MS = 15_000
 
 /** One timer for every such text on the page. */
-let now = Date.now()
+let ticks = 0
 const listeners = new Set<() => void>()
 let timer: ReturnType<typeof setInterval> | undefined
 
 function subscribe(listener: () => void): () => void {
   listeners.add(listener)
   timer ??= setInterval(() => {
-    now = Date.now()
+    ticks++
     for (const one of listeners) one()
   }, TICK_MS)
   return () => {
@@ -24,14 +25,18 @@ function subscribe(listener: () => void): () => void {
 }
 
 /** The time, as often as a relative one changes. */
-export const useNow = (): number => useSyncExternalStore(subscribe, () => now)
+export function useNow(): number {
+  useSyncExternalStore(subscribe, () => ticks)
+  useDeviceAheadMs()
+  return berthNow()
+}
 
 export function TimeAgo({ at }: { readonly at: string | number }) {
-  const current = useNow()
+  const now = useNow()
   const time = typeof at === 'number' ? at : Date.parse(at)
   return (
     <time dateTime={new Date(time).toISOString()} title={fullTime(time)} className="whitespace-nowrap">
-      {relativeTime(time, Math.max(current, Date.now()))}
+      {relativeTime(time, now)}
     </time>
   )
 }

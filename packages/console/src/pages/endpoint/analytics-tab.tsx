@@ -11,6 +11,7 @@ import { EmptyState } from '../../design/empty-state.tsx'
 import { ErrorNote } from '../../design/note.tsx'
 import { Skeleton } from '../../design/skeleton.tsx'
 import { Segmented } from '../../design/tabs.tsx'
+import { berthNow } from '../../text/clock.ts'
 import { count } from '../../text/quantities.ts'
 import { duration, fullTime } from '../../text/times.ts'
 import { graphsOf } from './analytics/graphs.ts'
@@ -38,7 +39,7 @@ export function AnalyticsTab() {
   const { data, error, isPlaceholderData } = useQuery({
     queryKey: ['endpoint', namespace, name, 'metrics', range, of],
     queryFn: ({ signal }) => {
-      const { from, to } = boundsOf(range, Date.now())
+      const { from, to } = boundsOf(range, berthNow())
       return client.readMetrics({
         params: { namespace, name },
         query: {

@@ -16,11 +16,12 @@ import {
   useEndpointAction,
 } from '../../api/endpoint-actions.ts'
 import { endpointQuery } from '../../api/queries.ts'
+import { Badge } from '../../design/badge.tsx'
 import { Button, ButtonLink, IconButton } from '../../design/button.tsx'
 import { Confirm } from '../../design/dialog.tsx'
 import { EmptyState } from '../../design/empty-state.tsx'
 import { Menu } from '../../design/menu.tsx'
-import { ErrorNote } from '../../design/note.tsx'
+import { ErrorNote, Note } from '../../design/note.tsx'
 import { Page } from '../../design/page.tsx'
 import { Skeleton } from '../../design/skeleton.tsx'
 import { State } from '../../design/state.tsx'
@@ -39,9 +40,8 @@ export function EndpointPage() {
   const { namespace, name } = useParams({ from: '/endpoints/$namespace/$name' })
   const { data: endpoint, error } = useQuery(endpointQuery(namespace, name))
 
-  // Deleted elsewhere while this page was open, or never there: what the page showed is of no use any more.
-  if (error instanceof ApiError && error.code === 'not_found')
-    return <Gone namespace={namespace} name={name} />
+  const isGone = error instanceof ApiError && error.code === 'not_found'
+  if (isGone && !endpoint) return <NeverThere namespace={namespace} name={name} />
   if (!endpoint) {
     return (
       <Page title={name}>
@@ -54,9 +54,10 @@ export function EndpointPage() {
     <Page
       title={name}
       heading={name}
-      aside={<State state={endpoint.status.state} />}
-      actions={<Actions namespace={namespace} name={name} />}
+      aside={isGone ? <Badge>deleted</Badge> : <State state={endpoint.status.state} />}
+      actions={!isGone && <Actions namespace={namespace} name={name} />}
     >
+      {isGone && <DeletedMeanwhile namespace={namespace} name={name} />}
       <TabLinks label="Endpoint">
         <TabLink to="/endpoints/$namespace/$name" params={params} activeOptions={{ exact: true }}>
           Overview
@@ -160,7 +161,27 @@ function Actions({ namespace, name }: { readonly namespace: string; readonly nam
   )
 }
 
-function Gone({ namespace, name }: { readonly namespace: string; readonly name: string }) {
+type Place = { readonly namespace: string; readonly name: string }
+
+/** Whoever was typing here may still want the text, so the page stays as it was. */
+function DeletedMeanwhile({ namespace, name }: Place) {
+  return (
+    <Note
+      tone="warn"
+      className="mb-5"
+      actions={
+        <ButtonLink size="sm" to="/endpoints/$namespace" params={{ namespace }}>
+          All endpoints
+        </ButtonLink>
+      }
+    >
+      {name} was deleted while this page was open. What you see is from before, and nothing here can be saved
+      any more.
+    </Note>
+  )
+}
+
+function NeverThere({ namespace, name }: Place) {
   return (
     <Page title={name}>
       <EmptyState
@@ -172,7 +193,7 @@ function Gone({ namespace, name }: { readonly namespace: string; readonly name: 
           </ButtonLink>
         }
       >
-        It may have been deleted while this page was open.
+        It may have been deleted, or the address was mistyped.
       </EmptyState>
     </Page>
   )

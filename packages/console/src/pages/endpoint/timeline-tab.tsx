@@ -7,6 +7,7 @@ import { Card } from '../../design/card.tsx'
 import { ErrorNote } from '../../design/note.tsx'
 import { Skeleton } from '../../design/skeleton.tsx'
 import { Segmented } from '../../design/tabs.tsx'
+import { berthNow } from '../../text/clock.ts'
 import { fullTime } from '../../text/times.ts'
 import { boundsOf, type LastRange, lastRanges, refreshMs } from './analytics/time-range.ts'
 import { useEndpoint } from './endpoint-context.ts'
@@ -24,7 +25,7 @@ export function TimelineTab() {
   const { data, error } = useQuery({
     queryKey: ['endpoint', namespace, name, 'timeline', last],
     queryFn: ({ signal }) => {
-      const { from, to } = boundsOf(range, Date.now())
+      const { from, to } = boundsOf(range, berthNow())
       return client.readTimeline({
         params: { namespace, name },
         query: { from: new Date(from).toISOString(), to: new Date(to).toISOString(), limit: SHOWN_EVENTS },

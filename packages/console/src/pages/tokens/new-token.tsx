@@ -11,6 +11,7 @@ import { Dialog } from '../../design/dialog.tsx'
 import { Field, Input } from '../../design/field.tsx'
 import { Note } from '../../design/note.tsx'
 import { Select } from '../../design/select.tsx'
+import { berthNow } from '../../text/clock.ts'
 import { EMPTY_TOKEN_FORM, type TokenForm, tokenFrom } from './token-form.ts'
 
 const ROLES: readonly { readonly value: TokenRole; readonly label: string; readonly hint: string }[] = [
@@ -38,7 +39,7 @@ export function NewToken({ open, onClose }: { readonly open: boolean; readonly o
   const [form, setForm] = useState(EMPTY_TOKEN_FORM)
   const queries = useQueryClient()
   const create = useMutation({
-    mutationFn: () => client.createToken({ body: tokenFrom(form, Date.now()) }),
+    mutationFn: () => client.createToken({ body: tokenFrom(form, berthNow()) }),
     onSuccess: () => queries.invalidateQueries({ queryKey: tokensQuery().queryKey }),
   })
   const close = () => {

@@ -5,6 +5,7 @@ import { ArrowDown } from 'lucide-react'
 import { memo, useEffect, useRef, useState } from 'react'
 import { Button } from '../../../design/button.tsx'
 import { classNames } from '../../../design/class-names.ts'
+import { berthNow } from '../../../text/clock.ts'
 import { count } from '../../../text/quantities.ts'
 import { lineTime, pieces, shownText, type TimeZone } from './log-text.ts'
 
@@ -97,7 +98,7 @@ const Line = memo(function Line({
   return (
     <div className={classNames('flex gap-3 border-l-2 pr-3 pl-2.5', LEVELS[line.level ?? 'info'])}>
       <time dateTime={line.timestamp} className="shrink-0 text-faint select-none tabular">
-        {lineTime(line.timestamp, zone, Date.now())}
+        {lineTime(line.timestamp, zone, berthNow())}
       </time>
       {withReplica && <span className="shrink-0 text-faint select-none">{line.replica_id.slice(-6)}</span>}
       <span className={wrap ? 'min-w-0 break-all whitespace-pre-wrap' : 'whitespace-pre'}>
