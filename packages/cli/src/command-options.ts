@@ -25,6 +25,7 @@ export function withEndpointFlags(command: Command): Command {
     .option('--engine <engine>', 'auto, llamacpp, echo, …; auto lets Berth choose')
     .option('--file <file>', 'GGUF file of the repository, a glob, or a quantisation such as Q4_K_M')
     .option('--revision <revision>', 'branch, tag or commit of the model')
+    .option('--task <task>', 'what the model is for, such as text-generation; left out, as it says itself')
     .option('--min <replicas>', 'fewest replicas; 0 allows scaling to zero')
     .option('--max <replicas>', 'most replicas')
     .option('--idle <time>', 'scale to zero after this: minutes, or 30s, 10m, 2h, never')

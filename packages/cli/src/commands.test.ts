@@ -123,19 +123,27 @@ describe('deploy', () => {
 
   test('creates the endpoint, tells how it starts, and prints its URL and a curl line', async () => {
     let body: Endpoint | undefined
-    const ran = await berth(['deploy', 'berth/guide', '--max', '2', '--env', 'A=1', '--env', 'B=2'], {
-      listVendorsForNamespace: () => vendorsSample(),
-      createEndpoint: (input) => {
-        body = input.body
-        return starting
+    const ran = await berth(
+      ['deploy', 'berth/guide', '--max', '2', '--task', 'text-generation', '--env', 'A=1', '--env', 'B=2'],
+      {
+        listVendorsForNamespace: () => vendorsSample(),
+        createEndpoint: (input) => {
+          body = input.body
+          return starting
+        },
+        watchEndpoint: () => stream(json(starting), json(endpointSample({ url }))),
       },
-      watchEndpoint: () => stream(json(starting), json(endpointSample({ url }))),
-    })
+    )
     expect(ran).toMatchObject({ code: 0 })
     expect(body).toMatchObject({
       name: 'guide',
       compute: { instanceSize: 'x1', scaling: { minReplica: 0, maxReplica: 2 } },
-      model: { repository: 'berth/guide', image: { huggingface: {} }, env: { A: '1', B: '2' } },
+      model: {
+        repository: 'berth/guide',
+        image: { huggingface: {} },
+        task: 'text-generation',
+        env: { A: '1', B: '2' },
+      },
     })
     expect(ran.stdout).toContain(`${url}\n`)
     expect(ran.stdout).toContain(`curl ${url}/v1/chat/completions -H "Authorization: Bearer $BERTH_TOKEN"`)

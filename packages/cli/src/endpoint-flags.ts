@@ -41,6 +41,7 @@ export type EndpointFlags = LimitFlags &
     readonly requestsPerReplica?: string
     readonly set?: readonly string[]
     readonly revision?: string
+    readonly task?: string
   }
 export type UpdateFlags = EndpointFlags & {
   readonly model?: string
@@ -97,6 +98,7 @@ export function endpointFrom({
       framework: frameworkOf(image),
       image,
       ...(flags.revision ? { revision: flags.revision } : {}),
+      ...(flags.task ? { task: flags.task } : {}),
       ...(flags.arg ? { args: [...flags.arg] } : {}),
       ...(flags.env ? { env: assignments('--env', flags.env) } : {}),
       ...(flags.secret ? { secrets: secretsFrom(flags.secret, env) } : {}),
@@ -136,6 +138,7 @@ export function updateFrom({
   const model = {
     ...(source ? { repository: source.repository, revision: flags.revision ?? null } : {}),
     ...(flags.revision ? { revision: flags.revision } : {}),
+    ...(flags.task ? { task: flags.task } : {}),
     ...(image ? { image, framework: frameworkOf(image) } : {}),
     ...(flags.arg ? { args: [...flags.arg] } : {}),
     ...(flags.env || flags.unsetEnv ? { env: mergedEnv(flags, current.model.env) } : {}),

@@ -38,8 +38,10 @@ function berthCommand(endpoint: Endpoint, { namespace, ownNamespace }: Target): 
       '--idle',
       scaleToZeroTimeout === null || scaleToZeroTimeout === undefined ? 'never' : String(scaleToZeroTimeout),
     ],
+    ...scaleOn(compute.scaling.measure),
     ['--access', type],
     ...(model.revision ? [['--revision', model.revision]] : []),
+    ...(model.task ? [['--task', model.task]] : []),
     ...Object.entries(model.env ?? {}).map(([key, value]) => ['--env', `${key}=${value}`]),
     ...Object.keys(model.secrets ?? {}).map((key) => ['--secret', key]),
     ...(model.args ?? []).map((argument) => ['--arg', argument]),
@@ -47,6 +49,30 @@ function berthCommand(endpoint: Endpoint, { namespace, ownNamespace }: Target): 
   ]
   const parts = flags.map(([flag = '', value = '']) => `${flag} ${shellQuoted(value)}`)
   return [`berth deploy ${shellQuoted(model.repository)}`, ...parts].join(' \\\n  ')
+}
+
+function scaleOn(measure: Endpoint['compute']['scaling']['measure']): string[][] {
+  if (!measure) return []
+  return [['--scale-on', 'slo' in measure ? objective(measure.slo) : threshold(measure)]]
+}
+
+type Measure = NonNullable<Endpoint['compute']['scaling']['measure']>
+
+function threshold(measure: Exclude<Measure, { readonly slo: unknown }>): string {
+  const [word, value] =
+    'hardwareUsage' in measure ? ['cpu', measure.hardwareUsage] : ['pending', measure.pendingRequests]
+  return value === null || value === undefined ? word : `${word}=${value}`
+}
+
+function objective(slo: Extract<Measure, { readonly slo: unknown }>['slo']): string {
+  const { firstTokenMs, firstTokenMsPerInputToken, interTokenMs, attainment } = slo
+  const parts = [
+    `ttft:${firstTokenMs}ms`,
+    `itl:${interTokenMs}ms`,
+    ...(firstTokenMsPerInputToken ? [`per-token:${firstTokenMsPerInputToken}ms`] : []),
+    ...(attainment ? [`of:${Math.round(attainment * 1_000) / 10}%`] : []),
+  ]
+  return `slo=${parts.join(',')}`
 }
 
 const UNSAID = [
@@ -58,7 +84,6 @@ const UNSAID = [
   ['experimentalFeatures', 'experimental features'],
 ] as const satisfies readonly (readonly [keyof Endpoint, string])[]
 const UNSAID_OF_SCALING = [
-  ['measure', 'the autoscaling measure'],
   ['schedules', 'the schedules'],
   ['maxCostPerHour', 'the cost ceiling'],
   ['strict', 'the pace of scaling'],

@@ -191,8 +191,8 @@ describe('a copy of an endpoint', () => {
       expect(endpointAsCode(language, endpoint, TARGET)).not.toContain('hunter2')
     }
     expect(endpointAsCode('curl', endpoint, TARGET)).toContain('$REGISTRY_PASSWORD')
+    expect(endpointAsCode('berth', endpoint, TARGET)).toMatch(/--scale-on slo=ttft:\d+ms,itl:\d+ms/)
     expect(unsaidByCommand(endpoint)).toEqual([
-      'the autoscaling measure',
       'the schedules',
       'the cost ceiling',
       'the pace of scaling',
@@ -222,7 +222,13 @@ describe('every engine', () => {
 
 describe('as code', () => {
   test('the command says every choice', () => {
-    expect(endpointAsCode('berth', meant({ tags: 'shop' }), TARGET)).toBe(
+    const chosen = {
+      tags: 'shop',
+      task: 'text-generation',
+      measure: 'hardwareUsage',
+      threshold: '70',
+    } as const
+    expect(endpointAsCode('berth', meant(chosen), TARGET)).toBe(
       [
         'berth deploy berth/guide',
         '--name guide',
@@ -233,7 +239,9 @@ describe('as code', () => {
         '--min 0',
         '--max 1',
         '--idle 15',
+        '--scale-on cpu=70',
         '--access private',
+        '--task text-generation',
         '--tag shop',
       ].join(' \\\n  '),
     )
@@ -241,7 +249,7 @@ describe('as code', () => {
 
   test('what the command has no word for is named', () => {
     expect(unsaidByCommand(meant({}))).toEqual([])
-    expect(unsaidByCommand(meant({ measure: 'hardwareUsage', command: '/bin/serve' }))).toHaveLength(2)
+    expect(unsaidByCommand(meant({ command: '/bin/serve' }))).toHaveLength(1)
   })
 
   test('no language shows a secret; each reads it from the environment', () => {
