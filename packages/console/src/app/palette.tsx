@@ -16,7 +16,7 @@ import {
   Settings,
   Sun,
 } from 'lucide-react'
-import { useMemo, useState } from 'react'
+import { useMemo } from 'react'
 import { endpointsQuery } from '../api/queries.ts'
 import { State } from '../design/state.tsx'
 import { chooseTheme } from '../design/theme.ts'
@@ -34,8 +34,15 @@ type Entry = {
 /** More than a screenful is not read but narrowed down. */
 const MAX_SHOWN = 50
 
-export function Palette({ onClose }: { readonly onClose: () => void }) {
-  const [query, setQuery] = useState('')
+export function Palette({
+  query,
+  onQuery,
+  onClose,
+}: {
+  readonly query: string
+  readonly onQuery: (query: string) => void
+  readonly onClose: () => void
+}) {
   const entries = useEntries()
   const shown = useMemo(() => matching(entries, query).slice(0, MAX_SHOWN), [entries, query])
   const choose = (entry: Entry) => {
@@ -58,7 +65,7 @@ export function Palette({ onClose }: { readonly onClose: () => void }) {
             autoHighlight="always"
             keepHighlight
             value={query}
-            onValueChange={setQuery}
+            onValueChange={onQuery}
             itemToStringValue={(entry: Entry) => entry.label}
           >
             <div className="flex items-center gap-2.5 border-b border-line px-4">

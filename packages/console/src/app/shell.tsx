@@ -21,13 +21,14 @@ import { useShortcuts } from './shortcuts.ts'
 const Palette = lazy(() => import('./palette.tsx').then((module) => ({ default: module.Palette })))
 
 export function Shell() {
-  const [isPaletteOpen, setPaletteOpen] = useState(false)
+  const [searched, setSearched] = useState<string>()
+  const isPaletteOpen = searched !== undefined
   const [isNavigationOpen, setNavigationOpen] = useState(false)
   const isReachable = useIsReachable()
   const aheadMs = useDeviceAheadMs()
   const path = useRouterState({ select: (state) => state.location.pathname })
   useNews(useNamespace())
-  useShortcuts(() => setPaletteOpen(true))
+  useShortcuts(isPaletteOpen, () => setSearched((before) => before ?? ''))
   // biome-ignore lint/correctness/useExhaustiveDependencies: whoever went somewhere is done with the menu
   useEffect(() => setNavigationOpen(false), [path])
 
@@ -49,7 +50,7 @@ export function Shell() {
         />
         <Logo className="size-6" />
         <span className="text-base font-semibold tracking-tight">Berth</span>
-        <IconButton icon={Search} label="Search" className="ml-auto" onClick={() => setPaletteOpen(true)} />
+        <IconButton icon={Search} label="Search" className="ml-auto" onClick={() => setSearched('')} />
       </header>
 
       <div
@@ -66,7 +67,7 @@ export function Shell() {
           <NamespaceSwitch />
           <button
             type="button"
-            onClick={() => setPaletteOpen(true)}
+            onClick={() => setSearched('')}
             className="mt-2 hidden h-8 w-full items-center gap-2 rounded-md border border-line bg-surface px-2.5 text-left text-faint hover:border-line-strong lg:flex"
           >
             <Search className="size-3.5" aria-hidden />
@@ -102,10 +103,34 @@ export function Shell() {
       </main>
 
       {isPaletteOpen && (
-        <Suspense>
-          <Palette onClose={() => setPaletteOpen(false)} />
+        <Suspense fallback={<PaletteComing query={searched} onQuery={setSearched} />}>
+          <Palette query={searched} onQuery={setSearched} onClose={() => setSearched(undefined)} />
         </Suspense>
       )}
+    </div>
+  )
+}
+
+/** Stands where the palette will, so that nobody who types at once waits for it. */
+function PaletteComing({
+  query,
+  onQuery,
+}: {
+  readonly query: string
+  readonly onQuery: (query: string) => void
+}) {
+  return (
+    <div className="floating fixed top-[14vh] left-1/2 z-40 flex w-[calc(100vw-2rem)] max-w-xl -translate-x-1/2 items-center gap-2.5 px-4">
+      <Search className="size-4 text-faint" aria-hidden />
+      <input
+        // biome-ignore lint/a11y/noAutofocus: it was asked for with a key
+        autoFocus
+        aria-label="Search or go to"
+        spellCheck={false}
+        value={query}
+        onChange={(event) => onQuery(event.currentTarget.value)}
+        className="h-12 min-w-0 flex-1 bg-transparent text-base outline-none"
+      />
     </div>
   )
 }

@@ -5,21 +5,26 @@ import { useNamespace } from './namespace.ts'
 
 const SEQUENCE_MS = 1_000
 
-export function useShortcuts(openPalette: () => void): void {
+export function useShortcuts(isPaletteOpen: boolean, openPalette: () => void): void {
   const navigate = useNavigate()
   const namespace = useNamespace()
   const open = useRef(openPalette)
   open.current = openPalette
+  const isSearching = useRef(isPaletteOpen)
+  isSearching.current = isPaletteOpen
 
   useEffect(() => {
     let goSince = Number.NEGATIVE_INFINITY
     const listen = (event: KeyboardEvent) => {
       if ((event.metaKey || event.ctrlKey) && event.key.toLowerCase() === 'k') {
         event.preventDefault()
+        // What is typed before the palette is drawn is meant for it.
+        isSearching.current = true
         open.current()
         return
       }
-      if (event.metaKey || event.ctrlKey || event.altKey || isTyping(event.target)) return
+      if (isSearching.current || event.metaKey || event.ctrlKey || event.altKey || isTyping(event.target))
+        return
       const going = event.timeStamp - goSince < SEQUENCE_MS
       goSince = event.key === 'g' ? event.timeStamp : Number.NEGATIVE_INFINITY
       if (!going) {

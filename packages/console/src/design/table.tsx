@@ -5,7 +5,11 @@ import { classNames } from './class-names.ts'
 export function Table({ className, ...rest }: ComponentProps<'table'>) {
   return (
     // A frame of its own, or what is only for screen readers would widen the page.
-    <div className="relative overflow-x-auto rounded-lg border border-line bg-surface">
+    <div
+      // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reached by keyboard too
+      tabIndex={0}
+      className="relative overflow-x-auto rounded-lg border border-line bg-surface"
+    >
       <table {...rest} className={classNames('w-full border-collapse text-left text-sm', className)} />
     </div>
   )
