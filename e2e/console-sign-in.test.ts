@@ -1,31 +1,21 @@
 /** Signing in and out of the console, in a real browser. */
-import type { Browser } from 'playwright-core'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { Berth } from './berth-process.ts'
-import { hasChromium, launchChromium, openPage, openSignedIn } from './browser.ts'
+import { describe, expect, test } from 'vitest'
+import { hasChromium } from './browser.ts'
+import { consoleUnderTest } from './console-under-test.ts'
 import { until } from './until.ts'
 
 describe.runIf(hasChromium)('signing in', () => {
-  let berth: Berth
-  let browser: Browser
-  beforeAll(async () => {
-    berth = await Berth.start()
-    browser = await launchChromium()
-  })
-  afterAll(async () => {
-    await browser?.close()
-    await berth?.stop()
-  })
+  const ui = consoleUnderTest()
 
   test('the address that the first run prints opens signed in, and leaves no code in the address', async () => {
-    const printed = await until('the address', () => /http:\S+#sign-in=\S+/.exec(berth.output)?.[0])
-    const { page, complaints } = await openPage(browser, berth)
+    const printed = await until('the address', () => /http:\S+#sign-in=\S+/.exec(ui.berth.output)?.[0])
+    const { page, complaints } = await ui.openSignedOut()
     await page.goto(printed)
     await page.getByRole('link', { name: 'guide' }).waitFor()
-    expect(page.url()).toBe(`${berth.url}/endpoints/admin`)
+    expect(page.url()).toBe(`${ui.berth.url}/endpoints/admin`)
 
     // It worked once; whoever finds it in a terminal later is asked for a token.
-    const second = await openPage(browser, berth)
+    const second = await ui.openSignedOut()
     await second.page.goto(printed)
     await second.page.getByText('This sign-in link was used already').waitFor()
     await second.page.getByLabel('Access token').waitFor()
@@ -33,7 +23,7 @@ describe.runIf(hasChromium)('signing in', () => {
   })
 
   test('a token signs in, a wrong one is told why, and one comes to where one wanted to go', async () => {
-    const { page, complaints } = await openPage(browser, berth)
+    const { page, complaints } = await ui.openSignedOut()
     await page.goto('/endpoints/admin/guide')
     const field = page.getByLabel('Access token')
     await field.fill('berth_wrong')
@@ -44,30 +34,30 @@ describe.runIf(hasChromium)('signing in', () => {
     await page.keyboard.press('Enter')
     await page.getByText('This is not an access token').waitFor()
 
-    await field.fill(berth.token)
+    await field.fill(ui.berth.token)
     await page.keyboard.press('Enter')
     await page.getByRole('heading', { name: 'guide' }).waitFor()
-    expect(page.url()).toBe(`${berth.url}/endpoints/admin/guide`)
+    expect(page.url()).toBe(`${ui.berth.url}/endpoints/admin/guide`)
     expect(complaints).toEqual([])
   })
 
   test('the token is in no address, cookie or lasting storage', async () => {
-    const { page } = await openPage(browser, berth)
+    const { page } = await ui.openSignedOut()
     const addresses: string[] = []
     page.on('request', (request) => addresses.push(request.url()))
     await page.goto('/tokens')
-    await page.getByLabel('Access token').fill(berth.token)
+    await page.getByLabel('Access token').fill(ui.berth.token)
     await page.keyboard.press('Enter')
     await page.getByRole('heading', { name: 'Tokens' }).waitFor()
     expect(addresses.length).toBeGreaterThan(3)
-    expect(addresses.filter((address) => address.includes(berth.token))).toEqual([])
+    expect(addresses.filter((address) => address.includes(ui.berth.token))).toEqual([])
     expect(await page.context().cookies()).toEqual([])
     const kept = await page.evaluate(() => JSON.stringify(localStorage))
-    expect(kept).not.toContain(berth.token)
+    expect(kept).not.toContain(ui.berth.token)
   })
 
   test('a new tab is signed in by the others, and signing out ends all of them', async () => {
-    const { page } = await openSignedIn(browser, berth)
+    const { page } = await ui.open('/endpoints/admin')
     const other = await page.context().newPage()
     await other.goto('/endpoints/admin')
     await other.getByRole('link', { name: 'guide' }).waitFor()
@@ -79,14 +69,14 @@ describe.runIf(hasChromium)('signing in', () => {
   })
 
   test('a token that is revoked signs out, with the reason', async () => {
-    const { token, id } = await berth.client.createToken({ body: { name: 'short-lived' } })
-    const { page } = await openPage(browser, berth)
+    const { token, id } = await ui.berth.client.createToken({ body: { name: 'short-lived' } })
+    const { page } = await ui.openSignedOut()
     await page.goto('/')
     await page.getByLabel('Access token').fill(token)
     await page.keyboard.press('Enter')
     await page.getByRole('link', { name: 'guide' }).waitFor()
 
-    await berth.client.revokeToken({ params: { id } })
+    await ui.berth.client.revokeToken({ params: { id } })
     await page.getByText('this token has been revoked or has expired').waitFor()
   })
 })
