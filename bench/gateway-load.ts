@@ -77,8 +77,9 @@ async function atRate(perSecond: number, seconds: number) {
     }
     pump()
   })
+  const answeredPerSecond = Math.round((total * 1_000) / (performance.now() - begun))
   const us = (q: number) => Math.round(quantile(latencies, q) * 1_000)
-  return { requests: total, errors, p50: us(0.5), p99: us(0.99) }
+  return { requests: total, errors, answeredPerSecond, p50: us(0.5), p99: us(0.99) }
 }
 
 async function streams(count: number, intervalMs: number) {

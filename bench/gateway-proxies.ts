@@ -63,6 +63,16 @@ export async function listening(port: number): Promise<void> {
   throw new Error(`Nothing listens on port ${port} after 10 s.`)
 }
 
+/** Until the gateway has heard which endpoints there are, its answers are refusals. */
+async function knowing(port: number): Promise<void> {
+  for (let tries = 0; tries < 400; tries++) {
+    const { ok } = await fetch(`http://127.0.0.1:${port}/readyz`)
+    if (ok) return
+    await new Promise((resolve) => setTimeout(resolve, 25))
+  }
+  throw new Error(`The gateway on port ${port} knows no endpoint after 10 s.`)
+}
+
 const stopped = (child: ChildProcess) =>
   new Promise<void>((resolve) => {
     child.once('exit', () => resolve())
@@ -127,6 +137,7 @@ export async function startBerth(engines: readonly number[]): Promise<RunningPro
   const nodeFlags = process.env['BENCH_NODE_FLAGS']?.split(' ') ?? []
   const child = startOn(PROXY_CORE, process.execPath, [...nodeFlags, program, ...args], env)
   await listening(port)
+  await knowing(port)
   return {
     name: 'Berth',
     port,
