@@ -2,7 +2,7 @@
  * The gateway with two workers, against what happens to gateways: updates, replaced workers, killed processes, and
  * clients that mean ill. Real processes; nobody's request is lost, mixed up with another's, or kept count of for ever.
  *
- * BERTH_E2E_REQUESTS and BERTH_E2E_CONNECTIONS make it longer.
+ * BERTH_E2E_REQUESTS, BERTH_E2E_CONNECTIONS, BERTH_E2E_STREAMS and BERTH_E2E_CONTROL_AWAY_SECONDS make it longer.
  */
 import { once } from 'node:events'
 import { readFile } from 'node:fs/promises'
@@ -15,6 +15,8 @@ import { until } from './until.ts'
 
 const REQUESTS = Number(process.env['BERTH_E2E_REQUESTS'] ?? 10_000)
 const IDLE_CONNECTIONS = Number(process.env['BERTH_E2E_CONNECTIONS'] ?? 1_000)
+const STREAMS = Number(process.env['BERTH_E2E_STREAMS'] ?? 500)
+const CONTROL_AWAY_MS = 1_000 * Number(process.env['BERTH_E2E_CONTROL_AWAY_SECONDS'] ?? 5)
 const CONCURRENCY = 20
 const WORKERS = 2
 
@@ -137,7 +139,7 @@ test('a killed worker takes its own connections with it and no others', async ()
 test('every engine dies under hundreds of streams: each ends, and the next request is answered', async () => {
   await berth.deploy(endpointOf('doomed', { echo: { tokenMs: 50 } }))
   const words = Array(200).fill('word').join(' ')
-  const streams = Array.from({ length: 300 }, () => berth.chat('doomed', words, { stream: true }))
+  const streams = Array.from({ length: STREAMS }, () => berth.chat('doomed', words, { stream: true }))
   const answers = await Promise.all(streams)
   expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([200]))
   for (const { pid, command } of await berth.processes('engine')) {
@@ -153,6 +155,27 @@ test('every engine dies under hundreds of streams: each ends, and the next reque
   }
   expect((await berth.chat('doomed', 'still there?')).status).toBe(200)
   await nothingIsLeft('doomed')
+})
+
+test('while the control process is away everything is answered, and what was used is stored when it is back', {
+  timeout: CONTROL_AWAY_MS + 120_000,
+}, async () => {
+  await berth.deploy(endpointOf('alone', { echo: { tokenMs: 2 } }))
+  await berth.kill('control')
+  const load = startLoad(2, asking('alone'))
+  const back = performance.now() + CONTROL_AWAY_MS
+  await until('the time to be over', () => performance.now() > back, CONTROL_AWAY_MS + 10_000)
+  const kept = await metric('berth_gateway_usage_records_spooled')
+  const { sent, failures } = await load.finish(1)
+  expect(failures).toEqual([])
+  await berth.startControl()
+  expect(kept).toBeGreaterThan(0)
+  expect(await asking('alone')(sent + 1)).toBeUndefined()
+  await until(
+    'all of it to be stored',
+    async () => (await metric('berth_gateway_usage_records_spooled')) === 0,
+  )
+  await nothingIsLeft('alone')
 })
 
 test('clients that send slowly, too much, nothing, or leave at any byte harm nobody else', async () => {
