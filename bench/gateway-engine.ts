@@ -54,7 +54,11 @@ function stream(socket: Socket, intervalMs: number): void {
     const event = eventAt(process.hrtime.bigint())
     const isLast = ++sent === EVENTS_PER_STREAM
     socket.write(`${event.length.toString(16)}\r\n${event}\r\n${isLast ? '0\r\n\r\n' : ''}`, 'latin1')
-    if (isLast) clearInterval(timer)
+    if (isLast) stop()
   }, intervalMs)
-  socket.on('close', () => clearInterval(timer))
+  const stop = () => {
+    clearInterval(timer)
+    socket.off('close', stop)
+  }
+  socket.on('close', stop)
 }
