@@ -1,8 +1,8 @@
 /**
  * Lets a request in, or refuses it because its token or its endpoint has used up what it may.
  *
- * What other workers let in is charged here a few milliseconds later, so the limits of several are those of one, but
- * for what arrives in that time. Where none are set, nothing is kept and nothing is looked up.
+ * What other workers let in is charged here a few milliseconds later. Of a limit on requests at a time one worker keeps
+ * count, and the others ask it for a place before they let anybody in. Where none are set, nothing is kept and nothing is looked up.
  */
 import type { LimitRefusal, RateStanding } from '../domain/limits/limit-account.ts'
 import { LimitAccount } from '../domain/limits/limit-account.ts'
@@ -24,6 +24,12 @@ export type Pass = {
   readonly leave: (tokens: number, now: number) => void
 }
 
+/** What the worker that keeps a limit on requests at a time said; a place that was taken counts as one inside. */
+export type Place = 'taken' | 'none'
+export type Places = ReadonlyMap<string, Place>
+const NO_PLACES: Places = new Map()
+const NOTHING_LIMITED: readonly Limited[] = []
+
 type Limited = { readonly key: string; readonly account: LimitAccount; readonly holder: string }
 
 /** What a worker charged to an account since it last said so, and how many requests of it are inside. */
@@ -42,6 +48,10 @@ export class Admission {
   #sweepAt = FIRST_SWEEP_AT
   /** Told that there is something to tell others. */
   onCharge: (() => void) | undefined
+  /** Asks for a place in a limit that another worker keeps. @param take called as soon as there is one. */
+  keptElsewhere:
+    | ((key: string, account: LimitAccount, take: () => void) => Promise<Place | undefined>)
+    | undefined
 
   /** @param retryAfterMs for refusals whose end cannot be foreseen. */
   constructor(retryAfterMs: number) {
@@ -52,8 +62,35 @@ export class Admission {
     return this.#accounts.size
   }
 
+  /** Whether another worker may have to be asked before this request may enter. */
+  isShared(endpoint: RoutedEndpoint, grant: TokenGrant | undefined): boolean {
+    if (!this.keptElsewhere) return false
+    return [endpoint.limits, grant?.limits].some((limits) => limits?.concurrentRequests !== undefined)
+  }
+
+  /** Takes the places that other workers keep, all of them or none. */
+  async reserve(endpoint: RoutedEndpoint, grant: TokenGrant | undefined, now: number): Promise<Places> {
+    const places = new Map<string, Place>()
+    for (const { key, account } of this.#limitedBy(endpoint, grant, now)) {
+      if (account.limits.concurrentRequests === undefined) continue
+      const place = await this.keptElsewhere?.(key, account, () => {
+        account.reserve()
+        this.#charge(key, 0, 0)
+      })
+      if (place) places.set(key, place)
+      if (place === 'none') break
+    }
+    return places
+  }
+
+  /** Whether one more may be inside a limit that this worker keeps. */
+  hasPlace(key: string): boolean {
+    return this.#accounts.get(key)?.hasPlace ?? true
+  }
+
   /**
    * @param refused told which limit it was.
+   * @param places that were reserved; they are used, or given back with the refusal.
    * @returns undefined where nothing is limited.
    * @throws PlatformError `overloaded` or `quota_exceeded`.
    */
@@ -62,26 +99,19 @@ export class Admission {
     grant: TokenGrant | undefined,
     now: number,
     refused: (kind: LimitKind, headers: Readonly<Record<string, string>>) => void,
+    places: Places = NO_PLACES,
   ): Pass | undefined {
-    if (!grant?.limits && !endpoint.limits) return undefined
-    const limited: Limited[] = []
-    if (grant?.limits) {
-      const key = `token ${grant.tokenId}`
-      limited.push({ key, account: this.#accountOf(key, grant.limits, now), holder: 'this token' })
-    }
-    if (endpoint.limits) {
-      const key = `endpoint ${endpoint.id}`
-      const holder = `endpoint "${endpoint.namespace}/${endpoint.name}"`
-      limited.push({ key, account: this.#accountOf(key, endpoint.limits, now), holder })
-    }
-    for (const { account, holder } of limited) {
-      const refusal = account.refusal(now)
+    const limited = this.#limitedBy(endpoint, grant, now)
+    if (limited.length === 0) return undefined
+    for (const { key, account, holder } of limited) {
+      const refusal = account.refusal(now, places.get(key))
       if (!refusal) continue
+      this.#giveBack(limited, places)
       refused(refusal.kind, rateHeaders(limited, now))
       throw this.#asError(refusal, holder)
     }
     for (const { key, account } of limited) {
-      account.enter(now)
+      account.enter(now, places.get(key))
       this.#charge(key, 1, 0)
     }
     return {
@@ -95,6 +125,29 @@ export class Admission {
         }
       },
     }
+  }
+
+  #giveBack(limited: readonly Limited[], places: Places): void {
+    for (const { key, account } of limited) {
+      if (places.get(key) !== 'taken') continue
+      account.giveBack()
+      this.#charge(key, 0, 0)
+    }
+  }
+
+  #limitedBy(endpoint: RoutedEndpoint, grant: TokenGrant | undefined, now: number): readonly Limited[] {
+    if (!grant?.limits && !endpoint.limits) return NOTHING_LIMITED
+    const limited: Limited[] = []
+    if (grant?.limits) {
+      const key = `token ${grant.tokenId}`
+      limited.push({ key, account: this.#accountOf(key, grant.limits, now), holder: 'this token' })
+    }
+    if (endpoint.limits) {
+      const key = `endpoint ${endpoint.id}`
+      const holder = `endpoint "${endpoint.namespace}/${endpoint.name}"`
+      limited.push({ key, account: this.#accountOf(key, endpoint.limits, now), holder })
+    }
+    return limited
   }
 
   /** What was charged since the last call, for the other workers. */

@@ -3,12 +3,13 @@
  * autoscaler, served, measured, and at the end written down.
  */
 import { PlatformError } from '../domain/errors.ts'
+import type { LimitKind } from '../domain/limits/usage-limits.ts'
 import type { EndpointId } from '../domain/replica.ts'
 import { CLIENT_LEFT_STATUS, type UsageRecord } from '../domain/usage/usage-record.ts'
-import type { RoutedEndpoint } from '../link/messages.ts'
+import type { RoutedEndpoint, TokenGrant } from '../link/messages.ts'
 import type { Clock } from '../platform/clock.ts'
 import { type Caller, holderOf } from './access.ts'
-import type { Admission, Pass } from './admission.ts'
+import type { Admission, Pass, Places } from './admission.ts'
 import type { Demand } from './demand.ts'
 import { toErrorResponse } from './error-response.ts'
 import { ClientLeft, type Exchange } from './exchange.ts'
@@ -84,7 +85,13 @@ export class Visits {
     const { clock, demand, traffic } = this.#rooms
     const { exchange, endpoint } = request
     // Whoever is over a limit wakes nobody and keeps nobody awake.
-    const pass = this.#admit(request, trail)
+    const { admission } = this.#rooms
+    const grant = limitedGrantOf(request, trail)
+    // Nobody waits who needs no other worker's word.
+    const places = admission.isShared(endpoint, grant)
+      ? await admission.reserve(endpoint, grant, clock.now())
+      : undefined
+    const pass = this.#admit(request, grant, places)
     // Kept hold of, so that an endpoint deleted meanwhile gets no new row.
     const seen = traffic.of(endpoint.id)
     const now = clock.now()
@@ -131,14 +138,13 @@ export class Visits {
     return stepped
   }
 
-  /** The caller's own limits count once, however many endpoints are asked. */
-  #admit({ exchange, endpoint, caller }: Request, trail: readonly EndpointId[]): Pass | undefined {
+  #admit({ exchange, endpoint }: Request, grant: TokenGrant | undefined, places?: Places): Pass | undefined {
     const { clock, admission, traffic } = this.#rooms
-    const grant = caller.kind === 'known' && trail.length === 0 ? caller.grant : undefined
-    const pass = admission.enter(endpoint, grant, clock.now(), (kind, headers) => {
+    const refused = (kind: LimitKind, headers: Readonly<Record<string, string>>) => {
       exchange.sayAlso(headers)
       traffic.of(endpoint.id).refuse(kind)
-    })
+    }
+    const pass = admission.enter(endpoint, grant, clock.now(), refused, places)
     if (pass) exchange.sayAlso(pass.headers)
     return pass
   }
@@ -178,5 +184,9 @@ export class Visits {
     return record
   }
 }
+
+/** The caller's own limits count once, however many endpoints are asked. */
+const limitedGrantOf = ({ caller }: Request, trail: readonly EndpointId[]) =>
+  caller.kind === 'known' && trail.length === 0 ? caller.grant : undefined
 
 const announcedBytes = ({ request }: Exchange) => Number(request.headers['content-length'] ?? 0) || 0

@@ -51,17 +51,36 @@ export class LimitAccount {
     this.#tokens = bucketAs(limits.tokensPerMinute, this.#tokens, now)
   }
 
-  /** Why one more request may not enter now; undefined if it may. */
-  refusal(now: number): LimitRefusal | undefined {
+  get hasPlace(): boolean {
     const { concurrentRequests } = this.#limits
-    if (concurrentRequests !== undefined && this.#inside + this.#insideElsewhere >= concurrentRequests) {
+    return concurrentRequests === undefined || this.#inside + this.#insideElsewhere < concurrentRequests
+  }
+
+  /** Takes a place for a request that is about to enter. */
+  reserve(): void {
+    this.#inside++
+  }
+
+  giveBack(): void {
+    this.#inside--
+  }
+
+  /**
+   * Why one more request may not enter now; undefined if it may.
+   * @param place of whoever keeps count for several gateways, where somebody else does.
+   */
+  refusal(now: number, place?: 'taken' | 'none'): LimitRefusal | undefined {
+    const { concurrentRequests } = this.#limits
+    const isFull = place === undefined ? !this.hasPlace : place === 'none'
+    if (concurrentRequests !== undefined && isFull) {
       return { kind: 'concurrency', limit: concurrentRequests, retryAfterMs: undefined }
     }
     return rateRefusal('requests', this.#requests, now) ?? rateRefusal('tokens', this.#tokens, now)
   }
 
-  enter(now: number): void {
-    this.#inside++
+  /** @param place that it has taken already. */
+  enter(now: number, place?: 'taken' | 'none'): void {
+    if (place !== 'taken') this.#inside++
     this.#requests?.take(1, now)
   }
 

@@ -17,8 +17,8 @@ export type PeerRooms<Message> = {
   readonly heard: (from: string, message: Message) => void
   /** What this one said counts no more. */
   readonly gone: (from: string) => void
-  /** Answers a question; a worker that is asked answers at once. */
-  readonly answer: (question: string) => string
+  /** Answers a question; a worker that is asked answers at once. @param number of the question, counted by who asks. */
+  readonly answer: (question: string, from: string, number: number) => string
 }
 
 type Line<Message> =
@@ -41,7 +41,9 @@ export class PeerSocket<Message> {
   readonly #others = new Map<string, Socket>()
   /** Connections of others to us. */
   readonly #incoming = new Map<string, Socket>()
-  readonly #questions = new Map<number, (answer: string) => void>()
+  readonly #questions = new Map<number, { readonly to: string; readonly settle: (answer?: string) => void }>()
+  /** Of each, the number of the question whose answer was read last. */
+  readonly #lastRead = new Map<string, number>()
   #number = 0
 
   constructor(rooms: PeerRooms<Message>) {
@@ -52,6 +54,10 @@ export class PeerSocket<Message> {
 
   get connected(): number {
     return this.#others.size
+  }
+
+  get ids(): Iterable<string> {
+    return this.#others.keys()
   }
 
   async open(): Promise<void> {
@@ -82,27 +88,32 @@ export class PeerSocket<Message> {
   /** @returns the answers of those that gave one in time. */
   async ask(question: string): Promise<readonly string[]> {
     const answers: string[] = []
-    await Promise.all(
-      [...this.#others.values()].map((socket) =>
-        this.#askOne(socket, question, (answer) => answers.push(answer)),
-      ),
-    )
+    const take = (answer: string) => void answers.push(answer)
+    await Promise.all([...this.#others.keys()].map((id) => this.askOne(id, question, take)))
     return answers
   }
 
-  async #askOne(socket: Socket, question: string, take: (answer: string) => void): Promise<void> {
+  /** @param take given the answer, if there is one in time, before anything else is read or said. */
+  async askOne(id: string, question: string, take: (answer: string) => void): Promise<void> {
+    const socket = this.#others.get(id)
+    if (!socket) return
     const number = ++this.#number
     const over = new AbortController()
-    const done = () => over.abort()
-    this.#questions.set(number, (answer) => {
-      take(answer)
-      done()
+    this.#questions.set(number, {
+      to: id,
+      settle: (answer) => {
+        if (answer !== undefined) take(answer)
+        over.abort()
+      },
     })
-    socket.once('close', done)
     write(socket, { kind: 'asked', number, question })
     await this.#rooms.clock.sleep(ANSWER_WITHIN_MS, over.signal).catch(() => {})
-    socket.off('close', done)
     this.#questions.delete(number)
+  }
+
+  /** Of each worker, the number of the question whose answer was read last. */
+  get lastRead(): Readonly<Record<string, number>> {
+    return Object.fromEntries(this.#lastRead)
   }
 
   #fileOf(gatewayId: string): string {
@@ -126,7 +137,10 @@ export class PeerSocket<Message> {
     const socket = connect(this.#fileOf(id))
     socket.on('error', () => {})
     socket.on('close', () => {
-      if (this.#others.get(id) === socket) this.#others.delete(id)
+      if (this.#others.get(id) !== socket) return
+      this.#others.delete(id)
+      this.#lastRead.delete(id)
+      for (const { to, settle } of [...this.#questions.values()]) if (to === id) settle()
     })
     socket.on('connect', () => {
       this.#others.set(id, socket)
@@ -134,7 +148,9 @@ export class PeerSocket<Message> {
       write(socket, { kind: 'said', message: this.#rooms.everything() })
     })
     readLines<Message>(socket, (line) => {
-      if (line.kind === 'answered') this.#questions.get(line.number)?.(line.answer)
+      if (line.kind !== 'answered') return
+      this.#lastRead.set(id, line.number)
+      this.#questions.get(line.number)?.settle(line.answer)
     })
   }
 
@@ -154,7 +170,7 @@ export class PeerSocket<Message> {
       } else if (from === '') socket.destroy()
       else if (line.kind === 'said') this.#rooms.heard(from, line.message)
       else if (line.kind === 'asked') {
-        const answer = this.#rooms.answer(line.question)
+        const answer = this.#rooms.answer(line.question, from, line.number)
         write<Message>(socket, { kind: 'answered', number: line.number, answer })
       }
     })

@@ -3,6 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
+import type { EndpointId } from '../../domain/replica.ts'
 import { type Engine, type Handler, type Rig, rigsOf, soon } from '../conformance-rig.ts'
 import { openGateway } from '../gateway.ts'
 
@@ -54,6 +55,47 @@ test('what may be done at a time may be done at a time by all workers together',
   await soon(() => expect(count()).toBe(1))
   finish()
   expect((await next).status).toBe(200)
+})
+
+test('of a flood that reaches all workers at once no more get in than may', async () => {
+  const [a, b] = await twoWorkers()
+  const { handler, finish, count } = slow()
+  const { replica } = await a.engine('r1', handler)
+  putBoth([a, b], { replicas: [replica], limits: { concurrentRequests: 5 } })
+  for (let round = 1; round <= 4; round++) {
+    let refused = 0
+    const answers = Array.from({ length: 40 }, async (_, number) => {
+      const { status } = await (number % 2 ? a : b).call('/e/acme/chat/')
+      if (status === 429) refused++
+      return status
+    })
+    await soon(() => expect(refused).toBe(35))
+    await soon(() => expect(count()).toBe(5))
+    finish()
+    expect((await Promise.all(answers)).filter((status) => status === 200)).toHaveLength(5)
+    await soon(() => expect(a.demandOf('id-chat' as EndpointId)).toMatchObject({ inFlight: 0 }))
+  }
+})
+
+test('a client that asks again as soon as it has its answer is not refused for it', async () => {
+  const [a, b] = await twoWorkers()
+  const { replica } = await a.engine('r1')
+  putBoth([a, b], { replicas: [replica], limits: { concurrentRequests: 1 } })
+  for (const rig of [a, b]) {
+    for (let i = 0; i < 20; i++) expect((await rig.call('/e/acme/chat/')).status).toBe(200)
+    await soon(async () => expect((await b.call('/e/acme/chat/')).status).toBe(200))
+  }
+})
+
+test('a place is given back where another limit refuses the request', async () => {
+  const [a, b] = await twoWorkers()
+  const { replica } = await a.engine('r1')
+  putBoth([a, b], { replicas: [replica], limits: { concurrentRequests: 2 } })
+  for (const rig of [a, b]) rig.grant('narrow', ['acme'], { requestsPerMinute: 1 })
+  for (const rig of [a, b]) {
+    for (let i = 0; i < 5; i++) await rig.call('/e/acme/chat/', { token: 'narrow' })
+    await soon(async () => expect((await rig.call('/e/acme/chat/')).status).toBe(200))
+  }
 })
 
 test('a rate is used up by all workers together', async () => {
