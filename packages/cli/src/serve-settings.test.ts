@@ -15,7 +15,7 @@ test('without flags and environment it serves on loopback only, from ~/.berth', 
     accessLog: false,
     tls: null,
     logLevel: 'info',
-    runtime: 'process',
+    runtimes: ['process'],
   })
 })
 
@@ -64,4 +64,16 @@ test('a certificate needs its key', () => {
     /tls-key +is missing, and --tls-cert is given/,
   )
   expect(() => readServeSettings({}, { BERTH_TLS_KEY: '/k.pem' })).toThrow(/BERTH_TLS_CERT/)
+})
+
+test.for<[given: string, runtimes: readonly string[]]>([
+  ['docker', ['docker']],
+  ['process,docker', ['process', 'docker']],
+  ['docker, process', ['docker', 'process']],
+])('--runtime %s is %j', ([runtime, runtimes]) => {
+  expect(readServeSettings({ runtime }, {}).runtimes).toEqual(runtimes)
+})
+
+test.for(['podman', 'docker,docker', 'process,', ','])('--runtime %s is refused', (runtime) => {
+  expect(() => readServeSettings({ runtime }, {})).toThrow(/is not one of: process, docker, or both/)
 })

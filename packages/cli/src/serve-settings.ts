@@ -7,6 +7,8 @@ export type Environment = Readonly<Record<string, string | undefined>>
 
 export const DEFAULT_PORT = 8080
 const RUNTIMES = ['process', 'docker'] as const
+type Runtime = (typeof RUNTIMES)[number]
+type Runtimes = readonly [Runtime, ...Runtime[]]
 const LOG_LEVELS = ['debug', 'info', 'warn', 'error', 'silent'] as const
 
 const SWITCH: Readonly<Record<string, boolean>> = { on: true, off: false }
@@ -20,8 +22,8 @@ export type ServeSettings = {
   readonly port: number
   /** The word `sqlite`, or a `postgres://` URL. */
   readonly store: string
-  /** Plain processes, or containers of a Docker or Podman daemon. */
-  readonly runtime: (typeof RUNTIMES)[number]
+  /** Plain processes, containers of a Docker or Podman daemon, or both: the first is taken where nothing is said. */
+  readonly runtimes: Runtimes
   /** Directories below which `file:` models may lie; absolute. */
   readonly modelsRoots: readonly string[]
   /** Endpoints also answer at `{name}-{namespace}.{domain}`; null for none. */
@@ -100,11 +102,11 @@ export function readServeSettings(flags: ServeFlags, env: Environment): ServeSet
       'sqlite or a postgres:// URL',
       'sqlite',
     ),
-    runtime: read(
+    runtimes: read<Runtimes>(
       setting('runtime', 'BERTH_RUNTIME', flags.runtime, 'process'),
-      (value) => RUNTIMES.find((runtime) => runtime === value),
-      `one of: ${RUNTIMES.join(', ')}`,
-      'process',
+      asRuntimes,
+      `one of: ${RUNTIMES.join(', ')}, or both with a comma between them`,
+      ['process'],
     ),
     modelsRoots: roots.map((root) => path.resolve(root)),
     domain: read<string | null>(
@@ -173,6 +175,14 @@ function asWorkers(value: string): number | undefined {
   const workers = Number(value)
   const isCount = /^\d{1,2}$/.test(value) && workers >= 1 && workers <= MOST_GATEWAY_WORKERS
   return isCount && (workers === 1 || CAN_SHARE_A_PORT) ? workers : undefined
+}
+
+function asRuntimes(value: string): Runtimes | undefined {
+  const names = value.split(',').map((name) => RUNTIMES.find((runtime) => runtime === name.trim()))
+  const [first, ...others] = names.filter((name) => name !== undefined)
+  return first && new Set(names).size === names.length && others.length === names.length - 1
+    ? [first, ...others]
+    : undefined
 }
 
 const asHost = (value: string) => (/^[A-Za-z0-9.:_-]+$/.test(value) ? value : undefined)

@@ -31,6 +31,9 @@ export const HardwareType = z.strictObject({
     .optional()
     .meta({ description: 'Reserved; without it, a CPU type.' }),
   pricePerHour: z.number().min(0).max(10_000).default(0).meta({ description: 'USD per replica.' }),
+  runtime: z.enum(['process', 'docker']).optional().meta({
+    description: 'What runs its replicas, one of those that Berth was started with; their first when absent.',
+  }),
   status: z
     .enum(['available', 'not_available', 'reserved', 'deprecated'])
     .default('available')

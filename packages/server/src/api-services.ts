@@ -35,6 +35,7 @@ import type { Insight } from './open-insight.ts'
 import type { Changes } from './platform/changes.ts'
 import type { Reconciler } from './reconcile/reconciler.ts'
 import type { Routing } from './routing.ts'
+import type { Capacity } from './runtime/driver.ts'
 import type { Settings } from './settings.ts'
 import type { ListedToken } from './store/store.ts'
 import { version } from './version.ts'
@@ -150,7 +151,7 @@ async function systemStatus({
   startedAt,
   url,
 }: ServiceParts): ReturnType<ApiServices['system']> {
-  const { total, notices } = await control.driver.capacity()
+  const { total, notices, runtimes } = await control.driver.capacity()
   const running = (await control.driver.list()).filter((replica) => replica.state === 'running')
   return {
     version,
@@ -158,7 +159,7 @@ async function systemStatus({
     url: url(),
     home: settings.home,
     store: control.store.kind,
-    runtimes: [{ name: control.driver.name, notices: [...notices] }],
+    runtimes: noticesByRuntime(control.driver.name, notices, runtimes),
     gateways: (link.hub?.gateways ?? []).map(({ id, worker, pid, connectedAt }) => ({
       id,
       worker,
@@ -172,6 +173,21 @@ async function systemStatus({
       reservedBytes: running.reduce((sum, { resources }) => sum + resources.memoryBytes, 0),
     },
   }
+}
+
+/** What is said of none of them in particular is said with the first. */
+function noticesByRuntime(
+  name: string,
+  all: readonly string[],
+  runtimes: Capacity['runtimes'],
+): { name: string; notices: string[] }[] {
+  if (!runtimes) return [{ name, notices: [...all] }]
+  const known = runtimes.flatMap(({ notices }) => notices)
+  const rest = all.filter((notice) => !known.includes(notice))
+  return runtimes.map((runtime, at) => ({
+    name: runtime.name,
+    notices: [...runtime.notices, ...(at === 0 ? rest : [])],
+  }))
 }
 
 function tokenView({ id, name, prefix, role, user, createdAt, expiresAt, lastUsedAt, limits }: ListedToken) {

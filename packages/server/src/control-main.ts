@@ -17,7 +17,8 @@ import { createEndpoint } from './control/endpoints.ts'
 import type { ControlRooms } from './control/rooms.ts'
 import { messageOf, PlatformError } from './domain/errors.ts'
 import type { EndpointId } from './domain/replica.ts'
-import { chooseEngine, createEngines, everyEngine, repositoryContents } from './engines/engines.ts'
+import { EngineRoster } from './engines/engine-roster.ts'
+import { chooseEngine, everyEngine, repositoryContents } from './engines/engines.ts'
 import { findLlamaServer } from './engines/find-llama-server.ts'
 import { findOnnxProgram } from './engines/onnx-program.ts'
 import { reservedSetting } from './engines/reserved-settings.ts'
@@ -29,7 +30,7 @@ import { TokenUses } from './governance/token-uses.ts'
 import { openLinkHub } from './link/hub.ts'
 import type { ConnectedGateway, LinkHub, UpMessage } from './link/messages.ts'
 import { type Insight, openInsight } from './open-insight.ts'
-import { openRuntime } from './open-runtime.ts'
+import { openRuntimes } from './open-runtime.ts'
 import { orAborted } from './platform/abort.ts'
 import { Changes } from './platform/changes.ts'
 import { type Claim, claimDirectory } from './platform/claim.ts'
@@ -136,22 +137,21 @@ async function start(
   const key = await loadKey({ file: home.keyFile, env: settings.key })
   const store = await openStore(settings, home.database, key)
   opened.store = store
-  const runtime = await openRuntime(settings.runtime, { home, key, clock, log })
+  const runtime = await openRuntimes(settings.runtimes, { home, key, clock, log })
   opened.driver = runtime
-  const driver = await withOfferedHardware(runtime, home.hardwareFile)
+  const driver = await withOfferedHardware(runtime, home.hardwareFile, settings.runtimes)
   const models = openModels(settings, home.cache, home.models, clock, log)
   const llamaServer = await findLlamaServer({
     setting: settings.llamaServer,
     path: settings.path,
     cacheDirectory: home.cache,
   })
-  const engines = createEngines({
+  const engines = new EngineRoster(settings.runtimes, {
     server: llamaServer,
     compileCacheDirectory: path.join(home.cache, 'compiled'),
     onnxProgram: findOnnxProgram(),
-    runtimes: [settings.runtime === 'docker' ? 'container' : 'process'],
   })
-  const engine = (name: string) => engines.find((one) => one.name === name)
+  const engine = (name: string, on: string | undefined) => engines.engine(name, on)
 
   // The gateway needs longest to start, so it begins first; it waits for the link by itself.
   const gateway = new GatewayWorkers({
@@ -227,7 +227,7 @@ async function start(
     driver,
     engine,
     reservedSetting,
-    chooseEngine: (image, model, wish) => chooseEngine(engines, image, model, wish),
+    chooseEngine: (image, model, wish) => engines.choose(image, model, wish),
     chooseAnyEngine: (image, model, wish) => chooseEngine(everyEngine(), image, model, wish),
     contents: repositoryContents,
     hint,

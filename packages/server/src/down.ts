@@ -4,7 +4,7 @@ import { readFile, rm } from 'node:fs/promises'
 import { PlatformError } from './domain/errors.ts'
 import { livingGateways } from './gateway-record.ts'
 import { signalProcess } from './gateway-workers.ts'
-import { openDocker, openRuntime } from './open-runtime.ts'
+import { openDocker, openProcesses } from './open-runtime.ts'
 import { claimDirectory } from './platform/claim.ts'
 import { systemClock } from './platform/clock.ts'
 import { type Home, homeAt } from './platform/home.ts'
@@ -40,7 +40,7 @@ async function stopReplicas(home: Home): Promise<number> {
     : undefined
   const parts = { home, clock: systemClock, log: silentLog }
   const drivers = [
-    await openRuntime('process', { ...parts, key: key ?? Buffer.alloc(0) }),
+    await openProcesses({ ...parts, key: key ?? Buffer.alloc(0) }),
     // A daemon that is not there any more runs nothing of ours.
     key && (await openDocker({ ...parts, key }).catch(() => undefined)),
   ]

@@ -11,8 +11,11 @@ export type ServeSettings = {
   readonly port: number
   /** The word `sqlite`, or a `postgres://` URL. */
   readonly store: string
-  /** What carries replicas out: plain processes, or containers of a Docker or Podman daemon. */
-  readonly runtime: 'process' | 'docker'
+  /**
+   * What carries replicas out: plain processes, containers of a Docker or Podman daemon, or both. The first is taken
+   * where an instance type names none.
+   */
+  readonly runtimes: readonly ['process' | 'docker', ...('process' | 'docker')[]]
   /** Directories below which `file:` models may lie, absolute, besides `$BERTH_HOME/models`. */
   readonly modelsRoots: readonly string[]
   /** Endpoints also answer at `{name}-{namespace}.{domain}`; null for none. */

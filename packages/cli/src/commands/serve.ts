@@ -10,7 +10,10 @@ export function addServe(program: Command): void {
     .option('--port <number>', 'port to listen on; 0 takes a free one (BERTH_PORT, default 8080)')
     .option('--host <address>', 'address to listen on (BERTH_HOST, default 127.0.0.1)')
     .option('--store <sqlite|url>', 'sqlite, or a postgres:// URL (BERTH_STORE, default sqlite)')
-    .option('--runtime <name>', 'process, or docker for containers (BERTH_RUNTIME, default process)')
+    .option(
+      '--runtime <names>',
+      'process, docker for containers, or both: process,docker (BERTH_RUNTIME, default process)',
+    )
     .option(
       '--models-root <directory>',
       'allow models below this directory; repeatable (BERTH_MODELS_ROOTS)',

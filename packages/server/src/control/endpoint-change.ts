@@ -58,10 +58,10 @@ export async function changeByUpdate(
   if (instance.id !== endpoint.spec.compute.id) refuseNotOffered(instance)
   refuseUnaffordable(merged.compute.scaling, instance)
   const resolved = asksForModel(update)
-    ? await resolveAgain(rooms, endpoint, merged, update, instance.gpus)
+    ? await resolveAgain(rooms, endpoint, merged, update, instance)
     : latest
   if (resolved.engine !== latest.engine) throw engineChanged(latest.engine, resolved.engine)
-  refuseSettings(rooms, resolved.engine, merged, secrets)
+  refuseSettings(rooms, resolved.engine, merged, secrets, instance)
   const warning = touchesMemory(update)
     ? await refuseMisfit(rooms, { ...resolved, args: merged.model.args, instance, token: rooms.hubToken })
     : undefined
@@ -87,7 +87,7 @@ export async function changeByRollback(
   await refuseFallback(rooms.store, endpoint.namespace, draft)
   const instance = await resolveInstance(rooms, draft)
   refuseUnaffordable(draft.compute.scaling, instance)
-  refuseSettings(rooms, earlier.engine, draft, {})
+  refuseSettings(rooms, earlier.engine, draft, {}, instance)
   const spec = { ...draft, compute: { ...draft.compute, id: instance.id } }
   return judged(endpoint, latest, spec, earlier, instance, {})
 }
@@ -171,7 +171,7 @@ async function resolveAgain(
   endpoint: EndpointRecord,
   merged: EndpointSpec,
   update: EndpointUpdate,
-  gpus: number,
+  instance: InstanceType,
 ): Promise<ResolvedModel> {
   const { secrets = {}, repository, revision } = update.model ?? {}
   const stored = await rooms.store.secrets.reveal(endpoint.id)
@@ -182,7 +182,7 @@ async function resolveAgain(
     ...merged.model,
     revision: revision ?? (moved ? null : merged.model.revision),
     token,
-    gpus,
+    instance,
   })
 }
 

@@ -30,7 +30,8 @@ export async function viewEndpoint(
   ])
   const { settings } = variantOf(revision?.image ?? endpoint.spec.model.image)
   const asked = 'healthRoute' in settings ? settings.healthRoute : undefined
-  const healthRoute = asked ?? (revision && rooms.engine(revision.engine)?.health.route) ?? '/health'
+  const healthRoute =
+    asked ?? (revision && rooms.engine(revision.engine, undefined)?.health.route) ?? '/health'
   const url = rooms.url(endpoint.namespace, endpoint.spec.name)
   const now = rooms.clock.now()
   return endpointView({ endpoint, status, target, url, healthRoute, engine: revision?.engine, now })

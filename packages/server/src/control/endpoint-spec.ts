@@ -1,8 +1,9 @@
 /** From a request to the spec that is kept: defaults filled in, secrets reduced to their names, settings held against the engine. */
 import type { Endpoint } from '@berth/contract'
-import { acceptScaling } from '../domain/accept-endpoint.ts'
+import { acceptScaling, refuseBareCommand } from '../domain/accept-endpoint.ts'
 import type { EndpointSpec } from '../domain/endpoint.ts'
 import { PlatformError } from '../domain/errors.ts'
+import type { InstanceType } from '../domain/instance-type.ts'
 import type { ResolvedModel } from './resolve-model.ts'
 import type { ControlRooms } from './rooms.ts'
 
@@ -49,18 +50,23 @@ export function withSecretNames(spec: EndpointSpec, secrets: Secrets): EndpointS
   return { ...spec, model: { ...spec.model, secretNames: [...names].toSorted() } }
 }
 
-/** @throws PlatformError `invalid` for what would change which program runs, or what the engine keeps for itself. */
+/**
+ * @throws PlatformError `invalid` for what would change which program runs, what the engine keeps for itself, and an
+ *   engine that the hardware's runtime does not have.
+ */
 export function refuseSettings(
   rooms: ControlRooms,
   engine: string,
   { model }: EndpointSpec,
   secrets: Secrets,
+  { id, runtime }: Pick<InstanceType, 'id' | 'runtime'>,
 ): void {
-  if (model.command.length > 0 && rooms.driver.name === 'process') {
+  refuseBareCommand(model.command, runtime ?? rooms.driver.name)
+  if (!rooms.engine(engine, runtime)) {
     throw new PlatformError(
       'invalid',
-      'model.command cannot be set here: without containers it would run any program with the rights of Berth itself.',
-      { field: 'model.command' },
+      `The engine "${engine}" does not run on ${id}${runtime ? `, whose runtime is "${runtime}"` : ''}. Choose an instance type of another runtime: see \`berth hardware\`.`,
+      { field: 'compute.instanceType', reason: 'engine_not_installed' },
     )
   }
   const env = [...Object.keys(model.env), ...Object.keys(secrets), ...model.secretNames]

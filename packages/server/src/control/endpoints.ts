@@ -46,9 +46,9 @@ export async function createEndpoint(
   const resolved = await resolveModel(rooms, {
     ...draft.model,
     token: tokenIn(secrets, draft.model.env),
-    gpus: instance.gpus,
+    instance,
   })
-  refuseSettings(rooms, resolved.engine, draft, secrets)
+  refuseSettings(rooms, resolved.engine, draft, secrets, instance)
   const warning = await refuseMisfit(rooms, {
     ...resolved,
     args: draft.model.args,

@@ -29,7 +29,7 @@ export async function refuseMisfit(
   rooms: Pick<ControlRooms, 'engine' | 'models'>,
   { engine, artifact, image, args, instance, token }: FitQuestion,
 ): Promise<string | undefined> {
-  const sizing = rooms.engine(engine)?.sizing
+  const sizing = rooms.engine(engine, instance.runtime)?.sizing
   if (!sizing) return undefined
   const options = token ? { token } : {}
   const weighed = await rooms.models.weigh(artifact, options)

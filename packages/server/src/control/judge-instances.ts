@@ -6,8 +6,16 @@ import type { InstanceType } from '../domain/instance-type.ts'
 import { fitOn } from './model-fit.ts'
 import type { EnginePlan } from './plan-engine.ts'
 
-/** For hardware with a GPU and without: the plan, or why there is none. */
-export type Plans = ReadonlyMap<boolean, EnginePlan | PlatformError>
+/** By `planKey`: the plan, or why there is none. */
+export type Plans = ReadonlyMap<string, EnginePlan | PlatformError>
+
+const WITH_GPU = 'gpu'
+
+/** Instance types with the same key are served by the same engine with the same settings. */
+export const planKey = ({ gpus, runtime = '' }: Pick<InstanceType, 'gpus' | 'runtime'>): string =>
+  `${gpus > 0 ? WITH_GPU : 'cpu'} ${runtime}`
+
+export const isOfGpus = (key: string): boolean => key.startsWith(WITH_GPU)
 
 export function instanceFit(
   instance: InstanceType,
@@ -73,8 +81,12 @@ export function suggest(
   instances: readonly InstanceType[],
   plans: Plans,
 ): InstanceType | undefined {
-  const rank = ({ accelerator, free, pricePerHour, devices, bytesPerDevice }: InstanceFit): number[] => {
-    const plan = plans.get(accelerator === 'gpu')
+  const planOf = (of: string): EnginePlan | PlatformError | undefined => {
+    const instance = instances.find(({ id }) => id === of)
+    return instance && plans.get(planKey(instance))
+  }
+  const rank = ({ id, accelerator, free, pricePerHour, devices, bytesPerDevice }: InstanceFit): number[] => {
+    const plan = planOf(id)
     if (!plan || plan instanceof PlatformError) return [1]
     const isSlow = accelerator === 'cpu' && (plan.shape?.parameters ?? 0) > SLOW_ON_PROCESSORS_PARAMETERS
     return [
@@ -92,7 +104,7 @@ export function suggest(
     .filter(({ id, fits: fit }) => fit !== false && offered.has(id))
     .toSorted((a, b) => compared(rank(a), rank(b)))
   const found = instances.find(({ id }) => id === best?.id)
-  const plan = found && plans.get(found.gpus > 0)
+  const plan = found && planOf(found.id)
   return plan && !(plan instanceof PlatformError) ? found : undefined
 }
 

@@ -29,6 +29,8 @@ type Question = {
   readonly card: RepositoryCard
   readonly task: string | undefined
   readonly hasGpu: boolean
+  /** Of the hardware, where there are several. */
+  readonly runtime: string | undefined
 }
 
 /** @returns the refusal where no engine at all could serve it. */
@@ -64,9 +66,9 @@ function chooseHereOrAnywhere(
   rooms: ControlRooms,
   image: Image,
   facts: Parameters<ControlRooms['chooseEngine']>[1],
-  { task, hasGpu }: Question,
+  { task, hasGpu, runtime }: Question,
 ): ChosenEngine & { readonly isHere: boolean; readonly reason: string } {
-  const wish = { gpus: hasGpu ? 1 : 0, ...(task ? { task } : {}) }
+  const wish = { gpus: hasGpu ? 1 : 0, runtime, ...(task ? { task } : {}) }
   try {
     const chosen = rooms.chooseEngine(image, facts, wish)
     return { ...chosen, isHere: true, reason: reasonFor(chosen.engine, task, hasGpu) }

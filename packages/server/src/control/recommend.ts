@@ -11,7 +11,7 @@ import { kvBytesPerToken } from '../domain/fit/model-shape.ts'
 import { taskFromConfig } from '../domain/infer-task.ts'
 import type { InstanceType } from '../domain/instance-type.ts'
 import { shortage } from '../domain/memory-ledger.ts'
-import { instanceFit, type Plans, suggest } from './judge-instances.ts'
+import { instanceFit, isOfGpus, type Plans, planKey, suggest } from './judge-instances.ts'
 import { type EnginePlan, planEngine } from './plan-engine.ts'
 import { proposeEndpoint } from './propose-endpoint.ts'
 import type { ControlRooms, RepositoryContents } from './rooms.ts'
@@ -26,15 +26,19 @@ export async function recommend(rooms: ControlRooms, query: RecommendedQuery): P
   const contents = rooms.contents({ repository, files: artifact.files })
   const task = card.task ?? taskFromConfig(card.config)
 
-  const plans = new Map<boolean, EnginePlan | PlatformError>()
-  for (const hasGpu of new Set(instances.map(({ gpus }) => gpus > 0))) {
-    plans.set(hasGpu, await planEngine(rooms, { query, artifact, card, task, hasGpu }))
+  const plans = new Map<string, EnginePlan | PlatformError>()
+  for (const instance of instances) {
+    const key = planKey(instance)
+    if (plans.has(key)) continue
+    const { runtime } = instance
+    const hasGpu = instance.gpus > 0
+    plans.set(key, await planEngine(rooms, { query, artifact, card, task, hasGpu, runtime }))
   }
   const reserved = (await rooms.driver.list()).flatMap((replica) =>
     replica.state === 'running' ? [replica.resources] : [],
   )
   const fits = instances.map((instance) => {
-    const plan = plans.get(instance.gpus > 0)
+    const plan = plans.get(planKey(instance))
     const free = shortage(instance, reserved, capacity.total) === undefined
     return instanceFit(instance, plan instanceof PlatformError ? undefined : plan, free)
   })
@@ -80,9 +84,10 @@ function judged(wanted: string | undefined, all: readonly InstanceType[]): reado
   )
 }
 
-/** Of the suggested hardware; without one, of any. */
+/** Of the suggested hardware; without one, of any, and of GPUs first. */
 function planFor(suggested: InstanceType | undefined, plans: Plans): EnginePlan | undefined {
-  const all = suggested ? [plans.get(suggested.gpus > 0)] : [plans.get(true), plans.get(false)]
+  const gpusFirst = [...plans].toSorted(([a], [b]) => Number(isOfGpus(b)) - Number(isOfGpus(a)))
+  const all = suggested ? [plans.get(planKey(suggested))] : gpusFirst.map(([, plan]) => plan)
   return all.find((plan): plan is EnginePlan => plan !== undefined && !(plan instanceof PlatformError))
 }
 

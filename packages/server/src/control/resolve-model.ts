@@ -12,7 +12,7 @@ export type ModelWish = {
   readonly image: Image
   readonly token: string | undefined
   readonly task: string | null
-  readonly gpus: number
+  readonly instance: Pick<InstanceType, 'gpus' | 'runtime'>
 }
 
 export type ResolvedModel = { readonly engine: string; readonly artifact: Artifact; readonly image: Image }
@@ -23,7 +23,8 @@ export async function resolveModel(rooms: ControlRooms, wish: ModelWish): Promis
   const everything = await rooms.models.resolve({ repository, revision, ...(token ? { token } : {}) })
   const facts = { repository, files: everything.files }
   const { engine } = rooms.chooseEngine(wish.image, facts, {
-    gpus: wish.gpus,
+    gpus: wish.instance.gpus,
+    runtime: wish.instance.runtime,
     ...(wish.task ? { task: wish.task } : {}),
   })
   const { files, image } = engine.resolve(facts, wish.image)

@@ -20,7 +20,8 @@ export type ControlRooms = {
   chooseAnyEngine(image: Image, model: ModelFacts, wish: EngineWish): ChosenEngine
   /** What of a repository is worth a word before it is served. */
   contents(model: ModelFacts): RepositoryContents
-  engine(name: string): Engine | undefined
+  /** As it is on one of the runtimes, or on any. */
+  engine(name: string, runtime: string | undefined): Engine | undefined
   /** What of it the engine keeps for itself: the field, and why it cannot be set. */
   reservedSetting(
     engine: string,
@@ -40,7 +41,12 @@ export type ControlRooms = {
   readonly hubToken: string | undefined
 }
 
-export type EngineWish = { readonly task?: string; readonly gpus: number }
+export type EngineWish = {
+  readonly task?: string
+  readonly gpus: number
+  /** Of the instance type, where there are several. */
+  readonly runtime: string | undefined
+}
 
 export type ChosenEngine = {
   readonly engine: Engine

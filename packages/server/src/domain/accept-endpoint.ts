@@ -83,6 +83,15 @@ function olderMeasure(metric: Scaling['metric'], threshold: number | undefined):
   return undefined
 }
 
+/** @throws PlatformError `invalid` for a command of somebody's own where nothing confines it. */
+export function refuseBareCommand(command: readonly string[], runtime: string): void {
+  if (command.length === 0 || runtime !== 'process') return
+  throw refuse(
+    'model.command',
+    'model.command cannot be set here: without containers it would run any program with the rights of Berth itself. Choose an instance type of a container runtime, or leave it out.',
+  )
+}
+
 /** Values that the environment of an engine may not be given, because Berth sets them. */
 export function refuseReservedEnvironment(names: readonly string[], field: string): void {
   const reserved = names.find((name) => name.startsWith('BERTH_') || name === 'PATH' || name === 'LD_PRELOAD')

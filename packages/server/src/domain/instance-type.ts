@@ -16,6 +16,8 @@ export type InstanceType = {
   readonly gpus: number
   readonly gpuMemoryBytes: number
   readonly pricePerHour: number
+  /** The runtime that carries its replicas out, where an installation has several. */
+  readonly runtime?: string | undefined
   /** As the operator says; available when nothing is said. */
   readonly status?: 'available' | 'not_available' | 'reserved' | 'deprecated'
   /** Of the region, for a person. */

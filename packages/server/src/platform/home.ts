@@ -26,6 +26,8 @@ export function homeAt(directory: string) {
     cache: at('cache'),
     models: at('models'),
     logs: at('logs'),
+    /** Of containers that are gone; apart, since each runtime removes what it does not know. */
+    containerLogs: at('logs', 'containers'),
     /** What replicas printed, kept for weeks. */
     logArchive: at('logs', 'archive'),
     /** Time series, a directory for each endpoint. */

@@ -23,6 +23,8 @@ export type Facts = {
   readonly target: ScaleTarget | undefined
   readonly wanted: number
   readonly running: readonly RunningReplica[]
+  /** That of the aim's replicas, where there are several runtimes and any replica. */
+  readonly runtime: string | undefined
   readonly replicas: readonly Replica[]
 }
 
@@ -46,14 +48,16 @@ export async function readFacts(
   const fallback = await fallbackFor(newest, memory, tools)
   const target = await store.scaleTargets.get(id)
   const running = await replicasOf(id, tools)
+  const aim = fallback ?? newest
   return {
     endpoint,
     newest,
-    aim: fallback ?? newest,
+    aim,
     fallback: fallback?.number,
     target,
     wanted: wantedReplicas(endpoint, target),
     running,
+    runtime: running.find((replica) => replica.revision === aim.number)?.runtime,
     replicas: running.map((replica) => look(replica, memory, tools)),
   }
 }

@@ -148,11 +148,11 @@ function routeOf(
  * no new replicas.
  */
 function servingOf(
-  { aim, endpoint }: Facts,
+  { aim, endpoint, runtime }: Facts,
   rooms: ReconcileRooms,
 ): Pick<RoutedEndpoint, 'routing' | 'vitals' | 'tasks' | 'limits'> {
   const { limits, routing } = endpoint.spec
-  const engine = rooms.engine(aim.engine)
+  const engine = rooms.engine(aim.engine, runtime)
   const launched = { image: aim.image, args: aim.spec.model.args, servedName: endpointKey(endpoint) }
   const vitals = engine?.vitals(launched)
   const tasks = engine?.tasks?.({ ...launched, task: aim.spec.model.task })

@@ -22,7 +22,7 @@ import { failureText, whatHappened } from './failure-text.ts'
 import type { LookTools } from './look-tools.ts'
 import { measureFootprint } from './measure-footprint.ts'
 import type { ReconcileRooms } from './rooms.ts'
-import { healthRouteOf, replicaSpec, resourcesOf, startTimeoutMs } from './start-replica.ts'
+import { healthRouteOf, placeOf, replicaSpec, startTimeoutMs } from './start-replica.ts'
 
 const SOON_MS = 1_000
 const RESYNC_MS = 30_000
@@ -73,7 +73,7 @@ function planNow(facts: Facts, memory: EndpointMemory, rooms: ReconcileRooms): R
       revision,
       count: facts.wanted,
       surge: SURGE,
-      startTimeoutMs: startTimeoutMs(rooms, facts.aim),
+      startTimeoutMs: startTimeoutMs(rooms, facts.aim, facts.runtime),
       drainTimeoutMs: rooms.drainTimeoutMs,
       startNotBefore: startNotBefore(memory.failures.get(revision), revision),
     },
@@ -123,7 +123,7 @@ async function noteFailure(
   if (!running || memory.counted.has(replicaId)) return
   const wasReady = memory.readySince.has(replicaId)
   const stuck = memory.stuck.get(replicaId)?.evidence
-  const what = whatHappened(running, wasReady, startTimeoutMs(rooms, facts.aim), stuck)
+  const what = whatHappened(running, wasReady, startTimeoutMs(rooms, facts.aim, running.runtime), stuck)
   const probes = tools.prober.probe(replicaId)?.history
   const lines = await lastLines(rooms, replicaId)
   const exit = running.state === 'exited' ? running : undefined
@@ -210,7 +210,7 @@ async function carryOut(
         return action satisfies never
     }
   } catch (error) {
-    if (isPulling(error)) {
+    if (isWaiting(error)) {
       findings.shortage = error.message
       return
     }
@@ -228,9 +228,11 @@ async function carryOut(
   }
 }
 
-/** The runtime fetches the image and wants to be asked again: a start under way, not a failed one. */
-const isPulling = (error: unknown): error is PlatformError =>
-  error instanceof PlatformError && error.reason === 'image_pulling'
+/** The runtime fetches the image, waits for a GPU or is away, and wants to be asked again: no start that failed. */
+const WAITING: ReadonlySet<string | undefined> = new Set(['image_pulling', 'gpu_taken', 'docker_unreachable'])
+
+const isWaiting = (error: unknown): error is PlatformError =>
+  error instanceof PlatformError && WAITING.has(error.reason)
 
 async function startOne(
   facts: Facts,
@@ -254,14 +256,14 @@ async function startOne(
     return
   }
   const { instanceTypes, total } = await rooms.driver.capacity()
-  const resources = resourcesOf(aim, instanceTypes)
+  const place = placeOf(aim, instanceTypes)
   await tools.startAlone(async () => {
-    const short = shortage(resources, await reserved(rooms), total)
+    const short = shortage(place.resources, await reserved(rooms), total)
     if (short) {
       findings.shortage = short
       return
     }
-    const spec = await replicaSpec(rooms, endpoint, aim, { resources, modelPath: fetched.path })
+    const spec = await replicaSpec(rooms, endpoint, aim, { ...place, modelPath: fetched.path })
     tools.own(spec.id, endpoint.id)
     memory.startedHere.add(spec.id)
     await rooms.driver.start(spec)
@@ -292,12 +294,16 @@ function stopReplica(
   const { rooms, prober, drains, stops, note } = tools
   const endpoint = endpointKey(facts.endpoint)
   prober.untrack(replicaId)
-  stops.begin(replicaId, rooms.engine(facts.aim.engine)?.stopGraceMs ?? DEFAULT_GRACE_MS, () => {
-    drains.forget(replicaId)
-    rooms.log.info('replica stopped', { endpoint, replica: replicaId, reason })
-    const details = { replica: replicaId, reason }
-    note(facts.endpoint, 'replica.stopped', `Replica ${replicaId} stopped: ${reason}.`, details)
-  })
+  stops.begin(
+    replicaId,
+    rooms.engine(facts.aim.engine, facts.runtime)?.stopGraceMs ?? DEFAULT_GRACE_MS,
+    () => {
+      drains.forget(replicaId)
+      rooms.log.info('replica stopped', { endpoint, replica: replicaId, reason })
+      const details = { replica: replicaId, reason }
+      note(facts.endpoint, 'replica.stopped', `Replica ${replicaId} stopped: ${reason}.`, details)
+    },
+  )
 }
 
 async function lastLines(rooms: ReconcileRooms, id: ReplicaId): Promise<string[]> {

@@ -16,8 +16,11 @@ export type ReconcileRooms = {
   readonly store: Store
   readonly driver: RuntimeDriver
   readonly models: ModelStore
-  /** By the name in a revision; undefined for an engine that this program does not know. */
-  engine(name: string): Engine | undefined
+  /**
+   * By the name in a revision, as it is on one of the runtimes, or on any; undefined for an engine that this program
+   * does not know.
+   */
+  engine(name: string, runtime: string | undefined): Engine | undefined
   /** The key that the engine of this replica asks for. The same each time, so that nothing is kept. */
   replicaKey(id: ReplicaId): string
   /** Identifiers of the gateways that are connected now. */

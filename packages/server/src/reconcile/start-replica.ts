@@ -1,5 +1,6 @@
 /** How one replica of a revision is started: the engine's launch plan, with the endpoint's own values in it. */
 import { variantOf } from '@berth/contract'
+import { refuseBareCommand } from '../domain/accept-endpoint.ts'
 import { artifactBytes } from '../domain/artifact.ts'
 import { type EndpointRecord, endpointKey, type Revision } from '../domain/endpoint.ts'
 import { PlatformError } from '../domain/errors.ts'
@@ -10,30 +11,39 @@ import { newReplicaId } from '../platform/ids.ts'
 import type { ReplicaSpec } from '../runtime/driver.ts'
 import type { ReconcileRooms } from './rooms.ts'
 
-export function resourcesOf(revision: Revision, offers: readonly InstanceType[]): Resources {
-  const { cpus, memoryBytes, gpus } = chooseInstance(revision.spec, offers)
-  return { cpus, memoryBytes, gpus }
+/** What a replica gets, and of whom. */
+export type Place = {
+  readonly resources: Resources
+  /** Of the instance type, where there are several. */
+  readonly runtime: string | undefined
+}
+
+export function placeOf(revision: Revision, offers: readonly InstanceType[]): Place {
+  const { cpus, memoryBytes, gpus, runtime } = chooseInstance(revision.spec, offers)
+  return { resources: { cpus, memoryBytes, gpus }, runtime }
 }
 
 export async function replicaSpec(
   rooms: ReconcileRooms,
   endpoint: EndpointRecord,
   revision: Revision,
-  place: { readonly resources: Resources; readonly modelPath: string },
+  { resources, runtime, modelPath }: Place & { readonly modelPath: string },
 ): Promise<ReplicaSpec> {
-  const engine = rooms.engine(revision.engine)
+  const engine = rooms.engine(revision.engine, runtime)
   if (!engine) {
     throw new PlatformError(
       'invalid',
-      `This Berth has no engine "${revision.engine}". Update the endpoint to use another.`,
+      `This Berth has no engine "${revision.engine}"${runtime ? ` on its runtime "${runtime}"` : ''}. Update the endpoint to use another${runtime ? ', or an instance type of another runtime' : ''}.`,
     )
   }
   const { model } = revision.spec
+  // Whoever accepted it may have had containers to confine it.
+  refuseBareCommand(model.command, runtime ?? rooms.driver.name)
   const id = newReplicaId(endpoint.id)
   const plan = engine.launch({
     image: revision.image,
     servedName: endpointKey(endpoint),
-    resources: place.resources,
+    resources,
     command: model.command,
     args: model.args,
     apiKey: rooms.replicaKey(id),
@@ -49,9 +59,10 @@ export async function replicaSpec(
     endpoint: endpointKey(endpoint),
     revision: revision.number,
     plan,
-    modelPath: place.modelPath,
+    modelPath,
     env: { ...model.env, ...withoutFallbackKey(secrets, revision.spec.fallback) },
-    resources: place.resources,
+    resources,
+    runtime,
     ...(registry ? { registry } : {}),
   }
 }
@@ -65,8 +76,13 @@ function withoutFallbackKey(
   return Object.fromEntries(Object.entries(secrets).filter(([secret]) => secret !== name))
 }
 
-export function startTimeoutMs(rooms: ReconcileRooms, revision: Revision): number {
-  const engine = rooms.engine(revision.engine)
+/** @param runtime of the replicas that there are. */
+export function startTimeoutMs(
+  rooms: ReconcileRooms,
+  revision: Revision,
+  runtime: string | undefined,
+): number {
+  const engine = rooms.engine(revision.engine, runtime)
   return engine ? engine.health.startTimeoutMs(artifactBytes(revision.artifact)) : Number.POSITIVE_INFINITY
 }
 
@@ -74,5 +90,5 @@ export function startTimeoutMs(rooms: ReconcileRooms, revision: Revision): numbe
 export function healthRouteOf(rooms: ReconcileRooms, revision: Revision): string {
   const { settings } = variantOf(revision.image)
   const asked = 'healthRoute' in settings ? settings.healthRoute : undefined
-  return asked ?? rooms.engine(revision.engine)?.health.route ?? '/health'
+  return asked ?? rooms.engine(revision.engine, undefined)?.health.route ?? '/health'
 }

@@ -27,6 +27,8 @@ export type DriverUnderTest = {
   /** A fresh driver object on the same runtime, as after a restart of the server. */
   connect(): Promise<RuntimeDriver>
   plan(behaviour: Behaviour): ReplicaSpec['plan']
+  /** Which of several runtimes is to start everything. */
+  readonly runtime?: string
   /** Names of environment variables that this runtime adds for the program's sake. */
   readonly ownVariables: readonly string[]
   /** A plan that names a program which is not there. */
@@ -306,6 +308,7 @@ class World {
       modelPath: '/models/m',
       env: {},
       resources: RESOURCES,
+      runtime: this.under.runtime,
     }
   }
 

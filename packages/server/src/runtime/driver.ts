@@ -77,6 +77,8 @@ export type ReplicaSpec = {
   readonly resources: Resources
   /** For the registry of a private image. */
   readonly registry?: RegistryLogin
+  /** The name of the driver that is to start it, where several stand behind one. */
+  readonly runtime?: string | undefined
 }
 
 export type RunningReplica = {
@@ -86,6 +88,8 @@ export type RunningReplica = {
   readonly revision: number
   readonly resources: Resources
   readonly startedAt: number
+  /** The name of the driver that runs it, where several stand behind one. */
+  readonly runtime?: string
 } & (
   | { readonly state: 'running'; readonly address: ReplicaAddress }
   | {
@@ -136,4 +140,6 @@ export type Capacity = {
   readonly total: Resources
   /** What this runtime cannot do here, said plainly: "no cgroup may be written, so memory limits are not enforced". */
   readonly notices: readonly string[]
+  /** The same notices by driver, where several stand behind one; the first is taken where nothing is said. */
+  readonly runtimes?: readonly { readonly name: string; readonly notices: readonly string[] }[]
 }

@@ -38,7 +38,8 @@ function write(content: unknown) {
 }
 
 const clock = new FakeClock(0)
-const open = () => withOfferedHardware(new FakeDriver(new FakeRuntime(clock), clock), file)
+const open = () =>
+  withOfferedHardware(new FakeDriver(new FakeRuntime(clock), clock), file, ['docker', 'process'])
 const ids = async (driver: Awaited<ReturnType<typeof open>>) =>
   (await driver.capacity()).instanceTypes.map(({ id }) => id)
 
@@ -68,6 +69,7 @@ test('a file says what is offered instead, or beside it', async () => {
       status: 'available',
       maxAccelerators: 8,
       aliases: ['gcp/nvidia-l4/x4'],
+      runtime: 'docker',
     },
   ])
   write({ instanceTypes: [l4], includeMachine: true })
@@ -93,11 +95,16 @@ test.for<[what: string, content: unknown, says: RegExp]>([
   ['what is not JSON', '{', /hardware\.json cannot be used: it is not JSON/],
   ['an unknown field', { instanceTypes: [{ ...l4, cores: 4 }] }, /Unknown field "instanceTypes\.0\.cores"/],
   ['no price at all below 0', { instanceTypes: [{ ...l4, pricePerHour: -1 }] }, /pricePerHour is -1/],
+  [
+    'a runtime that this Berth does not serve',
+    { instanceTypes: [{ ...l4, runtime: 'kubernetes' }] },
+    /runtime is "kubernetes"/,
+  ],
   ['a type twice', { instanceTypes: [l4, l4] }, /"aws-us-east-1-nvidia-l4-x4" twice/],
 ])('%s stops a start, and is named', async ([, content, says]) => {
   write(content)
   await expect(open()).rejects.toThrow(says)
-  expect(() => parseHardware(typeof content === 'string' ? content : JSON.stringify(content), file)).toThrow(
-    says,
-  )
+  expect(() =>
+    parseHardware(typeof content === 'string' ? content : JSON.stringify(content), file, ['process']),
+  ).toThrow(says)
 })

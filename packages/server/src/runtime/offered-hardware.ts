@@ -12,9 +12,16 @@ import type { InstanceType } from '../domain/instance-type.ts'
 import { GIBIBYTE } from '../domain/memory-ledger.ts'
 import type { Capacity, RuntimeDriver } from './driver.ts'
 
-/** @throws PlatformError `invalid` that names the field when the file is there and wrong. */
-export async function withOfferedHardware(driver: RuntimeDriver, file: string): Promise<RuntimeDriver> {
-  const offered = new OfferedHardware(file)
+/**
+ * @param runtimes of this installation; the first is taken by a type that names none.
+ * @throws PlatformError `invalid` that names the field when the file is there and wrong.
+ */
+export async function withOfferedHardware(
+  driver: RuntimeDriver,
+  file: string,
+  runtimes: readonly string[],
+): Promise<RuntimeDriver> {
+  const offered = new OfferedHardware(file, runtimes)
   await offered.read()
   return {
     name: driver.name,
@@ -32,12 +39,14 @@ export async function withOfferedHardware(driver: RuntimeDriver, file: string): 
 
 class OfferedHardware {
   readonly #file: string
+  readonly #runtimes: readonly string[]
   #changedAt: number | undefined
   #good: HardwareFile | undefined
   #problem: string | undefined
 
-  constructor(file: string) {
+  constructor(file: string, runtimes: readonly string[]) {
     this.#file = file
+    this.#runtimes = runtimes
   }
 
   async read(): Promise<void> {
@@ -46,7 +55,7 @@ class OfferedHardware {
     this.#changedAt = changedAt
     this.#problem = undefined
     if (changedAt === undefined) this.#good = undefined
-    else this.#good = parseHardware(await readFile(this.#file, 'utf8'), this.#file)
+    else this.#good = parseHardware(await readFile(this.#file, 'utf8'), this.#file, this.#runtimes)
   }
 
   async applied(capacity: Capacity): Promise<Capacity> {
@@ -55,7 +64,7 @@ class OfferedHardware {
     })
     const notices = [...capacity.notices, ...(this.#problem ? [this.#problem] : [])]
     if (!this.#good) return { ...capacity, notices }
-    const own = this.#good.instanceTypes.map(instanceTypeOf)
+    const own = this.#good.instanceTypes.map((type) => instanceTypeOf(type, this.#runtimes[0]))
     const ids = new Set(own.map(({ id }) => id))
     const ofMachine = this.#good.includeMachine ? capacity.instanceTypes.filter(({ id }) => !ids.has(id)) : []
     return { ...capacity, instanceTypes: [...own, ...ofMachine], notices }
@@ -63,7 +72,7 @@ class OfferedHardware {
 }
 
 /** @throws PlatformError `invalid` that names the field, the value and the rule. */
-export function parseHardware(text: string, file: string): HardwareFile {
+export function parseHardware(text: string, file: string, runtimes: readonly string[]): HardwareFile {
   let value: unknown
   try {
     value = JSON.parse(text)
@@ -77,10 +86,20 @@ export function parseHardware(text: string, file: string): HardwareFile {
   const ids = result.data.instanceTypes.map((type) => instanceTypeOf(type).id)
   const twice = ids.find((id, at) => ids.indexOf(id) !== at)
   if (twice) throw wrong(file, `it has "${twice}" twice`)
+  const strange = result.data.instanceTypes.findIndex(
+    ({ runtime }) => runtime !== undefined && !runtimes.includes(runtime),
+  )
+  if (strange !== -1) {
+    const { runtime } = result.data.instanceTypes[strange]!
+    throw wrong(
+      file,
+      `instanceTypes.${strange}.runtime is "${runtime}", and this Berth serves ${runtimes.join(' and ')} (--runtime)`,
+    )
+  }
   return result.data
 }
 
-export function instanceTypeOf(type: HardwareType): InstanceType {
+export function instanceTypeOf(type: HardwareType, usualRuntime?: string): InstanceType {
   const { vendor, region, instanceType, instanceSize, architecture, pricePerHour, status } = type
   const { vcpus, memoryGb, gpus, regionLabel, maxAccelerators, aliases } = type
   return {
@@ -92,6 +111,7 @@ export function instanceTypeOf(type: HardwareType): InstanceType {
     gpus: gpus?.count ?? 0,
     gpuMemoryBytes: gpus ? Math.floor(gpus.count * gpus.memoryGb * GIBIBYTE) : 0,
     ...{ regionLabel, maxAccelerators, aliases },
+    runtime: type.runtime ?? usualRuntime,
   }
 }
 

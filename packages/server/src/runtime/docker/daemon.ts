@@ -76,6 +76,26 @@ export function statusOf(error: unknown): number | undefined {
     : undefined
 }
 
+const AWAY: readonly unknown[] = [
+  'ECONNREFUSED',
+  'ECONNRESET',
+  'ENOENT',
+  'EPIPE',
+  'EHOSTUNREACH',
+  'ETIMEDOUT',
+]
+
+/** Whether nothing was said at all: the daemon restarts, or is gone. */
+export function isAway(error: unknown): boolean {
+  return error instanceof Error && 'syscall' in error && 'code' in error && AWAY.includes(error.code)
+}
+
+export const awayError = (name: string, cause: unknown): PlatformError =>
+  new PlatformError('unavailable', `Waiting for ${name}, which does not answer: ${messageOf(cause)}.`, {
+    reason: 'docker_unreachable',
+    cause,
+  })
+
 /** The daemon's own words, without what the client puts around them. */
 export function daemonMessage(error: unknown): string {
   return messageOf(error)

@@ -21,8 +21,9 @@ import type {
   RunningReplica,
   RuntimeDriver,
 } from '../driver.ts'
+import { GpuLedger } from '../gpu-ledger.ts'
+import { readGpuMemory } from '../gpu-memory.ts'
 import { GuardedDriver } from '../guarded-driver.ts'
-import { chooseGpus } from '../process/gpu-choice.ts'
 import { GpuUses } from '../process/gpu-use.ts'
 import { discoverMachine, KnownMachine, type Machine } from '../process/machine.ts'
 import { isReplicaName } from '../process/replica-directory.ts'
@@ -31,7 +32,16 @@ import { identityOf } from './container-labels.ts'
 import { ContainerLogs } from './container-logs.ts'
 import { containerOptions } from './container-options.ts'
 import { containerUse } from './container-use.ts'
-import { connectDaemon, type Daemon, type DockerConnection, ifThere, refusalOf, statusOf } from './daemon.ts'
+import {
+  awayError,
+  connectDaemon,
+  type Daemon,
+  type DockerConnection,
+  ifThere,
+  isAway,
+  refusalOf,
+  statusOf,
+} from './daemon.ts'
 import { type DaemonInfo, dockerCapacity, gpusOf } from './docker-capacity.ts'
 import { EndpointNetworks } from './endpoint-networks.ts'
 import { ImagePulls, type LocalImage } from './image-pulls.ts'
@@ -45,6 +55,10 @@ export type DockerDriverOptions = {
   readonly logDirectory: string
   readonly clock: Clock
   readonly log: Log
+  /** Another runtime counts the memory of this machine too, so the daemon may not be on another one. */
+  readonly mustBeLocal?: boolean
+  /** Shared with other runtimes on this machine; one of its own by default. */
+  readonly gpuLedger?: GpuLedger
   /** `uid:gid` of the engines. By default our own, who can read the models, or the image's if we are root. */
   readonly user?: string
   /** Found out by default, for a daemon on this machine. */
@@ -54,6 +68,13 @@ export type DockerDriverOptions = {
 /** Also removes what an earlier driver left half done. @throws PlatformError `unavailable` if no daemon answers. */
 export async function createDockerDriver(options: DockerDriverOptions): Promise<RuntimeDriver> {
   const daemon = await connectDaemon(options.connection)
+  if (options.mustBeLocal && !daemon.isLocal) {
+    throw new PlatformError(
+      'invalid',
+      `${daemon.name.charAt(0).toUpperCase()}${daemon.name.slice(1)} runs on another machine, and only one on this machine can serve beside the process runtime. Serve with --runtime docker alone, or name a daemon of this machine with DOCKER_HOST.`,
+      { reason: 'docker_not_local' },
+    )
+  }
   const driver = new DockerDriver(options, daemon)
   await driver.adopt()
   return new GuardedDriver(driver, options.clock)
@@ -75,11 +96,13 @@ class DockerDriver implements RuntimeDriver {
   readonly #closed = new AbortController()
   /** Only of this machine can be asked what its GPUs do. */
   readonly #gpuUses: GpuUses | undefined
-  #gpuTurn: Promise<unknown> = Promise.resolve()
+  readonly #gpuLedger: GpuLedger
 
   constructor(options: DockerDriverOptions, daemon: Daemon) {
     const { clock, log, logDirectory, installationId } = options
     const { docker, kind, isLocal, publishOn } = daemon
+    this.#gpuLedger = options.gpuLedger ?? new GpuLedger(() => readGpuMemory())
+    this.#gpuLedger.join(() => this.#heldGpus())
     this.#gpuUses = isLocal ? new GpuUses(clock) : undefined
     const discover = options.discover ?? (isLocal ? () => discoverMachine() : undefined)
     this.#options = options
@@ -117,6 +140,12 @@ class DockerDriver implements RuntimeDriver {
   }
 
   async start(spec: ReplicaSpec): Promise<void> {
+    await this.#begin(spec).catch((error: unknown) => {
+      throw isAway(error) ? awayError(this.#daemon.name, error) : error
+    })
+  }
+
+  async #begin(spec: ReplicaSpec): Promise<void> {
     if (!isReplicaName(spec.id)) {
       throw new PlatformError('invalid', `"${spec.id}" cannot name a replica: use a-z, 0-9 and hyphens.`)
     }
@@ -209,7 +238,7 @@ class DockerDriver implements RuntimeDriver {
     })
   }
 
-  #create(spec: ReplicaSpec, image: LocalImage, network: string): Promise<Docker.Container> {
+  async #create(spec: ReplicaSpec, image: LocalImage, network: string): Promise<Docker.Container> {
     const { clock, installationId } = this.#options
     const create = (gpuIndexes: readonly number[]) =>
       this.#docker.createContainer(
@@ -226,23 +255,16 @@ class DockerDriver implements RuntimeDriver {
           writableRoot: spec.plan.writableRoot ?? false,
         }),
       )
-    return spec.resources.gpus > 0 ? this.#withGpus(spec, create) : create([])
+    if (spec.resources.gpus === 0) return create([])
+    const gpus = gpusOf(this.#daemon, await this.#machine?.current())
+    return this.#gpuLedger.grant(spec, gpus, (indexes) => create(indexes ?? []))
   }
 
-  /** One after the other, since GPUs are held by the container that `create` makes. */
-  #withGpus<Result>(
-    spec: ReplicaSpec,
-    create: (gpuIndexes: readonly number[]) => Promise<Result>,
-  ): Promise<Result> {
-    const result = this.#gpuTurn.then(async () => {
-      const [machine, containers] = await Promise.all([this.#machine?.current(), this.#containers.all()])
-      const held = containers
-        .filter(({ State }) => holdsDevices(State))
-        .flatMap(({ Names, Labels }) => identityOf(Names[0] ?? '', Labels)?.gpuIndexes ?? [])
-      return create(chooseGpus(spec, gpusOf(this.#daemon, machine), held) ?? [])
-    })
-    this.#gpuTurn = result.catch(() => {})
-    return result
+  async #heldGpus(): Promise<readonly number[]> {
+    const containers = await this.#containers.all()
+    return containers
+      .filter(({ State }) => holdsDevices(State))
+      .flatMap(({ Names, Labels }) => identityOf(Names[0] ?? '', Labels)?.gpuIndexes ?? [])
   }
 
   #user(): string | undefined {

@@ -8,6 +8,7 @@ import type { EndpointId, ReplicaId } from '../../domain/replica.ts'
 import { systemClock } from '../../platform/clock.ts'
 import { silentLog } from '../../platform/log.ts'
 import type { ReplicaSpec, RuntimeDriver } from '../driver.ts'
+import { GpuLedger } from '../gpu-ledger.ts'
 import { createDockerDriver, type DockerDriverOptions } from './docker-driver.ts'
 
 export const never = new AbortController().signal
@@ -57,6 +58,7 @@ export class DockerWorld {
         gpus: [],
         notices: [],
       }),
+      gpuLedger: new GpuLedger(async () => []),
       ...this.#options,
       ...options,
     })

@@ -23,13 +23,14 @@ import type {
   RunningReplica,
   RuntimeDriver,
 } from '../driver.ts'
+import { GpuLedger } from '../gpu-ledger.ts'
+import { readGpuMemory } from '../gpu-memory.ts'
 import { GuardedDriver } from '../guarded-driver.ts'
 import { type Adopter, adoptReplicas } from './adoption.ts'
 import { type CgroupDirectories, type Cgroups, findCgroups, procsFile, removeCgroup } from './cgroup.ts'
 import { endReplica } from './end-replica.ts'
 import { ENDED_ADOPTED, exitReason, type ProcessEnd } from './exit-reason.ts'
 import { FreePorts } from './free-port.ts'
-import { chooseGpus } from './gpu-choice.ts'
 import { GpuUses } from './gpu-use.ts'
 import { findProgram, launchProcess } from './launch.ts'
 import { localInstanceTypes, reservable } from './local-instance-types.ts'
@@ -56,6 +57,8 @@ export type ProcessDriverOptions = {
   readonly discover?: () => Promise<Machine>
   /** Found out by default. */
   readonly cgroups?: Cgroups
+  /** Shared with other runtimes on this machine; one of its own by default. */
+  readonly gpuLedger?: GpuLedger
 }
 
 /** Also takes over what an earlier driver on the same directory left running. */
@@ -77,12 +80,17 @@ export async function createProcessDriver(options: ProcessDriverOptions): Promis
     cgroupPrefix,
     machine: new KnownMachine(options.discover ?? (() => discoverMachine()), options.clock),
     logs: new ReplicaLogs(options.logDirectory, options.clock),
+    gpuLedger: options.gpuLedger ?? new GpuLedger(() => readGpuMemory()),
   })
   await driver.adopt()
   return new GuardedDriver(driver, options.clock)
 }
 
-type Parts = Adopter & { readonly machine: KnownMachine; readonly logs: ReplicaLogs }
+type Parts = Adopter & {
+  readonly machine: KnownMachine
+  readonly logs: ReplicaLogs
+  readonly gpuLedger: GpuLedger
+}
 
 /** A replica as this object knows it. */
 type Entry = {
@@ -115,6 +123,7 @@ class ProcessDriver implements RuntimeDriver {
   constructor(parts: Parts) {
     this.#parts = parts
     this.#gpuUses = new GpuUses(parts.clock)
+    parts.gpuLedger.join(() => this.#holders().flatMap(({ record }) => record.gpuIndexes ?? []))
   }
 
   async adopt(): Promise<void> {
@@ -208,13 +217,21 @@ class ProcessDriver implements RuntimeDriver {
     return () => this.#listeners.delete(listener)
   }
 
-  /** Claims the id, a port and GPUs. Nothing is awaited between choosing GPUs and holding them. */
+  #holders(): readonly Entry[] {
+    return [...this.#entries.values()].filter(({ exit }) => !exit)
+  }
+
+  /** Claims the id, a port and GPUs. */
   async #newEntry(spec: ReplicaSpec): Promise<Entry> {
-    const { machine, clock, bootId, directory, cgroupPrefix, cgroups } = this.#parts
+    const { machine, gpuLedger } = this.#parts
     const { gpus } = await machine.current()
-    const launchToken = newLaunchToken()
-    const holders = () => [...this.#entries.values()].filter(({ exit }) => !exit)
-    const port = await this.#ports.next(HOST, new Set(holders().map(({ record }) => record.address.port)))
+    const taken = new Set(this.#holders().map(({ record }) => record.address.port))
+    const port = await this.#ports.next(HOST, taken)
+    return gpuLedger.grant(spec, gpus, (gpuIndexes) => this.#claim(spec, port, gpuIndexes))
+  }
+
+  #claim(spec: ReplicaSpec, port: number, gpuIndexes: readonly number[] | null): Entry {
+    const { clock, bootId, directory, cgroupPrefix, cgroups } = this.#parts
     const record: ReplicaRecord = {
       id: spec.id,
       endpointId: spec.endpointId,
@@ -224,13 +241,9 @@ class ProcessDriver implements RuntimeDriver {
       address: { host: HOST, port },
       startedAt: clock.now(),
       bootId,
-      launchToken,
+      launchToken: newLaunchToken(),
       cgroup: cgroups.directoriesOf(`${cgroupPrefix}${spec.id}`),
-      gpuIndexes: chooseGpus(
-        spec,
-        gpus,
-        holders().flatMap(({ record }) => record.gpuIndexes ?? []),
-      ),
+      gpuIndexes,
     }
     const entry: Entry = {
       record,

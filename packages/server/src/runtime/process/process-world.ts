@@ -6,6 +6,7 @@ import type { EndpointId, ReplicaId } from '../../domain/replica.ts'
 import { systemClock } from '../../platform/clock.ts'
 import { silentLog } from '../../platform/log.ts'
 import type { ReplicaSpec, RuntimeDriver } from '../driver.ts'
+import { GpuLedger } from '../gpu-ledger.ts'
 import { createProcessDriver, type ProcessDriverOptions } from './process-driver.ts'
 
 export const never = new AbortController().signal
@@ -43,6 +44,7 @@ export class ProcessWorld {
         gpus: [],
         notices: [],
       }),
+      gpuLedger: new GpuLedger(async () => []),
       ...this.#options,
     })
     this.#drivers.push(driver)
