@@ -101,6 +101,11 @@ const Echo = z
       .min(1)
       .optional()
       .meta({ description: 'Health stays 200 while requests hang.' }),
+    exhaustAfterRequests: z
+      .int()
+      .min(1)
+      .optional()
+      .meta({ description: 'Takes memory after so many requests until it is killed for it.' }),
     errorStatus: z
       .int()
       .min(400)

@@ -8,13 +8,16 @@ import { createRequire } from 'node:module'
 import type { EchoImage } from '@berth/contract'
 import { PlatformError } from '../domain/errors.ts'
 import { PLACEHOLDER } from '../domain/launch-plan.ts'
-import type { Engine } from './engine.ts'
+import type { Engine, RuntimeKind } from './engine.ts'
+import { BUILT_HERE } from './images.ts'
 import { reservedSetting } from './reserved-settings.ts'
 import { oneToken } from './smallest-question.ts'
 
 const START_TIMEOUT_MS = 60_000
 const STOP_GRACE_MS = 2_000
 const CONTAINER_PORT = 8_080
+/** Where `images/build.sh` puts it. */
+const IN_IMAGE = ['node', '/berth/echo-main.ts']
 
 const FLAGS = {
   healthRoute: '--health-route',
@@ -25,18 +28,23 @@ const FLAGS = {
   crashAfterRequests: '--crash-after-requests',
   freezeAfterRequests: '--freeze-after-requests',
   zombieAfterRequests: '--zombie-after-requests',
+  exhaustAfterRequests: '--exhaust-after-requests',
   errorStatus: '--error-status',
   parallel: '--parallel',
 } as const satisfies Record<keyof EchoImage, string>
 
 export function createEcho({
   compileCacheDirectory,
+  runtime = 'process',
 }: {
   readonly compileCacheDirectory: string | undefined
+  /** What carries its plans out. */
+  readonly runtime?: RuntimeKind
 }): Engine {
+  const isContained = runtime === 'container'
   return {
     name: 'echo',
-    runtimes: ['process'],
+    runtimes: [runtime],
     variants: ['echo'],
     capabilities: ['chat'],
     health: { route: '/health', startTimeoutMs: () => START_TIMEOUT_MS },
@@ -55,16 +63,16 @@ export function createEcho({
       const problem = reservedSetting('echo', { env: [], args, command })
       if (problem) throw new PlatformError('invalid', problem.message, { field: problem.field })
       const own = [
-        ...[process.execPath, createRequire(import.meta.url).resolve('./echo/echo-main.ts')],
+        ...(isContained ? IN_IMAGE : onMachine()),
         ...['--host', PLACEHOLDER.host, '--port', PLACEHOLDER.port, '--alias', servedName],
         ...scriptFlags(image.echo ?? {}),
       ]
       return {
         command: [...(command.length > 0 ? command : own), ...args],
-        image: undefined,
+        image: isContained ? BUILT_HERE.echo : undefined,
         env: {
           ECHO_API_KEY: apiKey,
-          ...(compileCacheDirectory ? { NODE_COMPILE_CACHE: compileCacheDirectory } : {}),
+          ...(compileCacheDirectory && !isContained ? { NODE_COMPILE_CACHE: compileCacheDirectory } : {}),
         },
         containerPort: CONTAINER_PORT,
         shmBytes: 0,
@@ -72,6 +80,11 @@ export function createEcho({
     },
   }
 }
+
+const onMachine = () => [
+  process.execPath,
+  createRequire(import.meta.url).resolve('./echo/echo-main.ts'),
+]
 
 function scriptFlags(script: EchoImage): string[] {
   return Object.entries(FLAGS).flatMap(([name, flag]) => {

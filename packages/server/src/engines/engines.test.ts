@@ -132,8 +132,10 @@ describe('what an installation can run', () => {
   test('decides which engines it has', () => {
     expect(names()).toEqual(['llamacpp', 'echo'])
     expect(names(['process'])).toEqual(names())
-    expect(names(['container'])).toEqual(['llamacpp', 'tei', 'vllm', 'toolkit', 'sglang', 'tgi', 'custom'])
-    expect(names(['process', 'container'])).toEqual([...names(['container']), 'echo'])
+    expect(names(['container'])).toEqual([
+      ...['llamacpp', 'tei', 'vllm', 'toolkit', 'sglang', 'tgi', 'custom', 'echo'],
+    ])
+    expect(names(['process', 'container'])).toEqual(names(['container']))
   })
 
   test('without processes, llama.cpp comes from its image', () => {
@@ -150,13 +152,20 @@ describe('what an installation can run', () => {
     expect(plan.image).toBe('ghcr.io/ggml-org/llama.cpp:server')
   })
 
-  test('without processes, the rehearsal engine is refused with what it needs', () => {
+  test('without processes, the rehearsal engine comes from an image that is built on the machine', () => {
     const contained = createEngines({
       server: undefined,
-      compileCacheDirectory: undefined,
+      compileCacheDirectory: '/cache',
       runtimes: ['container'],
     })
-    expect(() => chooseEngine(contained, { echo: {} }, gguf)).toThrow('needs the process runtime')
+    const { engine } = chooseEngine(contained, { echo: {} }, gguf)
+    const resources = { cpus: 1, memoryBytes: 2 ** 31, gpus: 0 }
+    const request = { servedName: 'a/b', resources, command: [], args: [], apiKey: 'k' }
+    const plan = engine.launch({ ...request, image: { echo: { exhaustAfterRequests: 2 } } })
+    expect(plan.image).toBe('localhost/berth/echo:0.1.0')
+    expect(plan.command.slice(0, 2)).toEqual(['node', '/berth/echo-main.ts'])
+    expect(plan.command.slice(-2)).toEqual(['--exhaust-after-requests', '2'])
+    expect(plan.env).toEqual({ ECHO_API_KEY: 'k' })
   })
 })
 

@@ -51,7 +51,7 @@ export function createEngines({
     createSglang(),
     createTgi(),
     createCustom(),
-    createEcho(options),
+    createEcho({ ...options, runtime }),
   ].filter((engine) => engine.runtimes.some((kind) => runtimes.includes(kind)))
 }
 
@@ -86,7 +86,6 @@ const NEEDS: Readonly<Partial<Record<ImageVariant, string>>> = {
   tei: `its program, which \`${INSTALL_COMMAND}\` installs, or the Docker runtime`,
   hfServe: `${UNKNOWN}; the "custom" variant runs its image`,
   custom: DOCKER,
-  echo: 'the process runtime, which this installation does not have',
 }
 
 /**

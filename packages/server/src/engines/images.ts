@@ -60,6 +60,12 @@ export const IMAGES = {
   },
 } as const satisfies Record<string, EngineImages>
 
+/**
+ * Images that `images/build.sh` makes on a machine; no registry has them. The host in their names keeps a daemon from
+ * asking a public registry, where the name could be anybody's.
+ */
+export const BUILT_HERE = { echo: 'localhost/berth/echo:0.1.0' } as const
+
 /** The pinned image for the hardware, if there is one. */
 export function pinnedImage(images: EngineImages, { gpus }: Pick<Resources, 'gpus'>): string | undefined {
   return (gpus > 0 ? images.gpu : images.cpu)?.image

@@ -19,12 +19,16 @@ const EMBEDDING_DIMENSIONS = 64
 const USAGE_EXIT_CODE = 2
 const CRASH_EXIT_CODE = 1
 const STEP_MS = 10
+const EXHAUST_STEP_BYTES = 64 * 1_024 * 1_024
+/** Twice what the smallest instance has. */
+const EXHAUST_STEPS = 64
 /** Longer than any client keeps an unused connection, so that it is never closed under a request. */
 const KEEP_ALIVE_MS = 600_000
 
 const FLAGS = new Set([
   ...['host', 'port', 'alias', 'health-route', 'start-ms', 'first-token-ms', 'token-ms', 'crash-on-start'],
-  ...['crash-after-requests', 'freeze-after-requests', 'zombie-after-requests', 'error-status', 'parallel'],
+  ...['crash-after-requests', 'freeze-after-requests', 'zombie-after-requests', 'exhaust-after-requests'],
+  ...['error-status', 'parallel'],
 ])
 
 type Json = Readonly<Record<string, unknown>>
@@ -49,6 +53,7 @@ const tokenMs = number('token-ms', 0)
 const crashAfter = number('crash-after-requests', Number.POSITIVE_INFINITY)
 const freezeAfter = number('freeze-after-requests', Number.POSITIVE_INFINITY)
 const zombieAfter = number('zombie-after-requests', Number.POSITIVE_INFINITY)
+const exhaustAfter = number('exhaust-after-requests', Number.POSITIVE_INFINITY)
 const errorStatus = number('error-status', 0)
 const parallel = number('parallel', Number.POSITIVE_INFINITY)
 const key = Buffer.from(process.env['ECHO_API_KEY'] ?? '')
@@ -105,6 +110,7 @@ async function serve(request: IncomingMessage, response: ServerResponse, left: A
     giveTurn()
     answered++
     if (answered >= crashAfter) crashOnceSent(response)
+    if (answered >= exhaustAfter) onceSent(response, exhaustMemory)
   }
 }
 
@@ -274,12 +280,26 @@ function stepsSoFar(): number {
 }
 
 function crashOnceSent(response: ServerResponse): void {
-  const crash = () => {
+  onceSent(response, () => {
     console.error(`crashes after ${crashAfter} requests, as told`)
     process.exit(CRASH_EXIT_CODE)
+  })
+}
+
+/** Written to, since memory that is only promised counts for nobody. Ends where nothing limits it. */
+function exhaustMemory(): void {
+  console.error(`takes memory after ${exhaustAfter} requests, as told`)
+  const taken: Buffer[] = []
+  const take = () => {
+    taken.push(Buffer.alloc(EXHAUST_STEP_BYTES, 1))
+    if (taken.length < EXHAUST_STEPS) setImmediate(take)
   }
-  if (response.writableFinished || response.destroyed) crash()
-  else response.once('close', crash).once('finish', crash)
+  take()
+}
+
+function onceSent(response: ServerResponse, act: () => void): void {
+  if (response.writableFinished || response.destroyed) act()
+  else response.once('close', act)
 }
 
 async function readJson(request: IncomingMessage): Promise<Json> {

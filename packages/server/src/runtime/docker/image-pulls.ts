@@ -63,6 +63,7 @@ export class ImagePulls {
     const reference = withTag(request.reference)
     const there = await this.#find(reference)
     if (there) return there
+    if (isBuiltHere(reference)) throw notBuilt(reference)
 
     const pull = this.#pulls.get(reference) ?? this.#begin(reference, request)
     pull.ended.add(request.ended)
@@ -144,6 +145,16 @@ export class ImagePulls {
     return image && { id: image.Id, digest: image.RepoDigests?.[0] }
   }
 }
+
+/** Names that `images/build.sh` gives. */
+const isBuiltHere = (reference: string): boolean => reference.startsWith('localhost/berth/')
+
+const notBuilt = (reference: string) =>
+  new PlatformError(
+    'invalid',
+    `The image "${reference}" is not on this machine, and no registry has it. Build it: images/build.sh in the Berth repository makes those of Berth's own engines.`,
+    { reason: 'image_refused' },
+  )
 
 const NEVER =
   /not found|unknown|denied|unauthorized|authentication required|no basic auth|invalid|no matching manifest/i
