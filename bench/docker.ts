@@ -76,7 +76,10 @@ try {
 }
 report('First token from a container, image and weights present', rows)
 
-async function deploy({ client }: Berth, image: (typeof ENGINES)[keyof typeof ENGINES]['image']): Promise<void> {
+async function deploy(
+  { client }: Berth,
+  image: (typeof ENGINES)[keyof typeof ENGINES]['image'],
+): Promise<void> {
   const compute = { ...place.compute, scaling: { minReplica: 0, maxReplica: 1, scaleToZeroTimeout: null } }
   await client.createEndpoint({
     params,
@@ -120,7 +123,9 @@ async function runByHand({ url, command }: (typeof ENGINES)[keyof typeof ENGINES
     const { NetworkSettings } = await container.inspect()
     const at = `http://127.0.0.1:${NetworkSettings.Ports[`${PORT}/tcp`]![0]!.HostPort}`
     for (;;) {
-      const health = await fetch(`${at}/health`, { signal: AbortSignal.timeout(1_000) }).catch(() => undefined)
+      const health = await fetch(`${at}/health`, { signal: AbortSignal.timeout(1_000) }).catch(
+        () => undefined,
+      )
       if (health?.ok) break
       await new Promise((resolve) => setTimeout(resolve, ASK_EVERY_MS))
     }

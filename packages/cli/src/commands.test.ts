@@ -112,6 +112,58 @@ test('hardware lists what there is, its price and how much is free', async () =>
   expect(ran.stdout).toMatch(/^cpu\/x1 +local\/default +1 +2 GiB +- +free of charge +7 +available +x86$/m)
 })
 
+describe('hardware of one’s own', () => {
+  const file = { instanceTypes: [], includeMachine: true }
+
+  test('is added by flags, under the id that they make', async () => {
+    let asked: unknown
+    const ran = await berth(
+      [
+        ...['hardware', 'add', 'nvidia-l4/x1', '--region', 'rack-1', '--vcpus', '7', '--memory-gb', '30'],
+        ...['--gpu-memory-gb', '24', '--runtime', 'docker', '--alias', 'aws/nvidia-l4/x1'],
+      ],
+      {
+        putHardware: ({ params, body }) => {
+          asked = { id: params.id, body }
+          return file
+        },
+      },
+    )
+    expect(ran).toMatchObject({ code: 0, stdout: 'Offered: local-rack-1-nvidia-l4-x1.\n' })
+    expect(asked).toEqual({
+      id: 'local-rack-1-nvidia-l4-x1',
+      body: {
+        ...{ vendor: 'local', region: 'rack-1', instanceType: 'nvidia-l4', instanceSize: 'x1' },
+        ...{ architecture: 'nvidia-l4', runtime: 'docker', vcpus: 7, memoryGb: 30 },
+        ...{ gpus: { count: 1, memoryGb: 24 }, pricePerHour: 0, status: 'available' },
+        aliases: ['aws/nvidia-l4/x1'],
+      },
+    })
+  })
+
+  test.for<[args: string[], says: RegExp]>([
+    [[], /No instance type is named: write TYPE\/SIZE/],
+    [['cpu'], /"cpu" is no instance type/],
+    [['cpu/x1', '--vcpus', 'many', '--memory-gb', '4'], /vcpus is "many"/],
+    [['cpu/x1', '--vcpus', '1', '--memory-gb', '0'], /memoryGb is 0/],
+  ])('%j is refused with what is wrong', async ([args, says]) => {
+    const ran = await berth(['hardware', 'add', ...args], {})
+    expect(ran).toMatchObject({ code: 2, stderr: expect.stringMatching(says) })
+  })
+
+  test('is removed by its id', async () => {
+    let id: string | undefined
+    const ran = await berth(['hardware', 'remove', 'local-rack-1-cpu-x1'], {
+      removeHardware: ({ params }) => {
+        id = params.id
+        return file
+      },
+    })
+    expect(ran).toMatchObject({ code: 0, stdout: 'Not offered any more: local-rack-1-cpu-x1.\n' })
+    expect(id).toBe('local-rack-1-cpu-x1')
+  })
+})
+
 describe('deploy', () => {
   const url = 'http://127.0.0.1:1/e/admin/guide'
   const starting = endpointSample({

@@ -57,6 +57,19 @@ export const HardwareFile = z.strictObject({
 })
 export type HardwareFile = z.infer<typeof HardwareFile>
 
+/** vendor-region-instanceType-instanceSize, as endpoints show it in compute.id. */
+export const hardwareId = ({
+  vendor,
+  region,
+  instanceType,
+  instanceSize,
+}: Pick<HardwareType, 'vendor' | 'region' | 'instanceType' | 'instanceSize'>): string =>
+  `${vendor}-${region}-${instanceType}-${instanceSize}`
+
+export const HardwarePath = z.strictObject({
+  id: z.string().min(1).max(250).meta({ description: 'vendor-region-instanceType-instanceSize' }),
+})
+
 export const ComputeOffer = z.object({
   id: z.string(),
   accelerator: z.enum(['cpu', 'gpu', 'neuron']),

@@ -82,7 +82,7 @@ function jsonSchema(schema: z.ZodType, io: 'input' | 'output'): Json {
 
 function tagOf(path: string): string {
   if (/^\/v\d\/(endpoint|live)\b/.test(path)) return 'Endpoints'
-  if (path.startsWith('/v2/provider')) return 'Hardware'
+  if (path.startsWith('/v2/provider') || path.startsWith('/v2/system/hardware')) return 'Hardware'
   if (path.startsWith('/v2/hub')) return 'Models'
   if (path.startsWith('/v2/token') || path.startsWith('/v2/sign-in') || path.startsWith('/hub'))
     return 'Access'

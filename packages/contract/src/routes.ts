@@ -17,7 +17,7 @@ import {
   NamespacePath,
   RevisionList,
 } from './endpoint.ts'
-import { QuotaList, VendorList } from './hardware.ts'
+import { HardwareFile, HardwarePath, HardwareType, QuotaList, VendorList } from './hardware.ts'
 import { HubSearch, HubSearchQuery } from './hub.ts'
 import { LiveQuery } from './live.ts'
 import { FollowLogLinesQuery, LogLineList, LogLinesQuery, LogsQuery } from './logs.ts'
@@ -389,6 +389,30 @@ export const routes = {
     access: 'read',
     summary: 'What serves and on what (Berth addition)',
     response: SystemStatus,
+  },
+  readHardware: {
+    method: 'GET',
+    path: '/v2/system/hardware',
+    access: 'read',
+    summary: 'The instance types that the operator offers, as hardware.json has them (Berth addition)',
+    response: HardwareFile,
+  },
+  putHardware: {
+    method: 'PUT',
+    path: '/v2/system/hardware/{id}',
+    access: 'write',
+    summary: 'Offer an instance type, or change one that is offered; for the administrator (Berth addition)',
+    params: HardwarePath,
+    body: HardwareType,
+    response: HardwareFile,
+  },
+  removeHardware: {
+    method: 'DELETE',
+    path: '/v2/system/hardware/{id}',
+    access: 'write',
+    summary: 'Take back an instance type that no endpoint uses; for the administrator (Berth addition)',
+    params: HardwarePath,
+    response: HardwareFile,
   },
 } as const satisfies Record<string, RouteDefinition>
 

@@ -22,6 +22,7 @@ import {
   scaleEndpointToZero,
   updateEndpoint,
 } from './control/endpoints.ts'
+import { type HardwareRooms, putHardware, removeHardware } from './control/hardware-changes.ts'
 import { listQuotas, listVendors } from './control/hardware-queries.ts'
 import { recommend } from './control/recommend.ts'
 import type { ControlRooms } from './control/rooms.ts'
@@ -42,6 +43,7 @@ import { version } from './version.ts'
 
 export type ServiceParts = {
   readonly control: ControlRooms
+  readonly hardware: HardwareRooms
   readonly access: Access
   readonly signIns: SignInCodes
   readonly autoscaler: Autoscaler
@@ -81,6 +83,11 @@ export function apiServices(parts: ServiceParts): ApiServices {
     },
     vendors: (namespace) => listVendors(control, namespace),
     quotas: (namespace) => listQuotas(control, namespace),
+    hardware: {
+      read: () => parts.hardware.hardware.read(),
+      put: (id, type, { user }) => putHardware(parts.hardware, id, type, user),
+      remove: (id, { user }) => removeHardware(parts.hardware, id, user),
+    },
     recommend: (query) => recommend(control, query),
     searchHub: (query) => control.models.search(query),
     system: () => systemStatus(parts),

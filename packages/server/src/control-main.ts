@@ -43,7 +43,7 @@ import { Reconciler } from './reconcile/reconciler.ts'
 import { replicaKeyring } from './replica-keys.ts'
 import { Routing } from './routing.ts'
 import type { RuntimeDriver } from './runtime/driver.ts'
-import { withOfferedHardware } from './runtime/offered-hardware.ts'
+import { openOfferedHardware } from './runtime/offered-hardware.ts'
 import type { Settings } from './settings.ts'
 import { loadKey } from './store/secret-box.ts'
 import { openSqliteStore } from './store/sql/sqlite-store.ts'
@@ -139,7 +139,8 @@ async function start(
   opened.store = store
   const runtime = await openRuntimes(settings.runtimes, { home, key, clock, log })
   opened.driver = runtime
-  const driver = await withOfferedHardware(runtime, home.hardwareFile, settings.runtimes)
+  const hardware = await openOfferedHardware(home.hardwareFile, settings.runtimes)
+  const driver = hardware.around(runtime)
   const models = openModels(settings, home.cache, home.models, clock, log)
   const llamaServer = await findLlamaServer({
     setting: settings.llamaServer,
@@ -255,6 +256,7 @@ async function start(
   const api = createApi(
     apiServices({
       control,
+      hardware: { hardware, store, log, administrator: FIRST_USER },
       access,
       signIns,
       autoscaler,

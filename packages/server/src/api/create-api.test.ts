@@ -116,6 +116,17 @@ describe('the route table', () => {
     ['createSignInCode', 'POST', '/v2/sign-in/code'],
     ['signIn', 'POST', '/v2/sign-in', { code: 'code-of-ada' }],
     ['systemStatus', 'GET', '/v2/system'],
+    ['readHardware', 'GET', '/v2/system/hardware'],
+    [
+      'putHardware',
+      'PUT',
+      '/v2/system/hardware/local-rack-1-cpu-x1',
+      {
+        ...{ vendor: 'local', region: 'rack-1', instanceType: 'cpu', instanceSize: 'x1' },
+        ...{ architecture: 'A processor', vcpus: 1, memoryGb: 2 },
+      },
+    ],
+    ['removeHardware', 'DELETE', '/v2/system/hardware/local-rack-1-cpu-x1'],
   ]
 
   test('has a test for every route', () => {

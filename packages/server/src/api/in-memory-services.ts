@@ -8,6 +8,8 @@ import {
   type AllGraphs,
   type Endpoint,
   type EndpointWithStatus,
+  type HardwareFile,
+  hardwareId,
   type MetricsAnswer,
   Model,
   type UpdatePlan,
@@ -19,6 +21,7 @@ import type {
   Caller,
   EndpointName,
   EndpointService,
+  HardwareService,
   InsightService,
   TokenService,
 } from './services.ts'
@@ -54,6 +57,7 @@ export class InMemoryServices implements ApiServices {
   }
   readonly logQueries: unknown[] = []
   readonly revoked: string[] = []
+  offered: HardwareFile = { instanceTypes: [], includeMachine: true }
 
   async authenticate(token: string) {
     return this.callers.get(token)
@@ -111,6 +115,19 @@ export class InMemoryServices implements ApiServices {
       endpoint: null,
       notes: [],
     }
+  }
+
+  readonly hardware: HardwareService = {
+    read: async () => this.offered,
+    put: async (_id, type) => {
+      this.offered = { ...this.offered, instanceTypes: [...this.offered.instanceTypes, type] }
+      return this.offered
+    },
+    remove: async (id) => {
+      const instanceTypes = this.offered.instanceTypes.filter((type) => hardwareId(type) !== id)
+      this.offered = { ...this.offered, instanceTypes }
+      return this.offered
+    },
   }
 
   async system() {

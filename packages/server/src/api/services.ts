@@ -9,6 +9,8 @@ import type {
   EndpointUpdate,
   EndpointWithStatus,
   FollowLogLinesQuery,
+  HardwareFile,
+  HardwareType,
   HubSearch,
   HubSearchQuery,
   LogLine,
@@ -94,6 +96,13 @@ export interface TokenService {
   signIn(code: string): Promise<RouteOutput<'signIn'>>
 }
 
+/** The instance types that the operator offers. */
+export interface HardwareService {
+  read(): Promise<HardwareFile>
+  put(id: string, type: HardwareType, caller: Caller): Promise<HardwareFile>
+  remove(id: string, caller: Caller): Promise<HardwareFile>
+}
+
 export interface ApiServices {
   /** @returns undefined for an unknown, revoked or expired token. */
   authenticate(token: string): Promise<Caller | undefined>
@@ -101,6 +110,7 @@ export interface ApiServices {
   readonly endpoints: EndpointService
   readonly insight: InsightService
   readonly tokens: TokenService
+  readonly hardware: HardwareService
   /** With what the namespace uses of it; without a namespace, with placeholder zeros. */
   vendors(namespace: string | undefined): Promise<VendorList>
   quotas(namespace: string): Promise<QuotaList>

@@ -21,6 +21,7 @@ import type { Store } from '../store/store.ts'
 import { refuseSettings, type Secrets, tokenIn, withResolved, withSecretNames } from './endpoint-spec.ts'
 import { refuseFallback } from './fallback-check.ts'
 import { refuseMisfit } from './fit-check.ts'
+import { refuseOverQuota } from './quota-check.ts'
 import { withoutPassword } from './registry-password.ts'
 import { type ResolvedModel, resolveInstance, resolveModel } from './resolve-model.ts'
 import type { ControlRooms } from './rooms.ts'
@@ -57,6 +58,12 @@ export async function changeByUpdate(
   const instance = await resolveInstance(rooms, merged)
   if (instance.id !== endpoint.spec.compute.id) refuseNotOffered(instance)
   refuseUnaffordable(merged.compute.scaling, instance)
+  await refuseOverQuota(rooms, {
+    namespace: endpoint.namespace,
+    instance,
+    scaling: merged.compute.scaling,
+    endpointId: endpoint.id,
+  })
   const resolved = asksForModel(update)
     ? await resolveAgain(rooms, endpoint, merged, update, instance)
     : latest

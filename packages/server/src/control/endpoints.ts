@@ -19,6 +19,7 @@ import { changeByRollback, changeByUpdate, type EndpointChange } from './endpoin
 import { refuseSettings, type Secrets, specOf, tokenIn, withResolved } from './endpoint-spec.ts'
 import { refuseFallback } from './fallback-check.ts'
 import { refuseMisfit } from './fit-check.ts'
+import { refuseOverQuota } from './quota-check.ts'
 import { withoutPassword } from './registry-password.ts'
 import { type ResolvedModel, resolveInstance, resolveModel } from './resolve-model.ts'
 import type { ControlRooms } from './rooms.ts'
@@ -43,6 +44,7 @@ export async function createEndpoint(
   const instance = await resolveInstance(rooms, draft)
   refuseNotOffered(instance)
   refuseUnaffordable(draft.compute.scaling, instance)
+  await refuseOverQuota(rooms, { namespace, instance, scaling: draft.compute.scaling })
   const resolved = await resolveModel(rooms, {
     ...draft.model,
     token: tokenIn(secrets, draft.model.env),

@@ -2,19 +2,18 @@
 import type { ComputeOffer, QuotaList, VendorList } from '@berth/contract'
 import type { InstanceType } from '../domain/instance-type.ts'
 import { freeReplicas, GIBIBYTE } from '../domain/memory-ledger.ts'
-import type { RunningReplica } from '../runtime/driver.ts'
+import { acceleratorsOf, usedAccelerators } from '../domain/quota.ts'
 import type { ControlRooms } from './rooms.ts'
 
 export async function listVendors(rooms: ControlRooms, namespace: string | undefined): Promise<VendorList> {
   const { instanceTypes, total } = await rooms.driver.capacity()
+  const endpoints = namespace === undefined ? [] : await rooms.store.endpoints.list(namespace)
   const running = (await rooms.driver.list()).filter((replica) => replica.state === 'running')
   const reserved = running.map((replica) => replica.resources)
   const offers = instanceTypes.map((type) => {
     const free = freeReplicas(type, reserved, total)
-    return {
-      type,
-      offer: offerOf(type, { free, used: namespace ? usedOf(type, running, namespace) : 0, instanceTypes }),
-    }
+    const used = Math.ceil(usedAccelerators(type, endpoints, running, instanceTypes))
+    return { type, offer: offerOf(type, { free, used, instanceTypes }) }
   })
   const vendors = Map.groupBy(offers, ({ type }) => type.vendor)
   return {
@@ -56,9 +55,8 @@ function offerOf(
   type: InstanceType,
   { free, used, instanceTypes }: { free: number; used: number; instanceTypes: readonly InstanceType[] },
 ): ComputeOffer {
-  const accelerators = (one: InstanceType) => (one.accelerator === 'cpu' ? one.cpus : one.gpus)
   const sizes = instanceTypes.filter((other) => other.instanceType === type.instanceType)
-  const most = type.maxAccelerators ?? Math.max(...sizes.map(accelerators))
+  const most = type.maxAccelerators ?? Math.max(...sizes.map(acceleratorsOf))
   const isLimited = type.accelerator !== 'cpu' || type.maxAccelerators !== undefined
   return {
     id: type.id,
@@ -66,7 +64,7 @@ function offerOf(
     instanceType: type.instanceType,
     instanceSize: type.instanceSize,
     architecture: type.architecture,
-    numAccelerators: accelerators(type),
+    numAccelerators: acceleratorsOf(type),
     numCpus: type.cpus,
     memoryGb: type.memoryBytes / GIBIBYTE,
     gpuMemoryGb: type.gpus > 0 ? Math.round(type.gpuMemoryBytes / GIBIBYTE) : null,
@@ -80,13 +78,4 @@ function offerOf(
 
 function statusOf({ status = 'available' }: InstanceType, free: number): ComputeOffer['status'] {
   return status === 'available' && free === 0 ? 'low_availability' : status
-}
-
-function usedOf(type: InstanceType, running: readonly RunningReplica[], namespace: string): number {
-  const mine = running.filter((replica) => replica.endpoint.startsWith(`${namespace}/`))
-  const count = mine.reduce((sum, { resources }) => {
-    if (type.accelerator === 'cpu') return sum + (resources.gpus === 0 ? resources.cpus : 0)
-    return sum + resources.gpus
-  }, 0)
-  return Math.ceil(count)
 }

@@ -81,10 +81,7 @@ export function createEcho({
   }
 }
 
-const onMachine = () => [
-  process.execPath,
-  createRequire(import.meta.url).resolve('./echo/echo-main.ts'),
-]
+const onMachine = () => [process.execPath, createRequire(import.meta.url).resolve('./echo/echo-main.ts')]
 
 function scriptFlags(script: EchoImage): string[] {
   return Object.entries(FLAGS).flatMap(([name, flag]) => {

@@ -9,12 +9,14 @@ import type { FailureCause } from '@berth/contract'
 import { examineRefusal, examineStart } from '../domain/autopsy/start-autopsy.ts'
 import { endpointKey } from '../domain/endpoint.ts'
 import { messageOf, PlatformError } from '../domain/errors.ts'
-import type { Resources } from '../domain/instance-type.ts'
+import type { InstanceType } from '../domain/instance-type.ts'
 import { shortage } from '../domain/memory-ledger.ts'
+import { overQuota, usedAccelerators } from '../domain/quota.ts'
 import type { EndpointId, Replica, ReplicaId } from '../domain/replica.ts'
 import { planReplicas, type ReplicaAction } from '../domain/replica-plan.ts'
 import { STABLE_AFTER_MS, startNotBefore } from '../domain/start-failures.ts'
 import { startEstimate, withStartTime } from '../domain/start-times.ts'
+import type { RunningReplica } from '../runtime/driver.ts'
 import { type Facts, readFacts, revisionsToKeep } from './endpoint-facts.ts'
 import type { EndpointMemory } from './endpoint-memory.ts'
 import { type Findings, report } from './endpoint-report.ts'
@@ -22,7 +24,7 @@ import { failureText, whatHappened } from './failure-text.ts'
 import type { LookTools } from './look-tools.ts'
 import { measureFootprint } from './measure-footprint.ts'
 import type { ReconcileRooms } from './rooms.ts'
-import { healthRouteOf, placeOf, replicaSpec, startTimeoutMs } from './start-replica.ts'
+import { healthRouteOf, type Place, placeOf, replicaSpec, startTimeoutMs } from './start-replica.ts'
 
 const SOON_MS = 1_000
 const RESYNC_MS = 30_000
@@ -258,7 +260,11 @@ async function startOne(
   const { instanceTypes, total } = await rooms.driver.capacity()
   const place = placeOf(aim, instanceTypes)
   await tools.startAlone(async () => {
-    const short = shortage(place.resources, await reserved(rooms), total)
+    const running = (await rooms.driver.list()).filter((replica) => replica.state === 'running')
+    const reserved = running.map((replica) => replica.resources)
+    const short =
+      shortage(place.resources, reserved, total) ??
+      (await beyondQuota(facts, place, running, instanceTypes, rooms))
     if (short) {
       findings.shortage = short
       return
@@ -274,9 +280,21 @@ async function startOne(
   })
 }
 
-async function reserved(rooms: ReconcileRooms): Promise<Resources[]> {
-  const running = await rooms.driver.list()
-  return running.filter((replica) => replica.state === 'running').map((replica) => replica.resources)
+/** What an earlier revision still has is given up for this one, so that a change needs no quota to spare. */
+async function beyondQuota(
+  { endpoint, aim }: Facts,
+  { instance }: Pick<Place, 'instance'>,
+  running: readonly RunningReplica[],
+  offers: readonly InstanceType[],
+  { store }: Pick<ReconcileRooms, 'store'>,
+): Promise<string | undefined> {
+  if (instance.maxAccelerators === undefined) return undefined
+  const endpoints = await store.endpoints.list(endpoint.namespace)
+  const counted = running.filter(
+    ({ endpointId, revision }) => endpointId !== endpoint.id || revision === aim.number,
+  )
+  const used = usedAccelerators(instance, endpoints, counted, offers)
+  return overQuota(instance, endpoint.namespace, { replicas: 1, used })
 }
 
 async function hubToken({ endpoint, aim }: Facts, rooms: ReconcileRooms): Promise<string | undefined> {

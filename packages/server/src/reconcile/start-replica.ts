@@ -16,18 +16,20 @@ export type Place = {
   readonly resources: Resources
   /** Of the instance type, where there are several. */
   readonly runtime: string | undefined
+  readonly instance: InstanceType
 }
 
 export function placeOf(revision: Revision, offers: readonly InstanceType[]): Place {
-  const { cpus, memoryBytes, gpus, runtime } = chooseInstance(revision.spec, offers)
-  return { resources: { cpus, memoryBytes, gpus }, runtime }
+  const instance = chooseInstance(revision.spec, offers)
+  const { cpus, memoryBytes, gpus, runtime } = instance
+  return { resources: { cpus, memoryBytes, gpus }, runtime, instance }
 }
 
 export async function replicaSpec(
   rooms: ReconcileRooms,
   endpoint: EndpointRecord,
   revision: Revision,
-  { resources, runtime, modelPath }: Place & { readonly modelPath: string },
+  { resources, runtime, modelPath }: Pick<Place, 'resources' | 'runtime'> & { readonly modelPath: string },
 ): Promise<ReplicaSpec> {
   const engine = rooms.engine(revision.engine, runtime)
   if (!engine) {

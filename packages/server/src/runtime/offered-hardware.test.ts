@@ -1,10 +1,11 @@
-import { mkdtempSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
+import { HardwareType } from '@berth/contract'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { FakeClock } from '../testing/fake-clock.ts'
 import { FakeDriver, FakeRuntime } from './fake/fake-driver.ts'
-import { parseHardware, withOfferedHardware } from './offered-hardware.ts'
+import { openOfferedHardware, parseHardware } from './offered-hardware.ts'
 
 const l4 = {
   vendor: 'aws',
@@ -20,6 +21,8 @@ const l4 = {
   maxAccelerators: 8,
   aliases: ['gcp/nvidia-l4/x4'],
 }
+
+const l4Type = HardwareType.parse(l4)
 
 let directory: string
 let file: string
@@ -38,8 +41,8 @@ function write(content: unknown) {
 }
 
 const clock = new FakeClock(0)
-const open = () =>
-  withOfferedHardware(new FakeDriver(new FakeRuntime(clock), clock), file, ['docker', 'process'])
+const openHardware = () => openOfferedHardware(file, ['docker', 'process'])
+const open = async () => (await openHardware()).around(new FakeDriver(new FakeRuntime(clock), clock))
 const ids = async (driver: Awaited<ReturnType<typeof open>>) =>
   (await driver.capacity()).instanceTypes.map(({ id }) => id)
 
@@ -89,6 +92,54 @@ test('an edit is taken up, and one that is wrong leaves what was good, with a no
   rmSync(file)
   expect(await ids(driver)).toContain('local-default-cpu-x1')
   expect((await driver.capacity()).notices.join()).not.toContain('hardware.json')
+})
+
+test('what is put is offered at once, kept in the file, and there for the next start', async () => {
+  const hardware = await openHardware()
+  const driver = hardware.around(new FakeDriver(new FakeRuntime(clock), clock))
+  await driver.capacity()
+  await hardware.put(l4Type)
+  expect(await ids(driver)).toEqual(
+    expect.arrayContaining(['aws-us-east-1-nvidia-l4-x4', 'local-default-cpu-x1']),
+  )
+  expect(await ids(await open())).toContain('aws-us-east-1-nvidia-l4-x4')
+  await hardware.put({ ...l4Type, pricePerHour: 9 })
+  const { instanceTypes } = await driver.capacity()
+  expect(
+    instanceTypes.filter(({ vendor }) => vendor === 'aws').map(({ pricePerHour }) => pricePerHour),
+  ).toEqual([9])
+  expect(statSync(file).mode & 0o777).toBe(0o600)
+})
+
+test('what is removed is gone at once; what is not there is named beside what is', async () => {
+  write({ instanceTypes: [l4], includeMachine: true })
+  const hardware = await openHardware()
+  await expect(hardware.remove('local-default-cpu-x1')).rejects.toThrow(
+    'There is no instance type "local-default-cpu-x1" of your own. There is: aws-us-east-1-nvidia-l4-x4.',
+  )
+  await hardware.remove('aws-us-east-1-nvidia-l4-x4')
+  expect(await hardware.read()).toEqual({ instanceTypes: [], includeMachine: true })
+})
+
+test('changes at the same moment are all kept, and an edit by hand in between is not lost', async () => {
+  const hardware = await openHardware()
+  const sizes = ['x1', 'x2', 'x3']
+  await Promise.all(sizes.map((instanceSize) => hardware.put({ ...l4Type, instanceSize })))
+  write({ ...(await hardware.read()), instanceTypes: [{ ...l4, instanceSize: 'by-hand' }] })
+  await hardware.put({ ...l4Type, instanceSize: 'x9' })
+  const { instanceTypes } = await hardware.read()
+  expect(instanceTypes.map(({ instanceSize }) => instanceSize)).toEqual(['by-hand', 'x9'])
+})
+
+test('nothing is written over a file that is wrong, nor a type that would make it so', async () => {
+  write({ instanceTypes: [l4] })
+  const hardware = await openHardware()
+  await expect(hardware.put({ ...l4Type, runtime: 'kubernetes' as 'docker' })).rejects.toThrow(
+    'runtime is "kubernetes"',
+  )
+  write('{')
+  await expect(hardware.put(l4Type)).rejects.toThrow('it is not JSON')
+  expect(readFileSync(file, 'utf8')).toBe('{')
 })
 
 test.for<[what: string, content: unknown, says: RegExp]>([
