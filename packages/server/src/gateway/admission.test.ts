@@ -126,3 +126,46 @@ test.for([
 ] as const)('%i ms is written as %s', ([ms, text]) => {
   expect(asDuration(ms)).toBe(text)
 })
+
+test('another worker is asked for a place only where it may be one of the last', async () => {
+  const asked: string[] = []
+  const admission = new Admission(2_000)
+  const wide = endpoint({ concurrentRequests: 501 })
+  const narrow = grant('a', { concurrentRequests: 500 })
+  expect(admission.isShared(wide, narrow)).toBe(false)
+  admission.others = () => 1
+  admission.keptElsewhere = async (key, _account, take) => {
+    asked.push(key)
+    take()
+    return 'taken'
+  }
+  expect(admission.isShared(wide, narrow)).toBe(true)
+  expect(admission.isShared(endpoint({ requestsPerMinute: 1 }), undefined)).toBe(false)
+  const places = await admission.reserve(wide, narrow, NOW)
+  expect(asked).toEqual(['token a'])
+  expect(places).toEqual(new Map([['token a', 'taken']]))
+})
+
+test('a place that was taken counts once, and is given back with a refusal', async () => {
+  const admission = new Admission(2_000)
+  const limited = endpoint({ concurrentRequests: 5, requestsPerMinute: 1 })
+  admission.others = () => 1
+  admission.keptElsewhere = async (_key, _account, take) => {
+    take()
+    return 'taken'
+  }
+  const inside = () => admission.standingCharges().map((charge) => charge.inside)
+  const pass = admission.enter(
+    limited,
+    undefined,
+    NOW,
+    ignore,
+    await admission.reserve(limited, undefined, NOW),
+  )
+  expect(inside()).toEqual([1])
+  const places = await admission.reserve(limited, undefined, NOW)
+  expect(() => admission.enter(limited, undefined, NOW, ignore, places)).toThrow('1 requests a minute')
+  expect(inside()).toEqual([1])
+  pass?.leave(0, NOW)
+  expect(inside()).toEqual([])
+})

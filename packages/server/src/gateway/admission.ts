@@ -13,6 +13,9 @@ import * as refusals from './refusals.ts'
 /** Accounts that say the same as new ones are forgotten when there are this many, and at each doubling. */
 const FIRST_SWEEP_AT = 256
 
+/** More requests than a worker lets in before the others hear of it: where so many places are free nobody is asked. */
+const UNSEEN_OF_ANOTHER = 500
+
 /** A request that is inside. */
 export type Pass = {
   /** The smaller of the limits on its body; undefined for none. */
@@ -48,6 +51,8 @@ export class Admission {
   #sweepAt = FIRST_SWEEP_AT
   /** Told that there is something to tell others. */
   onCharge: (() => void) | undefined
+  /** Workers that share the limits. */
+  others: () => number = () => 0
   /** Asks for a place in a limit that another worker keeps. @param take called as soon as there is one. */
   keptElsewhere:
     | ((key: string, account: LimitAccount, take: () => void) => Promise<Place | undefined>)
@@ -64,7 +69,7 @@ export class Admission {
 
   /** Whether another worker may have to be asked before this request may enter. */
   isShared(endpoint: RoutedEndpoint, grant: TokenGrant | undefined): boolean {
-    if (!this.keptElsewhere) return false
+    if (this.others() === 0) return false
     return [endpoint.limits, grant?.limits].some((limits) => limits?.concurrentRequests !== undefined)
   }
 
@@ -72,7 +77,7 @@ export class Admission {
   async reserve(endpoint: RoutedEndpoint, grant: TokenGrant | undefined, now: number): Promise<Places> {
     const places = new Map<string, Place>()
     for (const { key, account } of this.#limitedBy(endpoint, grant, now)) {
-      if (account.limits.concurrentRequests === undefined) continue
+      if (account.freePlaces > UNSEEN_OF_ANOTHER * this.others()) continue
       const place = await this.keptElsewhere?.(key, account, () => {
         account.reserve()
         this.#charge(key, 0, 0)
@@ -85,7 +90,7 @@ export class Admission {
 
   /** Whether one more may be inside a limit that this worker keeps. */
   hasPlace(key: string): boolean {
-    return this.#accounts.get(key)?.hasPlace ?? true
+    return (this.#accounts.get(key)?.freePlaces ?? 1) > 0
   }
 
   /**

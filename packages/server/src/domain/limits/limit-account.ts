@@ -51,9 +51,10 @@ export class LimitAccount {
     this.#tokens = bucketAs(limits.tokensPerMinute, this.#tokens, now)
   }
 
-  get hasPlace(): boolean {
-    const { concurrentRequests } = this.#limits
-    return concurrentRequests === undefined || this.#inside + this.#insideElsewhere < concurrentRequests
+  /** How many more may be inside, as far as is known. */
+  get freePlaces(): number {
+    const { concurrentRequests = Number.POSITIVE_INFINITY } = this.#limits
+    return concurrentRequests - this.#inside - this.#insideElsewhere
   }
 
   /** Takes a place for a request that is about to enter. */
@@ -71,7 +72,7 @@ export class LimitAccount {
    */
   refusal(now: number, place?: 'taken' | 'none'): LimitRefusal | undefined {
     const { concurrentRequests } = this.#limits
-    const isFull = place === undefined ? !this.hasPlace : place === 'none'
+    const isFull = place === undefined ? this.freePlaces <= 0 : place === 'none'
     if (concurrentRequests !== undefined && isFull) {
       return { kind: 'concurrency', limit: concurrentRequests, retryAfterMs: undefined }
     }

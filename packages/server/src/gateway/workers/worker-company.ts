@@ -80,6 +80,7 @@ export class WorkerCompany {
           : answer(question),
     })
     rooms.admission.onCharge = () => this.#tellSoon()
+    rooms.admission.others = () => this.#peers.connected
     rooms.admission.keptElsewhere = (key, account, take) => this.#askForPlace(key, account, take)
   }
 
