@@ -10,12 +10,25 @@ import {
   Navigate,
   redirect,
 } from '@tanstack/react-router'
+import { endpointsQuery, vendorsQuery, whoamiQuery } from '../api/queries.ts'
+import { queryClient } from '../api/query-client.ts'
 import { listSearch } from '../pages/endpoints/list-search.ts'
+import { currentSession } from '../session/session.ts'
 import { useNamespace } from './namespace.ts'
 import { NotFound, PageFailed, PagePending } from './page-states.tsx'
 import { Root } from './root.tsx'
 
-const root = createRootRoute({ component: Root, notFoundComponent: () => <NotFound /> })
+/** What a page reads is asked for while its code is fetched; what is here already, the page keeps new by itself. */
+const ONCE = Number.POSITIVE_INFINITY
+const mayAsk = () => currentSession().kind === 'signedIn'
+
+const root = createRootRoute({
+  loader: () => {
+    if (mayAsk()) void queryClient.prefetchQuery({ ...whoamiQuery(), staleTime: ONCE })
+  },
+  component: Root,
+  notFoundComponent: () => <NotFound />,
+})
 
 const home = createRoute({
   getParentRoute: () => root,
@@ -35,6 +48,11 @@ const endpoints = createRoute({
   getParentRoute: () => root,
   path: '/endpoints/$namespace',
   validateSearch: listSearch,
+  loader: ({ params: { namespace } }) => {
+    if (!mayAsk()) return
+    void queryClient.prefetchQuery({ ...endpointsQuery(namespace), staleTime: ONCE })
+    void queryClient.prefetchQuery({ ...vendorsQuery(namespace), staleTime: ONCE })
+  },
   component: lazyRouteComponent(() => import('../pages/endpoints/endpoints-page.tsx'), 'EndpointsPage'),
 })
 

@@ -1,12 +1,19 @@
 /** Two ways to choose a view: links under a heading, each with an address of its own, and a switch between a few. */
 import { Toggle } from '@base-ui/react/toggle'
 import { ToggleGroup } from '@base-ui/react/toggle-group'
-import { Link, type LinkProps } from '@tanstack/react-router'
-import type { ReactNode } from 'react'
+import { Link, type LinkProps, useRouterState } from '@tanstack/react-router'
+import { type ReactNode, useEffect, useRef } from 'react'
 
 export function TabLinks({ label, children }: { readonly label: string; readonly children: ReactNode }) {
+  const bar = useRef<HTMLElement>(null)
+  const path = useRouterState({ select: (state) => state.resolvedLocation?.pathname })
+  // biome-ignore lint/correctness/useExhaustiveDependencies: on a narrow screen the tab that one went to comes into sight
+  useEffect(() => {
+    const current = bar.current?.querySelector('[aria-current="page"]')
+    current?.scrollIntoView({ block: 'nearest', inline: 'nearest' })
+  }, [path])
   return (
-    <nav aria-label={label} className="-mb-px flex gap-5 overflow-x-auto border-b border-line">
+    <nav ref={bar} aria-label={label} className="-mb-px flex gap-5 overflow-x-auto border-b border-line">
       {children}
     </nav>
   )

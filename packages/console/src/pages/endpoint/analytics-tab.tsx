@@ -2,7 +2,7 @@
 import type { MetricsAnswer } from '@berth/contract'
 import { keepPreviousData, useQuery } from '@tanstack/react-query'
 import { Activity } from 'lucide-react'
-import { useState } from 'react'
+import { useMemo, useState } from 'react'
 import { client } from '../../api/client.ts'
 import { TimeChart } from '../../charts/time-chart.tsx'
 import { Button } from '../../design/button.tsx'
@@ -123,8 +123,12 @@ function Graphs({
   readonly of: 'all' | 'each'
   readonly onRange: (from: number, to: number) => void
 }) {
-  const graphs = graphsOf(answer, of)
-  const marks = answer.markers.map((marker) => ({ at: Date.parse(marker.at), label: marker.message }))
+  // A chart draws again whenever it is given something else.
+  const graphs = useMemo(() => graphsOf(answer, of), [answer, of])
+  const marks = useMemo(
+    () => answer.markers.map((marker) => ({ at: Date.parse(marker.at), label: marker.message })),
+    [answer],
+  )
   if (graphs.length === 0) {
     return (
       <EmptyState icon={Activity} title="Nothing was measured in this time">

@@ -58,7 +58,7 @@ export function LogsTab() {
 
   return (
     <div className="flex flex-col gap-3">
-      <div className="flex flex-wrap items-end gap-x-4 gap-y-2">
+      <div className="flex flex-wrap items-center gap-x-4 gap-y-2">
         <Field label="Search" labelHidden className="min-w-48 flex-1">
           <Input value={typed} onValue={setTyped} placeholder="Search the log" type="search" />
         </Field>

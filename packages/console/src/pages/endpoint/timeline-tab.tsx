@@ -20,7 +20,7 @@ const SHOWN_EVENTS = 200
 
 export function TimelineTab() {
   const { namespace, name } = useEndpoint()
-  const [last, setLast] = useState<LastRange>('6h')
+  const [last, setLast] = useState<LastRange>('1h')
   const range = { kind: 'last', last } as const
   const { data, error } = useQuery({
     queryKey: ['endpoint', namespace, name, 'timeline', last],

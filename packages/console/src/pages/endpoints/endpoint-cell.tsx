@@ -1,7 +1,7 @@
 /** One cell of the list. Everything in it is text. */
 import { useQuery } from '@tanstack/react-query'
 import { Link } from '@tanstack/react-router'
-import type { ReactNode } from 'react'
+import { type ReactNode, useEffect, useState } from 'react'
 import { recentRequestsQuery } from '../../api/queries.ts'
 import { Sparkline } from '../../charts/sparkline.tsx'
 import { Badge } from '../../design/badge.tsx'
@@ -86,7 +86,19 @@ const When = ({ at }: { readonly at: number }) => (
   </span>
 )
 
+/** A row that is only scrolled past asks for nothing. */
+const LOOKED_AT_MS = 200
+
 function RecentRequests({ row }: { readonly row: EndpointRow }) {
+  const [isLookedAt, setLookedAt] = useState(false)
+  useEffect(() => {
+    const timer = setTimeout(() => setLookedAt(true), LOOKED_AT_MS)
+    return () => clearTimeout(timer)
+  }, [])
+  return isLookedAt ? <RequestsLine row={row} /> : null
+}
+
+function RequestsLine({ row }: { readonly row: EndpointRow }) {
   const { data } = useQuery(recentRequestsQuery(row.endpoint.namespace, row.name))
   if (!data) return null
   const all = data.times.map((_, index) =>

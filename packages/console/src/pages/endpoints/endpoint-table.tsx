@@ -4,7 +4,7 @@
  */
 import { useVirtualizer } from '@tanstack/react-virtual'
 import { ArrowDown, ArrowUp } from 'lucide-react'
-import { memo, useRef, useSyncExternalStore } from 'react'
+import { memo, useMemo, useRef, useSyncExternalStore } from 'react'
 import { Checkbox } from '../../design/checkbox.tsx'
 import { classNames } from '../../design/class-names.ts'
 import { State } from '../../design/state.tsx'
@@ -35,9 +35,9 @@ export function EndpointTable({ rows, columns, view, selected, onSort, onSelect 
     overscan: OVERSCAN_ROWS,
     getItemKey: (index) => rows[index]!.name,
   })
-  const { grid, minWidth } = gridOf(columns)
-  const names = rows.map((row) => row.name)
-  const selectedHere = names.filter((name) => selected.has(name)).length
+  const { grid, minWidth } = useMemo(() => gridOf(columns), [columns])
+  const names = useMemo(() => rows.map((row) => row.name), [rows])
+  const selectedHere = useMemo(() => names.filter((name) => selected.has(name)).length, [names, selected])
 
   return (
     <div

@@ -54,12 +54,12 @@ export function HardwarePage() {
               <thead>
                 <tr>
                   <HeadCell>Instance type</HeadCell>
+                  <HeadCell>Price of a replica</HeadCell>
+                  <HeadCell>Now</HeadCell>
                   <HeadCell>Processors</HeadCell>
                   <HeadCell>Memory</HeadCell>
                   <HeadCell>GPU memory</HeadCell>
-                  <HeadCell>Price of a replica</HeadCell>
                   <HeadCell>In use</HeadCell>
-                  <HeadCell>Now</HeadCell>
                 </tr>
               </thead>
               <tbody>
@@ -84,6 +84,10 @@ function OfferRow({ offer }: { readonly offer: ComputeOffer }) {
       <Cell className="font-medium whitespace-nowrap">
         {offer.instanceType} {offer.instanceSize}
       </Cell>
+      <Cell>{pricePerHour(offer.pricePerHour)}</Cell>
+      <Cell>
+        <Badge tone={status.tone}>{status.word}</Badge>
+      </Cell>
       <Cell>
         {offer.accelerator === 'cpu'
           ? `${cpus} CPU${cpus === 1 ? '' : 's'}`
@@ -91,12 +95,8 @@ function OfferRow({ offer }: { readonly offer: ComputeOffer }) {
       </Cell>
       <Cell>{offer.memoryGb} GB</Cell>
       <Cell>{offer.gpuMemoryGb === null ? '–' : `${offer.gpuMemoryGb} GB`}</Cell>
-      <Cell>{pricePerHour(offer.pricePerHour)}</Cell>
       <Cell className="whitespace-nowrap">
         {usedAccelerators} of {maxAccelerators}
-      </Cell>
-      <Cell>
-        <Badge tone={status.tone}>{status.word}</Badge>
       </Cell>
     </Row>
   )

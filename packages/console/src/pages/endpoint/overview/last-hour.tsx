@@ -45,7 +45,7 @@ export function LastHour() {
   return (
     <Card
       title="The last hour"
-      className="lg:col-span-2"
+      className="overflow-hidden lg:col-span-2"
       bodyClassName="grid grid-cols-2 gap-px bg-line sm:grid-cols-4"
       aside={
         <Link

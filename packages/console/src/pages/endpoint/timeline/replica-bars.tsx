@@ -20,7 +20,7 @@ export function ReplicaBars({ timeline }: { readonly timeline: Timeline }) {
         {timeline.replicas.map((life) => (
           <li
             key={life.id}
-            className="grid grid-cols-[7.5rem_minmax(0,1fr)] items-center gap-3 sm:grid-cols-[10rem_minmax(0,1fr)]"
+            className="grid grid-cols-[7.5rem_minmax(0,1fr)] items-center gap-3 sm:grid-cols-[11.5rem_minmax(0,1fr)]"
           >
             <span className="truncate font-mono text-xs" title={life.id}>
               {life.id}
@@ -48,7 +48,7 @@ export function ReplicaBars({ timeline }: { readonly timeline: Timeline }) {
           </li>
         ))}
       </ul>
-      <div className="grid grid-cols-[7.5rem_minmax(0,1fr)] gap-3 sm:grid-cols-[10rem_minmax(0,1fr)]">
+      <div className="grid grid-cols-[7.5rem_minmax(0,1fr)] gap-3 sm:grid-cols-[11.5rem_minmax(0,1fr)]">
         <span className="flex flex-wrap gap-x-2 text-2xs text-soft">
           {Object.values(PHASES).map(({ word, classes }) => (
             <span key={word} className="inline-flex items-center gap-1">
@@ -63,7 +63,7 @@ export function ReplicaBars({ timeline }: { readonly timeline: Timeline }) {
             .map((tick) => (
               <span
                 key={tick}
-                className="absolute -translate-x-1/2 whitespace-nowrap"
+                className="absolute -translate-x-1/2 whitespace-nowrap max-sm:even:hidden"
                 style={{ left: `${((tick - start) / Math.max(1, stop - start)) * 100}%` }}
               >
                 {tickText(tick, stop - start)}
