@@ -283,7 +283,7 @@ function addBertTensors(shape: ModelShape, tensors: TensorList): void {
   }
 }
 
-function* randomParts(count: number, deviation: number, seed: number): Generator<Float32Array> {
+export function* randomParts(count: number, deviation: number, seed: number): Generator<Float32Array> {
   const random = randomSource(seed)
   const part = new Float32Array(Math.min(count, PART_VALUES))
   // The sum of four even numbers is close enough to a bell curve, and has this deviation.

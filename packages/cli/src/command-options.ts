@@ -42,6 +42,11 @@ export function withEndpointFlags(command: Command): Command {
       'secret; without a value, taken from your environment; repeatable',
       collect,
     )
+    .option(
+      '--adapter <name=repository[@revision]>',
+      'LoRA adapter beside the model, called as namespace/endpoint:name; repeatable',
+      collect,
+    )
     .option('--ctx <tokens>', 'context size over all slots')
     .option('--parallel <requests>', 'requests decoded at the same time')
     .option(

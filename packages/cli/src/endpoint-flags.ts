@@ -15,6 +15,7 @@ import {
   type VendorList,
   variantOf,
 } from '@berth/contract'
+import { type AdapterFlags, adaptersFrom } from './adapter-flags.ts'
 import { usageError } from './exit.ts'
 import { hasLimitFlag, type LimitFlags, limitsFrom } from './limit-flags.ts'
 import { type ScalingFlags, scalingFrom } from './scaling-flags.ts'
@@ -22,6 +23,7 @@ import type { Environment } from './serve-settings.ts'
 import { type ServingFlags, servingFrom } from './serving-flags.ts'
 
 export type EndpointFlags = LimitFlags &
+  AdapterFlags &
   ScalingFlags &
   ServingFlags & {
     readonly engine?: string
@@ -80,6 +82,7 @@ export function endpointFrom({
     huggingface: {},
   }
   const minReplica = count('--min', flags.min) ?? 0
+  const adapters = adaptersFrom(flags, {}, workingDirectory)
   return {
     name: name ?? nameFor(source),
     type: accessFrom(flags.access) ?? 'private',
@@ -99,6 +102,7 @@ export function endpointFrom({
       image,
       ...(flags.revision ? { revision: flags.revision } : {}),
       ...(flags.task ? { task: flags.task } : {}),
+      ...(adapters ? { adapters } : {}),
       ...(flags.arg ? { args: [...flags.arg] } : {}),
       ...(flags.env ? { env: assignments('--env', flags.env) } : {}),
       ...(flags.secret ? { secrets: secretsFrom(flags.secret, env) } : {}),
@@ -134,12 +138,14 @@ export function updateFrom({
     ...(flags.idle === undefined ? {} : { scaleToZeroTimeout: idleMinutes(flags.idle) }),
     ...scalingFrom(flags),
   }
+  const adapters = adaptersFrom(flags, current.model.adapters ?? {}, workingDirectory)
   const compute = { ...hardware?.compute, ...(isEmpty(scaling) ? {} : { scaling }) }
   const model = {
     ...(source ? { repository: source.repository, revision: flags.revision ?? null } : {}),
     ...(flags.revision ? { revision: flags.revision } : {}),
     ...(flags.task ? { task: flags.task } : {}),
     ...(image ? { image, framework: frameworkOf(image) } : {}),
+    ...(adapters ? { adapters } : {}),
     ...(flags.arg ? { args: [...flags.arg] } : {}),
     ...(flags.env || flags.unsetEnv ? { env: mergedEnv(flags, current.model.env) } : {}),
     ...(flags.secret || flags.unsetSecret

@@ -138,7 +138,7 @@ export const Endpoint = z.strictObject({
 })
 export type Endpoint = z.infer<typeof Endpoint>
 
-/** Deep merge, except that `model.image`, `args`, `command`, `tags`, `env`, `routing` and `limits` are replaced as wholes. */
+/** Deep merge, except that `model.image`, `args`, `command`, `tags`, `env`, `adapters`, `routing` and `limits` are replaced as wholes. */
 export const EndpointUpdate = z
   .strictObject({
     ...fields,

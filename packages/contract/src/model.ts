@@ -7,6 +7,12 @@ const MAX_VALUE_LENGTH = 32_768
 const Value = z.string().max(MAX_VALUE_LENGTH)
 const List = z.array(z.string().max(4_096)).max(256)
 
+/** As the part of a model's name behind the colon, so it holds no colon and no slash. */
+const AdapterName = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/, {
+  message: 'it must be letters, digits, ".", "_" and "-", at most 63, and begin with a letter or digit',
+})
+export const MAX_ADAPTERS = 32
+
 const fields = {
   repository: z
     .string()
@@ -33,6 +39,21 @@ const fields = {
   args: List,
   command: List,
   env: z.record(EnvironmentName, Value),
+  adapters: z
+    .record(
+      AdapterName,
+      z.strictObject({
+        repository: z.string().min(1).max(1_000),
+        revision: z.string().min(1).max(200).nullable().optional(),
+      }),
+    )
+    .refine((adapters) => Object.keys(adapters).length <= MAX_ADAPTERS, {
+      message: `there can be at most ${MAX_ADAPTERS}`,
+    })
+    .meta({
+      description:
+        'Berth addition: LoRA adapters beside the model, by name, called as "namespace/endpoint:name". Pinned to a commit and to their content when accepted.',
+    }),
 }
 
 export const Model = z.strictObject({
@@ -44,6 +65,7 @@ export const Model = z.strictObject({
   args: fields.args.optional(),
   command: fields.command.optional(),
   env: fields.env.optional(),
+  adapters: fields.adapters.optional(),
   secrets: z
     .record(EnvironmentName, Value)
     .optional()

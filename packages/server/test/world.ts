@@ -130,6 +130,7 @@ export class World {
       image?: Image
       size?: string
       repository?: string
+      adapters?: Endpoint['model']['adapters']
     } = {},
   ) {
     const {
@@ -140,6 +141,7 @@ export class World {
       image = { echo: {} },
       size = 'x1',
       repository = 'berth/test',
+      adapters,
     } = changes
     const body: Endpoint = {
       name,
@@ -151,7 +153,7 @@ export class World {
         instanceSize: size,
         scaling: { minReplica: min, maxReplica: max, scaleToZeroTimeout: idleMinutes },
       },
-      model: { repository, framework: 'custom', image },
+      model: { repository, framework: 'custom', image, ...(adapters && { adapters }) },
     }
     await createEndpoint(this.control, 'admin', body, ME)
   }
@@ -193,6 +195,11 @@ export class World {
   onStart(act: (id: ReplicaId) => void): () => void {
     this.#onStart.add(act)
     return () => this.#onStart.delete(act)
+  }
+
+  /** Below which `file:` references are allowed. */
+  get directory(): string {
+    return this.#directory
   }
 
   get replicas() {
@@ -238,7 +245,7 @@ export class World {
     const engine = (name: string) => engines.find((one) => one.name === name)
     const models = createModelStore({
       cacheDirectory: path.join(this.#directory, 'cache'),
-      roots: [],
+      roots: [this.#directory],
       builtins: { 'berth/test': { directory: path.join(this.#directory, 'model') } },
       hubUrl: this.#hubUrl,
       token: undefined,

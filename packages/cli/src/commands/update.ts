@@ -17,6 +17,7 @@ export function addUpdate(program: Command): void {
     .option('--unset-env <KEY>', 'remove an environment variable; repeatable', collect)
     .option('--dry-run', 'only say what would change and restart')
     .option('--unset-schedules', 'remove every schedule')
+    .option('--unset-adapter <name>', 'remove an adapter; repeatable', collect)
     .option('--unset-secret <KEY>', 'remove a secret; repeatable', collect)
   withWait(withEndpointFlags(withNamespace(command))).action(
     async (name: string, flags: Flags, command: Command) => {

@@ -24,9 +24,11 @@ import { DirectorySource } from './directory/directory-source.ts'
 import { ProgressMeter, type Transfer } from './download-progress.ts'
 import { HubSource, isHubRepository } from './hub/hub-source.ts'
 import { searchHub } from './hub/search-hub.ts'
+import { contentHash, rankIn } from './identify-adapter.ts'
 import { fileSource, type HeaderSource } from './model-header.ts'
 import type {
   AcquiredArtifact,
+  AdapterIdentity,
   DownloadProgress,
   ModelStore,
   RepositoryCard,
@@ -149,6 +151,14 @@ class CachedModelStore implements ModelStore {
       })
       return undefined
     }
+  }
+
+  async identify(artifact: Artifact, { token }: { readonly token?: string }): Promise<AdapterIdentity> {
+    const [hash, config] = await Promise.all([
+      contentHash(artifact, (file) => this.#pathHere(artifact, file)),
+      readConfig(artifact, this.#opener(artifact, token), 'adapter_config.json').catch(() => undefined),
+    ])
+    return { hash, rank: rankIn(config) }
   }
 
   /** Where the bytes of one file are read from: this machine if they lie here, else the Hub. */

@@ -49,8 +49,20 @@ export interface ModelStore {
   /** Looks for models on the Hub with the installation's token; where it cannot be asked, the answer says so. */
   search(query: HubSearchQuery): Promise<HubSearch>
 
+  /**
+   * What an adapter is, by the content of its files and not by its name. Of a directory they are read.
+   */
+  identify(artifact: Artifact, options: { readonly token?: string }): Promise<AdapterIdentity>
+
   /** Deletes the least recently used content that nobody holds until at most `capBytes` are used. @returns bytes freed. */
   evict(capBytes: number): Promise<number>
+}
+
+export type AdapterIdentity = {
+  /** SHA-256, in hexadecimal. */
+  readonly hash: string
+  /** Undefined where its configuration is not there or does not say. */
+  readonly rank: number | undefined
 }
 
 export type RepositoryCard = {

@@ -20,8 +20,9 @@ export function cardOf(model: unknown): Pick<RepositoryCard, 'task' | 'library'>
 export async function readConfig(
   { files }: Artifact,
   open: (file: ArtifactFile) => Promise<HeaderSource>,
+  name = 'config.json',
 ): Promise<unknown> {
-  const file = files.find(({ path }) => path === 'config.json')
+  const file = files.find(({ path }) => path === name)
   if (!file || file.sizeBytes > MAX_CONFIG_BYTES) return undefined
   const source = await open(file)
   return JSON.parse(new TextDecoder().decode(await source.read(0, file.sizeBytes)))

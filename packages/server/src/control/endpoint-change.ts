@@ -156,7 +156,10 @@ function judged(
 }
 
 const asksForModel = ({ model }: EndpointUpdate): boolean =>
-  model?.repository !== undefined || model?.revision !== undefined || model?.image !== undefined
+  model?.repository !== undefined ||
+  model?.revision !== undefined ||
+  model?.image !== undefined ||
+  model?.adapters !== undefined
 
 function withoutRegistryPassword(
   asked: EndpointUpdate,

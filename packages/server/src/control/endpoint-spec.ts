@@ -37,8 +37,17 @@ export function withResolved(
   return {
     ...spec,
     compute: { ...spec.compute, id: instanceId },
-    model: { ...spec.model, revision: artifact.revision },
+    model: { ...spec.model, revision: artifact.revision, ...pinned(artifact) },
   }
+}
+
+function pinned({ adapters }: ResolvedModel['artifact']): Pick<EndpointSpec['model'], 'adapters'> {
+  if (!adapters) return {}
+  const entries = adapters.map(({ name, artifact: { repository, revision } }) => [
+    name,
+    { repository, revision },
+  ])
+  return { adapters: Object.fromEntries(entries) }
 }
 
 export function withSecretNames(spec: EndpointSpec, secrets: Secrets): EndpointSpec {

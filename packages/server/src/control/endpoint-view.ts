@@ -37,6 +37,7 @@ export function endpointView(facts: ViewFacts): EndpointWithStatus {
       framework: spec.model.framework,
       task: spec.model.task,
       image: redacted(spec.model.image),
+      ...(spec.model.adapters && { adapters: { ...spec.model.adapters } }),
       args: [...spec.model.args],
       command: [...spec.model.command],
       env: { ...spec.model.env },

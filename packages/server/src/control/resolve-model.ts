@@ -1,9 +1,11 @@
 /** From what a user asks to what runs: the pinned artifact, the engine, its files and settings, the hardware. */
 import type { Compute, Image, Provider } from '@berth/contract'
+import type { AdapterWish } from '../domain/adapter.ts'
 import type { Artifact } from '../domain/artifact.ts'
 import { PlatformError } from '../domain/errors.ts'
 import { chooseInstance } from '../domain/instance-choice.ts'
 import type { InstanceType } from '../domain/instance-type.ts'
+import { resolveAdapters } from './resolve-adapters.ts'
 import type { ControlRooms } from './rooms.ts'
 
 export type ModelWish = {
@@ -13,6 +15,7 @@ export type ModelWish = {
   readonly token: string | undefined
   readonly task: string | null
   readonly instance: Pick<InstanceType, 'gpus' | 'runtime'>
+  readonly adapters?: Readonly<Record<string, AdapterWish>> | undefined
 }
 
 export type ResolvedModel = { readonly engine: string; readonly artifact: Artifact; readonly image: Image }
@@ -29,7 +32,9 @@ export async function resolveModel(rooms: ControlRooms, wish: ModelWish): Promis
   })
   const { files, image } = engine.resolve(facts, wish.image)
   const needed = everything.files.filter((file) => files.includes(file.path))
-  return { engine: engine.name, artifact: { ...everything, files: needed }, image }
+  const adapters = await resolveAdapters(rooms, engine, wish.adapters ?? {}, token)
+  const artifact = { ...everything, files: needed, ...(adapters.length > 0 && { adapters }) }
+  return { engine: engine.name, artifact, image }
 }
 
 export async function resolveInstance(

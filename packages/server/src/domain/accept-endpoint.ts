@@ -102,7 +102,7 @@ export function refuseReservedEnvironment(names: readonly string[], field: strin
   )
 }
 
-/** An update applied to what is there: objects merge, `image`, `env`, `args`, `command`, `tags`, `routing` and `limits` are replaced. */
+/** An update applied to what is there: objects merge, `image`, `env`, `adapters`, `args`, `command`, `tags`, `routing` and `limits` are replaced. */
 export function mergeUpdate(spec: EndpointSpec, update: EndpointUpdate): EndpointSpec {
   const { compute = {}, model = {}, name, provider, ...top } = update
   refuseRename(spec, name, provider)

@@ -1,4 +1,6 @@
 /** An artifact: one pinned model revision and the files of it that an engine needs. */
+import type { Adapter } from './adapter.ts'
+
 export type ArtifactFile = {
   /** Relative to the repository's root, with forward slashes. */
   readonly path: string
@@ -16,8 +18,12 @@ export type Artifact = {
   /** The commit for the Hub; null where there are no commits. */
   readonly revision: string | null
   readonly files: readonly ArtifactFile[]
+  /** What is served beside it. */
+  readonly adapters?: readonly Adapter[]
 }
 
-export function artifactBytes(artifact: Artifact): number {
-  return artifact.files.reduce((sum, file) => sum + file.sizeBytes, 0)
+/** With everything that is beside it. */
+export function artifactBytes({ files, adapters = [] }: Artifact): number {
+  const own = files.reduce((sum, file) => sum + file.sizeBytes, 0)
+  return adapters.reduce((sum, adapter) => sum + artifactBytes(adapter.artifact), own)
 }

@@ -5,6 +5,7 @@
  * values taken out. What is observed (replicas, status) lives elsewhere and has other writers.
  */
 import type { Actor, Compute, Endpoint, Image, Scaling } from '@berth/contract'
+import type { AdapterWish } from './adapter.ts'
 import type { Artifact } from './artifact.ts'
 import type { EndpointId } from './replica.ts'
 
@@ -21,6 +22,7 @@ export type EndpointSpec = Omit<Endpoint, 'compute' | 'model' | 'type'> & {
     readonly args: readonly string[]
     readonly command: readonly string[]
     readonly env: Readonly<Record<string, string>>
+    readonly adapters?: Readonly<Record<string, AdapterWish>> | undefined
     /** Names only; the values are in the secret store. */
     readonly secretNames: readonly string[]
   }

@@ -9,6 +9,8 @@ export const PLACEHOLDER = {
   port: '{port}',
   /** The directory with the artifact's files, read-only. */
   model: '{model}',
+  /** The directory with an adapter's files, read-only. */
+  adapter: (id: string) => `{adapter:${id}}`,
 } as const
 
 export type LaunchPlan = {
@@ -26,9 +28,13 @@ export type LaunchPlan = {
 
 export function fillPlaceholders(
   text: string,
-  values: { host: string; port: number; model: string },
+  values: { host: string; port: number; model: string; adapters?: Readonly<Record<string, string>> },
 ): string {
-  return text
+  const filled = Object.entries(values.adapters ?? {}).reduce(
+    (so, [id, path]) => so.replaceAll(PLACEHOLDER.adapter(id), path),
+    text,
+  )
+  return filled
     .replaceAll(PLACEHOLDER.host, values.host)
     .replaceAll(PLACEHOLDER.port, String(values.port))
     .replaceAll(PLACEHOLDER.model, values.model)

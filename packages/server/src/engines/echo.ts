@@ -8,6 +8,7 @@ import { createRequire } from 'node:module'
 import type { EchoImage } from '@berth/contract'
 import { PlatformError } from '../domain/errors.ts'
 import { PLACEHOLDER } from '../domain/launch-plan.ts'
+import { assignments, PEFT_BY_MODEL } from './adapter-files.ts'
 import type { Engine, RuntimeKind } from './engine.ts'
 import { BUILT_HERE } from './images.ts'
 import { reservedSetting } from './reserved-settings.ts'
@@ -46,7 +47,8 @@ export function createEcho({
     name: 'echo',
     runtimes: [runtime],
     variants: ['echo'],
-    capabilities: ['chat'],
+    capabilities: ['chat', 'lora'],
+    adapters: PEFT_BY_MODEL,
     health: { route: '/health', startTimeoutMs: () => START_TIMEOUT_MS },
     stopGraceMs: STOP_GRACE_MS,
     intake: ({ image }) => ({ room: image.echo?.parallel ?? null, keepsPrefixes: true }),
@@ -59,13 +61,14 @@ export function createEcho({
     refusal: () => undefined,
     resolve: (_model, image) => ({ files: [], image: { echo: image.echo ?? {} } }),
 
-    launch: ({ image, servedName, command, args, apiKey }) => {
+    launch: ({ image, servedName, command, args, apiKey, adapters = [] }) => {
       const problem = reservedSetting('echo', { env: [], args, command })
       if (problem) throw new PlatformError('invalid', problem.message, { field: problem.field })
       const own = [
         ...(isContained ? IN_IMAGE : onMachine()),
         ...['--host', PLACEHOLDER.host, '--port', PLACEHOLDER.port, '--alias', servedName],
         ...scriptFlags(image.echo ?? {}),
+        ...(adapters.length > 0 ? ['--adapters', assignments(adapters).join(',')] : []),
       ]
       return {
         command: [...(command.length > 0 ? command : own), ...args],

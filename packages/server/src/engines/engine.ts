@@ -6,6 +6,7 @@
  * three runtimes are thirteen files and not thirty.
  */
 import type { Image } from '@berth/contract'
+import type { Adapter, RoutedAdapter } from '../domain/adapter.ts'
 import type { ArtifactFile } from '../domain/artifact.ts'
 import type { EngineMemory } from '../domain/fit/estimate-memory.ts'
 import type { KvDtype } from '../domain/fit/model-shape.ts'
@@ -57,6 +58,9 @@ export interface Engine {
   /** What it has in place of routes for task calls, or `undefined` if it answers all of them itself, or none. */
   tasks?(launched: Pick<LaunchRequest, 'image' | 'args' | 'servedName'> & AskedTask): TaskTarget
 
+  /** How it serves adapters; absent where it serves a model alone. */
+  readonly adapters?: AdapterSupport
+
   /** How long the engine is given between SIGTERM and SIGKILL, once no request runs on it. */
   readonly stopGraceMs: number
 }
@@ -78,6 +82,25 @@ export type Capability =
   | 'sleep'
   /** Whatever transformers' pipelines and a handler of the repository do. */
   | 'pipelines'
+
+export type AdapterSupport = {
+  /**
+   * Which files of an adapter's repository it reads.
+   * @throws PlatformError `invalid` when they are not there.
+   */
+  files(adapter: ModelFacts): readonly string[]
+  /** What makes a request one for the adapter. @param place its number among those of the replica, from 0. */
+  members(adapter: Pick<Adapter, 'name' | 'hash'>, place: number): RoutedAdapter['members']
+}
+
+/** An adapter as a replica is started with it. */
+export type LaunchedAdapter = {
+  readonly id: string
+  readonly rank: number | undefined
+  /** Where the runtime will have put its files, as a placeholder. */
+  readonly path: string
+  readonly files: readonly string[]
+}
 
 /** How settings and memory belong together. */
 export type Sizing = {
@@ -109,6 +132,7 @@ export type LaunchRequest = {
   /** The name that clients put in the `model` field: `namespace/name`. */
   readonly servedName: string
   readonly resources: Resources
+  readonly adapters?: readonly LaunchedAdapter[]
   /** Replaces the engine's own command when not empty. */
   readonly command: readonly string[]
   /** Passed on untouched, after ours, so that the last word is the user's. */

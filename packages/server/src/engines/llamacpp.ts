@@ -11,10 +11,11 @@ import { PlatformError } from '../domain/errors.ts'
 import type { KvDtype } from '../domain/fit/model-shape.ts'
 import { PLACEHOLDER } from '../domain/launch-plan.ts'
 import type { Vitals } from '../domain/routing/vitals.ts'
+import { ggufAdapterFile } from './adapter-files.ts'
 import { argumentValue, countInArgs } from './argument-value.ts'
 import { chooseGguf, fileInRepository, ggufsOf } from './choose-gguf.ts'
 import { refuseReservedArgs } from './container-plan.ts'
-import type { Engine, LaunchRequest, ModelFacts, RuntimeKind, Sizing } from './engine.ts'
+import type { AdapterSupport, Engine, LaunchRequest, ModelFacts, RuntimeKind, Sizing } from './engine.ts'
 import { LLAMACPP_MEMORY } from './engine-memory.ts'
 import type { LlamaServer } from './find-llama-server.ts'
 import { IMAGES, pinnedImage } from './images.ts'
@@ -62,6 +63,7 @@ export function createLlamacpp(options: LlamacppOptions): Engine {
       startTimeoutMs: (weightBytes) => START_TIMEOUT_MS + Math.ceil(weightBytes / SLOWEST_LOAD_BYTES_PER_MS),
     },
     stopGraceMs: STOP_GRACE_MS,
+    ...(server && { adapters: ADAPTERS }),
     intake: ({ image, args }) => ({
       room: countInArgs(args, ['-np', '--parallel']) ?? image.llamacpp?.nParallel ?? DEFAULT_SLOTS,
       keepsPrefixes: !image.llamacpp?.mode,
@@ -102,7 +104,7 @@ export function createLlamacpp(options: LlamacppOptions): Engine {
             : [
                 ...(server ? [server.path] : [process.execPath, embeddedProgram()]),
                 ...commonFlags(request),
-                ...(server ? serverFlags(settingsIn(request.image)) : []),
+                ...(server ? [...serverFlags(settingsIn(request.image)), ...adapterFlags(request)] : []),
                 ...request.args,
               ],
         image:
@@ -217,6 +219,22 @@ function serverFlags(settings: LlamacppImage): string[] {
     ...(threadsHttp === undefined ? [] : ['--threads-http', String(threadsHttp)]),
     ...(mmprojModelPath ? ['--mmproj', `${PLACEHOLDER.model}/${mmprojModelPath}`] : []),
     ...(specModelPath ? ['--model-draft', `${PLACEHOLDER.model}/${specModelPath}`] : []),
+  ]
+}
+
+/** Its server numbers them in the order in which it is given them. */
+const ADAPTERS: AdapterSupport = {
+  files: ggufAdapterFile,
+  members: (_adapter, place) => ({ lora: [{ id: place, scale: 1 }], cache_prompt: false }),
+}
+
+function adapterFlags({ adapters = [] }: LaunchRequest): string[] {
+  if (adapters.length === 0) return []
+  return [
+    // At 0, or each of them is part of every answer, with --lora-init-without-apply too (0.7.0).
+    ...['--lora-scaled', adapters.map(({ path, files }) => `${path}/${files[0]}:0`).join(',')],
+    // What a slot has computed with an adapter it takes for the next request without one (0.7.0).
+    '--no-cache-prompt',
   ]
 }
 

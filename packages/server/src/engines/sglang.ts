@@ -4,7 +4,9 @@
  * Its health route generates a token and so takes a second; it answers 503 while it starts and while it drains.
  */
 import type { Image } from '@berth/contract'
+import { adapterId } from '../domain/adapter.ts'
 import { PLACEHOLDER } from '../domain/launch-plan.ts'
+import { assignments, peftFiles } from './adapter-files.ts'
 import { argumentValue, countInArgs, tokensIn } from './argument-value.ts'
 import { containerPlan, option, startDeadline } from './container-plan.ts'
 import type { Engine, LaunchRequest, Sizing } from './engine.ts'
@@ -52,6 +54,7 @@ export function createSglang(): Engine {
       },
     }),
 
+    adapters: { files: peftFiles, members: (adapter) => ({ lora_path: adapterId(adapter) }) },
     tasks: ({ servedName, args, task }) => ({
       engine: 'sglang',
       servedName,
@@ -92,7 +95,10 @@ const SIZING: Sizing = {
   }),
 }
 
-function flags(settings: Settings, { servedName, resources, args, apiKey }: LaunchRequest): string[] {
+function flags(
+  settings: Settings,
+  { servedName, resources, args, apiKey, adapters = [] }: LaunchRequest,
+): string[] {
   const isSplitFurther = hasFlag(args, OTHER_SPLITS)
   const { tensor } = splitGpus('sGLang', settings, { gpus: resources.gpus, isSplitFurther })
   return [
@@ -103,6 +109,7 @@ function flags(settings: Settings, { servedName, resources, args, apiKey }: Laun
     ...option('--max-prefill-tokens', settings.maxPrefillTokens),
     ...option('--max-running-requests', settings.maxRunningRequests),
     ...option('--kv-cache-dtype', settings.kvCacheDtype),
+    ...(adapters.length > 0 ? ['--enable-lora', '--lora-paths', ...assignments(adapters)] : []),
     // The only engine that takes its key in no other way: it is seen by who may inspect containers on the machine.
     ...['--api-key', apiKey],
   ]

@@ -7,6 +7,7 @@
 import type { Image } from '@berth/contract'
 import { PlatformError } from '../domain/errors.ts'
 import { PLACEHOLDER } from '../domain/launch-plan.ts'
+import { assignments, PEFT_BY_MODEL } from './adapter-files.ts'
 import { countInArgs } from './argument-value.ts'
 import { containerPlan, option, startDeadline } from './container-plan.ts'
 import type { Engine, LaunchRequest, Sizing } from './engine.ts'
@@ -50,6 +51,8 @@ export function createTgi(): Engine {
       },
     }),
 
+    adapters: PEFT_BY_MODEL,
+
     refusal: (model) => {
       const reason = transformersRefusal('TGI', model)
       return reason && `${reason} ${MAINTENANCE}`
@@ -81,7 +84,7 @@ const SIZING: Sizing = {
   }),
 }
 
-function flags(settings: Settings, { resources }: LaunchRequest): string[] {
+function flags(settings: Settings, { resources, adapters = [] }: LaunchRequest): string[] {
   return [
     ...['--model-id', PLACEHOLDER.model, '--hostname', PLACEHOLDER.host, '--port', PLACEHOLDER.port],
     ...['--usage-stats', 'off', '--json-output'],
@@ -91,6 +94,7 @@ function flags(settings: Settings, { resources }: LaunchRequest): string[] {
     ...option('--max-batch-prefill-tokens', settings.maxBatchPrefillTokens),
     ...option('--max-batch-total-tokens', settings.maxBatchTotalTokens),
     ...option('--quantize', settings.quantize),
+    ...(adapters.length > 0 ? ['--lora-adapters', assignments(adapters).join(',')] : []),
     ...(settings.disableCustomKernels ? ['--disable-custom-kernels'] : []),
   ]
 }

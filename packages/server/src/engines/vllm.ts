@@ -7,6 +7,7 @@
 import type { Image } from '@berth/contract'
 import { PLACEHOLDER } from '../domain/launch-plan.ts'
 import { PLACEHOLDER_MODELS, type TaskTarget } from '../domain/tasks/task-route.ts'
+import { assignments, PEFT_BY_MODEL, rankFor } from './adapter-files.ts'
 import { argumentValue, countInArgs, tokensIn } from './argument-value.ts'
 import { containerPlan, option, startDeadline } from './container-plan.ts'
 import type { Engine, LaunchRequest, Sizing } from './engine.ts'
@@ -56,6 +57,7 @@ export function createVllm(): Engine {
       },
     }),
 
+    adapters: PEFT_BY_MODEL,
     tasks: ({ servedName, args, task }) => ({ engine: 'vllm', servedName, serves: servesOf(args, task) }),
 
     refusal: (model) => transformersRefusal('vLLM', model),
@@ -101,7 +103,7 @@ const SIZING: Sizing = {
   }),
 }
 
-function flags(settings: Settings, { servedName, resources, args }: LaunchRequest): string[] {
+function flags(settings: Settings, { servedName, resources, args, adapters = [] }: LaunchRequest): string[] {
   const isSplitFurther = hasFlag(args, OTHER_SPLITS)
   const { tensor, data } = splitGpus('vLLM', settings, { gpus: resources.gpus, isSplitFurther })
   return [
@@ -113,6 +115,13 @@ function flags(settings: Settings, { servedName, resources, args }: LaunchReques
     ...option('--max-num-seqs', settings.maxNumSeqs),
     ...option('--max-num-batched-tokens', settings.maxNumBatchedTokens),
     ...option('--kv-cache-dtype', settings.kvCacheDtype),
+    ...(adapters.length > 0
+      ? [
+          ...['--enable-lora', '--max-loras', String(adapters.length)],
+          ...option('--max-lora-rank', rankFor(adapters)),
+          ...['--lora-modules', ...assignments(adapters)],
+        ]
+      : []),
   ]
 }
 

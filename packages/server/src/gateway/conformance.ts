@@ -1,4 +1,5 @@
 /** What every gateway must do, as tests: run with each of its fronts. */
+import { describeAdapters } from './conformance-adapters.ts'
 import { describeAddresses } from './conformance-addresses.ts'
 import { describeCache } from './conformance-cache.ts'
 import { describeClients } from './conformance-clients.ts'
@@ -20,6 +21,7 @@ export function describeGateway(name: string, openGateway: OpenGateway): void {
   describePassingOn(name, openGateway)
   describeHolding(name, openGateway)
   describeReplicas(name, openGateway)
+  describeAdapters(name, openGateway)
   describeAddresses(name, openGateway)
   describeCache(name, openGateway)
   describeClients(name, openGateway)

@@ -38,6 +38,8 @@ export class Exchange implements ResponseWatcher {
   readonly response: ClientResponse
   readonly id: string
   readonly body: RequestBody
+  /** The adapter that `model` names, once somebody has looked. */
+  adapter: string | undefined
   readonly #options: ExchangeOptions
   #stream = false
   #also = NOTHING

@@ -1,4 +1,5 @@
 /** Which endpoint a request means, whether its caller may call it, and what a page may read of the answer. */
+import { adapterIn } from '../domain/adapter.ts'
 import { PlatformError } from '../domain/errors.ts'
 import type { RoutedEndpoint } from '../link/messages.ts'
 import { type Caller, mayCall, requireAccess } from './access.ts'
@@ -50,7 +51,7 @@ async function wantedEndpoint(
     case 'model':
       // Nobody gets megabytes read for a token that is worth nothing.
       if (caller.kind === 'rejected') throw new PlatformError('unauthenticated', caller.reason)
-      return endpointOfModel(table, await modelOf(exchange, rooms), caller)
+      return endpointOfAdapter(exchange, table, await modelOf(exchange, rooms), caller)
     default:
       return target satisfies never
   }
@@ -71,6 +72,18 @@ function endpointNamed(table: RoutingTable, namespace: string, name: string, cal
   const endpoint = table.named(namespace, name)
   if (!endpoint) throw refusals.isUnknown(`${namespace}/${name}`, nearby(table, name, caller, namespace))
   return endpoint
+}
+
+/** Whether it has that adapter is only said to those who may call it. */
+function endpointOfAdapter(
+  exchange: Exchange,
+  table: RoutingTable,
+  name: string,
+  caller: Caller,
+): RoutedEndpoint {
+  const { model, adapter } = adapterIn(name)
+  exchange.adapter = adapter
+  return endpointOfModel(table, model, caller)
 }
 
 /** By `namespace/name`, or by a name that is the caller's only one. */
@@ -149,16 +162,33 @@ async function modelOf(exchange: Exchange, rooms: Pick<EndpointRooms, 'clock' | 
 export function modelList(table: RoutingTable, caller: Caller, id: string | undefined): unknown {
   if (caller.kind === 'rejected') throw new PlatformError('unauthenticated', caller.reason)
   if (id !== undefined) {
-    const endpoint = endpointOfModel(table, decodedName(id), caller)
+    const { model, adapter } = adapterIn(decodedName(id))
+    const endpoint = endpointOfModel(table, model, caller)
     requireAccess(endpoint, caller)
-    return asModel(endpoint)
+    if (adapter === undefined) return asModel(endpoint)
+    if (!endpoint.adapters?.includes(adapter)) throw refusals.adapterUnknown(endpoint, adapter)
+    return asAdapter(endpoint, adapter)
   }
   const mine = table.endpoints.filter((endpoint) => mayCall(endpoint, caller))
-  return { object: 'list', data: mine.toSorted((a, b) => keyOf(a).localeCompare(keyOf(b))).map(asModel) }
+  return {
+    object: 'list',
+    data: mine.toSorted((a, b) => keyOf(a).localeCompare(keyOf(b))).flatMap(withAdapters),
+  }
 }
 
 /** Clients escape the slash of a name when they put it into a path. */
 const decodedName = (id: string) => id.replaceAll(/%2f/gi, '/')
+
+const withAdapters = (endpoint: RoutedEndpoint) => [
+  asModel(endpoint),
+  ...(endpoint.adapters ?? []).map((adapter) => asAdapter(endpoint, adapter)),
+]
+
+const asAdapter = (endpoint: RoutedEndpoint, adapter: string) => ({
+  ...asModel(endpoint),
+  id: `${keyOf(endpoint)}:${adapter}`,
+  parent: keyOf(endpoint),
+})
 
 const asModel = (endpoint: RoutedEndpoint) => ({
   id: keyOf(endpoint),

@@ -71,6 +71,7 @@ const OURS_TO_CLIENT = new Set([
   ...HOP_BY_HOP,
   'x-request-id',
   'x-berth-replica',
+  'x-berth-adapter',
   'access-control-allow-origin',
   'access-control-allow-credentials',
   'access-control-allow-headers',

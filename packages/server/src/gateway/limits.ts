@@ -24,7 +24,7 @@ export const GATEWAY_LIMITS = {
   replayBytes: 1024 * 1024,
   /** How far into a JSON body `model` is looked for; clients may put it after long messages. */
   modelScanBytes: 8 * 1024 * 1024,
-  /** A task call that is translated is read whole, and so is its answer. */
+  /** A task call that is translated is read whole, and so are its answer and a request for an adapter. */
   taskBodyBytes: 8 * 1024 * 1024,
   taskAnswerBytes: 64 * 1024 * 1024,
   /** All kept bodies of the process together. */

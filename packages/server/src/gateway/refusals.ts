@@ -200,3 +200,27 @@ export const taskTooLarge = (limitBytes: number) =>
     `A task call is translated for this endpoint's engine, up to ${limitBytes} bytes, and this one is longer: ask in parts, or call the engine's own route below /v1.`,
     { reason: 'task_limit' },
   )
+
+export const adapterUnknown = (endpoint: RoutedEndpoint, adapter: string) =>
+  new PlatformError(
+    'not_found',
+    `Endpoint ${quoted(endpoint)} has no adapter "${adapter}". ${
+      endpoint.adapters ? `It has: ${endpoint.adapters.join(', ')}.` : 'It serves its model alone.'
+    }`,
+    { field: 'model', reason: 'adapter_unknown' },
+  )
+
+/** While an update is under way, replicas that were started before it are there. */
+export const adapterIsComing = (endpoint: Named, adapter: string, retryAfterMs: number) =>
+  new PlatformError(
+    'waking',
+    `The adapter "${adapter}" of endpoint ${quoted(endpoint)} is not on the replica that is free: it comes with the update that is under way. Try again.`,
+    { reason: 'adapter_coming', retryAfterMs },
+  )
+
+export const adapterBodyTooLarge = (limitBytes: number) =>
+  new PlatformError(
+    'too_large',
+    `A request for an adapter can have ${limitBytes} bytes, and this one is longer. Send less of it, or ask the model itself.`,
+    { reason: 'adapter_body' },
+  )

@@ -6,6 +6,7 @@
  * that did not want to see it is changed: the event that says it is taken out.
  */
 import type { ReplicaId } from '../domain/replica.ts'
+import type { UsageRecord } from '../domain/usage/usage-record.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { RequestDemand } from './endpoint-demand.ts'
 import { EventUsage } from './event-usage.ts'
@@ -53,6 +54,7 @@ export class RequestMeter implements Onlooker {
   #isComplete = false
   #copy: AnswerCopy | undefined
   #retold: TaskAnswer | undefined
+  #adapter: UsageRecord['adapter']
 
   constructor(clock: Clock, traffic: EndpointTraffic, demand?: RequestDemand) {
     this.#clock = clock
@@ -83,6 +85,15 @@ export class RequestMeter implements Onlooker {
   /** Has what the client gets copied too. */
   copyTo(copy: AnswerCopy): void {
     this.#copy = copy
+  }
+
+  /** An adapter, as it was on the replica that got the request. */
+  askedFor({ name, hash }: NonNullable<UsageRecord['adapter']>): void {
+    this.#adapter = { name, hash }
+  }
+
+  get adapter(): UsageRecord['adapter'] {
+    return this.#adapter
   }
 
   /** It waited for a replica; it may do so more than once. */

@@ -13,6 +13,7 @@ import { timeLeft } from '../domain/start-times.ts'
 import type { RoutedEndpoint } from '../link/messages.ts'
 import type { Clock } from '../platform/clock.ts'
 import { type Caller, holderOf } from './access.ts'
+import { type AdaptedRequest, adapterCallIn } from './adapter-call.ts'
 import { BodyScan } from './body-scan.ts'
 import { ClientLeft, type Exchange } from './exchange.ts'
 import { toReplica } from './headers.ts'
@@ -25,7 +26,7 @@ import { type RelayEnd, relay } from './relay.ts'
 import type { Lease, ReplicaLeases } from './replica-leases.ts'
 import { hasBody } from './request-body.ts'
 import type { RequestMeter } from './request-meter.ts'
-import { headOfTask, type TaskCall, taskCallIn } from './task-call.ts'
+import { headOfTask, isTaskCall, type TaskCall, taskCallIn } from './task-call.ts'
 import type { Upstream } from './upstream/upstream.ts'
 import { ASKING_BYTES, asking, type UsageAsk } from './usage-ask.ts'
 
@@ -68,13 +69,20 @@ export async function serveEndpoint(visit: Visit, rooms: EndpointRooms): Promise
   if (exchange.body.isTooLarge) throw refusals.bodyTooLarge(exchange.body.limitBytes)
   // Who announced a length sends it at once; who sends in chunks may be waiting for the answer in between.
   if (exchange.body.announcedBytes !== undefined) await readStart(exchange, rooms)
-  const task = await taskCallIn(visit, rooms)
+  const task = isTaskCall(visit) ? await taskCallIn(visit, rooms) : undefined
   if (task) visit.meter.retoldBy(task.answer)
+  const namesAdapter = !task && (endpoint.adapters ?? exchange.adapter) !== undefined
+  const adapter = namesAdapter ? await adapterCallIn(visit, rooms) : undefined
   const prefix = new PromptPrefix(exchange)
   let wasNotUnderstood = false
 
   for (let broken = 0; ; ) {
     const lease = await claim(visit, rooms, prefix, holdUntil, holdMs)
+    const adapted = adapter?.at(lease.replica)
+    if (adapter && !adapted) {
+      lease.release('left')
+      throw refusals.adapterIsComing(endpoint, adapter.name, limits.retryAfterMs)
+    }
     let end: RelayEnd | undefined
     try {
       end = await send(visit, lease, rooms, {
@@ -82,6 +90,7 @@ export async function serveEndpoint(visit: Visit, rooms: EndpointRooms): Promise
         heldMs: clock.now() - arrivedAt,
         mayAsk: !wasNotUnderstood && !task,
         task,
+        adapted: adapter && adapted && { ...adapted, name: adapter.name },
       })
     } finally {
       lease.release(claimEndOf(end, exchange))
@@ -218,11 +227,13 @@ async function send(
     heldMs,
     mayAsk,
     task,
+    adapted,
   }: {
     readonly again: boolean
     readonly heldMs: number
     readonly mayAsk: boolean
     readonly task: TaskCall | undefined
+    readonly adapted: (AdaptedRequest & { readonly name: string }) | undefined
   },
 ): Promise<RelayEnd> {
   const { exchange, meter, path, sharesOrigin } = visit
@@ -231,6 +242,8 @@ async function send(
   const { body, request } = exchange
   const asks = mayAsk && rooms.usageAsk.canAsk(visit.endpoint.id, path, body, rooms.clock.now())
   meter.sent(replica.id, asks, body.arrivedBytes)
+  if (adapted) meter.askedFor(adapted)
+  const own = adapted && asks ? asking({ kept: [adapted.body] }) : (adapted?.body ?? task?.body)
   return relay(exchange, {
     upstream: rooms.upstream,
     to: { host, port },
@@ -240,16 +253,19 @@ async function send(
       host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`,
       replica.apiKey,
       exchange.id,
-      task?.body.length ?? (body.complete ? body.keptBytes + (asks ? ASKING_BYTES : 0) : undefined),
+      own?.length ?? (body.complete ? body.keptBytes + (asks ? ASKING_BYTES : 0) : undefined),
       asks || task !== undefined,
       exchange.timeLeftMs,
     ),
-    body: task ? () => task.body : asks ? () => asking(body) : undefined,
+    body: own ? () => own : asks ? () => asking(body) : undefined,
     mayDoWithout: asks,
     onlooker: meter,
     // What cannot be sent twice, or just broke, does not go over a connection that may be about to close.
     fresh: again || request.wantsUpgrade || !body.reserve(rooms.limits.replayBytes),
-    answerHeaders: ['x-berth-replica', replica.id, 'server-timing', `hold;dur=${heldMs}`],
+    answerHeaders: [
+      ...['x-berth-replica', replica.id, 'server-timing', `hold;dur=${heldMs}`],
+      ...(adapted ? ['x-berth-adapter', `${adapted.name}; sha256=${adapted.hash}`] : []),
+    ],
     sandboxed: sharesOrigin,
     watch: lease,
     limits: rooms.limits,

@@ -24,15 +24,19 @@ type Asked = {
   readonly path: string
 }
 
+/** Whether it may be one: nearly every request is told apart by this, so it looks at two bytes. */
+export const isTaskCall = ({ exchange, endpoint, path }: Asked): boolean =>
+  endpoint.tasks !== undefined && isRoot(path) && exchange.request.method === 'POST'
+
 /**
  * @returns undefined for everything that is passed on as it is.
  * @throws PlatformError `invalid` for what the engine cannot be asked, `too_large` for what is not read whole.
  */
 export async function taskCallIn(
-  { exchange, endpoint: { tasks }, path }: Asked,
+  { exchange, endpoint: { tasks } }: Asked,
   rooms: Pick<EndpointRooms, 'clock' | 'limits'>,
 ): Promise<TaskCall | undefined> {
-  if (!tasks || !isRoot(path) || exchange.request.method !== 'POST') return undefined
+  if (!tasks) return undefined
   const { body } = exchange
   const { limits } = rooms
   await readStart(exchange, rooms, limits.taskBodyBytes)
@@ -64,7 +68,6 @@ export function headOfTask({ request }: Exchange, { body }: TaskCall) {
 
 const NOT_OF_THE_TASK = new Set(['content-type', 'content-encoding', 'accept'])
 
-/** Nearly every request is told apart by this, so it looks at two bytes. */
 const isRoot = (path: string) => path === '/' || path.startsWith('/?')
 
 function jsonIn(body: Buffer): unknown {

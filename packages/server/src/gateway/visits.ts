@@ -167,6 +167,7 @@ export class Visits {
       status,
       durationMs: now - meter.arrivedAt,
       ...meter.measures(exchange.body.arrivedBytes),
+      ...(meter.adapter && { adapter: meter.adapter }),
       ...(via && { via }),
       ...(insteadOf && { insteadOf }),
     }
@@ -179,6 +180,7 @@ export class Visits {
       heldMs: record.heldMs,
       inputTokens: record.inputTokens,
       outputTokens: record.outputTokens,
+      ...(record.adapter && { adapter: record.adapter }),
       ...(via && { via }),
     })
     return record

@@ -12,6 +12,7 @@ import type {
   TokenLimits,
   TokenRole,
 } from '@berth/contract'
+import type { RoutedAdapter } from '../domain/adapter.ts'
 import type { UsageLimits } from '../domain/limits/usage-limits.ts'
 import type { EndpointId, ReplicaId } from '../domain/replica.ts'
 import type { RoutingRules } from '../domain/routing/choose-replica.ts'
@@ -26,6 +27,8 @@ export type RoutedReplica = {
   readonly port: number
   /** Sent as bearer token to the engine; null for engines that take none. */
   readonly apiKey: string | null
+  /** What it was started with beside its model, by name. */
+  readonly adapters?: Readonly<Record<string, RoutedAdapter>>
   /** A draining replica finishes what it has and gets nothing new. */
   readonly state: 'ready' | 'draining'
 }
@@ -61,6 +64,8 @@ export type RoutedEndpoint = {
   readonly routing?: RoutingRules
   /** What a silent replica of it can be asked; absent where no question is known to be cheap. */
   readonly vitals?: Vitals
+  /** The names of the adapters that are wanted now; absent for none. */
+  readonly adapters?: readonly string[]
   /** What task calls to its root become; absent where its engine answers them, or knows none. */
   readonly tasks?: TaskTarget
   /** What may be asked of it by all callers together; absent for no limit. */

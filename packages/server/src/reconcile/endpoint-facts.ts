@@ -25,6 +25,8 @@ export type Facts = {
   readonly running: readonly RunningReplica[]
   /** That of the aim's replicas, where there are several runtimes and any replica. */
   readonly runtime: string | undefined
+  /** Those that running replicas were started from. */
+  readonly revisions: ReadonlyMap<number, Revision>
   readonly replicas: readonly Replica[]
 }
 
@@ -58,8 +60,24 @@ export async function readFacts(
     wanted: wantedReplicas(endpoint, target),
     running,
     runtime: running.find((replica) => replica.revision === aim.number)?.runtime,
+    revisions: await revisionsOf(running, [newest, ...(fallback ? [fallback] : [])], tools),
     replicas: running.map((replica) => look(replica, memory, tools)),
   }
+}
+
+/** Nearly always the newest is the only one. */
+async function revisionsOf(
+  running: readonly RunningReplica[],
+  known: readonly Revision[],
+  { rooms }: LookTools,
+): Promise<ReadonlyMap<number, Revision>> {
+  const revisions = new Map(known.map((revision) => [revision.number, revision]))
+  for (const { endpointId, revision } of running) {
+    if (revisions.has(revision)) continue
+    const older = await rooms.store.revisions.get(endpointId, revision)
+    if (older) revisions.set(revision, older)
+  }
+  return revisions
 }
 
 /** Those of the endpoint that nobody is stopping. */

@@ -1,11 +1,13 @@
 /** What a look reports: the route to the gateways, the status to the store, both only when they are new. */
 import { fallbackReasons, type Progress } from '@berth/contract'
+import type { RoutedAdapter } from '../domain/adapter.ts'
 import { cachesAnswers, type EndpointRecord, endpointKey } from '../domain/endpoint.ts'
 import { deriveStatus, type StatusRecord } from '../domain/endpoint-status.ts'
 import type { Replica } from '../domain/replica.ts'
 import { routingRules, UNKNOWN_INTAKE } from '../domain/routing/intake.ts'
 import { type ExpectedStart, startEstimate } from '../domain/start-times.ts'
-import type { RoutedEndpoint, RoutedFallback } from '../link/messages.ts'
+import type { RoutedEndpoint, RoutedFallback, RoutedReplica } from '../link/messages.ts'
+import type { RunningReplica } from '../runtime/driver.ts'
 import { type Facts, revisionsToKeep } from './endpoint-facts.ts'
 import type { EndpointMemory } from './endpoint-memory.ts'
 import type { LookTools } from './look-tools.ts'
@@ -126,6 +128,7 @@ function routeOf(
     failure: status.errorMessage,
     start: status.state === 'running' ? null : (status.start ?? null),
     ...servingOf(facts, rooms),
+    ...(facts.aim.artifact.adapters && { adapters: facts.aim.artifact.adapters.map(({ name }) => name) }),
     ...(measure && 'slo' in measure && { objective: measure.slo }),
     replicas: facts.running.flatMap((replica) => {
       const draining = memory.drainingSince.has(replica.id)
@@ -136,11 +139,29 @@ function routeOf(
           id: replica.id,
           ...replica.address,
           apiKey,
+          ...adaptersOf(replica, facts, rooms),
           state: draining ? ('draining' as const) : ('ready' as const),
         },
       ]
     }),
   }
+}
+
+/** Of the revision that a replica was started from, since an adapter may have been another one then. */
+function adaptersOf(
+  replica: RunningReplica,
+  { revisions }: Facts,
+  rooms: ReconcileRooms,
+): Pick<RoutedReplica, 'adapters'> {
+  const revision = revisions.get(replica.revision)
+  const adapters = revision?.artifact.adapters
+  const support = revision && rooms.engine(revision.engine, replica.runtime)?.adapters
+  if (!adapters || !support) return {}
+  const routed = adapters.map((adapter, place): [string, RoutedAdapter] => [
+    adapter.name,
+    { hash: adapter.hash, members: support.members(adapter, place) },
+  ])
+  return { adapters: Object.fromEntries(routed) }
 }
 
 /**

@@ -269,7 +269,9 @@ async function startOne(
       findings.shortage = short
       return
     }
-    const spec = await replicaSpec(rooms, endpoint, aim, { ...place, modelPath: fetched.path })
+    const { path: modelPath, adapterPaths } = fetched
+    const files = { modelPath, ...(adapterPaths && { adapterPaths }) }
+    const spec = await replicaSpec(rooms, endpoint, aim, { ...place, ...files })
     tools.own(spec.id, endpoint.id)
     memory.startedHere.add(spec.id)
     await rooms.driver.start(spec)

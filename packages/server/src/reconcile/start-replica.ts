@@ -1,12 +1,15 @@
 /** How one replica of a revision is started: the engine's launch plan, with the endpoint's own values in it. */
 import { variantOf } from '@berth/contract'
 import { refuseBareCommand } from '../domain/accept-endpoint.ts'
+import { type Adapter, adapterId } from '../domain/adapter.ts'
 import { artifactBytes } from '../domain/artifact.ts'
 import { type EndpointRecord, endpointKey, type Revision } from '../domain/endpoint.ts'
 import { PlatformError } from '../domain/errors.ts'
 import { chooseInstance } from '../domain/instance-choice.ts'
 import type { InstanceType, Resources } from '../domain/instance-type.ts'
+import { PLACEHOLDER } from '../domain/launch-plan.ts'
 import { REGISTRY_PASSWORD, registryLogin } from '../domain/registry-login.ts'
+import type { LaunchedAdapter } from '../engines/engine.ts'
 import { newReplicaId } from '../platform/ids.ts'
 import type { ReplicaSpec } from '../runtime/driver.ts'
 import type { ReconcileRooms } from './rooms.ts'
@@ -29,7 +32,12 @@ export async function replicaSpec(
   rooms: ReconcileRooms,
   endpoint: EndpointRecord,
   revision: Revision,
-  { resources, runtime, modelPath }: Pick<Place, 'resources' | 'runtime'> & { readonly modelPath: string },
+  {
+    resources,
+    runtime,
+    modelPath,
+    adapterPaths,
+  }: Pick<Place, 'resources' | 'runtime'> & Pick<ReplicaSpec, 'modelPath' | 'adapterPaths'>,
 ): Promise<ReplicaSpec> {
   const engine = rooms.engine(revision.engine, runtime)
   if (!engine) {
@@ -49,6 +57,7 @@ export async function replicaSpec(
     command: model.command,
     args: model.args,
     apiKey: rooms.replicaKey(id),
+    ...(revision.artifact.adapters && { adapters: revision.artifact.adapters.map(launched) }),
   })
   const isPrivate = revision.image.custom?.credentials !== undefined
   const revealed =
@@ -62,11 +71,18 @@ export async function replicaSpec(
     revision: revision.number,
     plan,
     modelPath,
+    ...(adapterPaths && { adapterPaths }),
     env: { ...model.env, ...withoutFallbackKey(secrets, revision.spec.fallback) },
     resources,
     runtime,
     ...(registry ? { registry } : {}),
   }
+}
+
+function launched(adapter: Adapter): LaunchedAdapter {
+  const id = adapterId(adapter)
+  const files = adapter.artifact.files.map(({ path }) => path)
+  return { id, rank: adapter.rank, path: PLACEHOLDER.adapter(id), files }
 }
 
 /** An engine has no use for the key of the server that stands in for it. */

@@ -72,6 +72,8 @@ export type ReplicaSpec = {
   readonly plan: LaunchPlan
   /** Directory with the artifact's files on this machine. */
   readonly modelPath: string
+  /** Directories with the files of its adapters, by what the engine calls them. */
+  readonly adapterPaths?: Readonly<Record<string, string>>
   /** The endpoint's own variables, untouched; they come after those of `plan.env`, in which placeholders are filled. */
   readonly env: Readonly<Record<string, string>>
   readonly resources: Resources

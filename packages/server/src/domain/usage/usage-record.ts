@@ -25,6 +25,8 @@ export type UsageRecord = {
   readonly firstTokenMs: number | null
   /** Mean time between tokens of a stream; null below two. */
   readonly interTokenMs: number | null
+  /** The adapter that was asked for, with what it was then; absent for the model itself. */
+  readonly adapter?: { readonly name: string; readonly hash: string } | undefined
   /** Who answered in place of a replica of the endpoint; absent where one did, or nobody. */
   readonly via?: 'cache' | 'fallback' | 'external'
   /** The endpoint that was asked, where this one answered as its fallback. */

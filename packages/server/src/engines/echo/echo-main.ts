@@ -28,7 +28,7 @@ const KEEP_ALIVE_MS = 600_000
 const FLAGS = new Set([
   ...['host', 'port', 'alias', 'health-route', 'start-ms', 'first-token-ms', 'token-ms', 'crash-on-start'],
   ...['crash-after-requests', 'freeze-after-requests', 'zombie-after-requests', 'exhaust-after-requests'],
-  ...['error-status', 'parallel'],
+  ...['error-status', 'parallel', 'adapters'],
 ])
 
 type Json = Readonly<Record<string, unknown>>
@@ -57,6 +57,12 @@ const exhaustAfter = number('exhaust-after-requests', Number.POSITIVE_INFINITY)
 const errorStatus = number('error-status', 0)
 const parallel = number('parallel', Number.POSITIVE_INFINITY)
 const key = Buffer.from(process.env['ECHO_API_KEY'] ?? '')
+
+/** Those that it was started with, and no other: a name that an adapter had before is a stranger's. */
+const adapters = text('adapters', '')
+  .split(',')
+  .filter((one) => one !== '')
+  .map((one) => ({ id: one.slice(0, one.indexOf('=')), path: one.slice(one.indexOf('=') + 1) }))
 
 let loading = true
 let ending = false
@@ -190,6 +196,14 @@ type Completion = {
   readonly end: Json
 }
 
+/** As engines with adapters do, it refuses those that it was not started with. */
+function modelOf(body: Json): string {
+  const asked = body['model']
+  if (typeof asked !== 'string' || !/-[0-9a-f]{12}$/.test(asked)) return alias
+  if (adapters.some(({ id }) => id === asked)) return asked
+  throw new Refusal(404, `the model ${JSON.stringify(asked)} does not exist`)
+}
+
 async function complete(
   response: ServerResponse,
   left: AbortSignal,
@@ -209,7 +223,7 @@ async function complete(
   const frame = {
     id: `${completion.idPrefix}-${answered}-${Date.now()}`,
     created: Math.floor(Date.now() / 1_000),
-    model: alias,
+    model: modelOf(body),
   }
   const choices = (content: Json, finishReason: string | null) => [
     { index: 0, ...content, logprobs: null, finish_reason: finishReason },
@@ -413,6 +427,12 @@ server.listen(number('port', 8_080), text('host', '127.0.0.1'), () => {
     if (flags.has('crash-on-start')) {
       console.error('crashes on start, as told')
       process.exit(number('crash-on-start', CRASH_EXIT_CODE))
+    }
+    const { existsSync } = process.getBuiltinModule('node:fs')
+    for (const { id, path } of adapters) {
+      if (existsSync(path)) continue
+      console.error(`echo: the adapter ${id} does not lie at ${path}`)
+      process.exit(CRASH_EXIT_CODE)
     }
     loading = false
     console.log(`ready as ${alias}`)

@@ -6,6 +6,7 @@ import type { FallbackReason } from '@berth/contract'
 import type { EndpointId } from '../../domain/replica.ts'
 import type { UsageRecord } from '../../domain/usage/usage-record.ts'
 import type { RoutedEndpoint } from '../../link/messages.ts'
+import { nameAdapter } from '../adapter-call.ts'
 import type { RequestMeter } from '../request-meter.ts'
 import { keyOf } from '../routing-table.ts'
 import { type EndpointRooms, readStart } from '../serve-endpoint.ts'
@@ -45,7 +46,9 @@ export class Fallback {
   ): Promise<Answered> {
     const { exchange, endpoint } = request
     const privacy = privacyOf(exchange.request.headers['x-berth-privacy'])
-    if (!endpoint.fallback || trail.length >= MOST_STEPS) {
+    if (endpoint.fallback) await nameAdapter(request, this.#rooms.endpointRooms)
+    // Another endpoint has other adapters, if any.
+    if (!endpoint.fallback || trail.length >= MOST_STEPS || exchange.adapter !== undefined) {
       await byItself()
       return BY_ITSELF
     }

@@ -14,6 +14,7 @@ import { type LabelFacts, labelsOf } from './container-labels.ts'
 import type { DaemonKind } from './daemon.ts'
 
 export const MODEL_PATH = '/repository'
+const adapterPath = (id: string) => `/adapters/${id}`
 const LISTEN_HOST = '0.0.0.0'
 const CPU_PERIOD_US = 100_000
 const MIN_CPU_QUOTA_US = 1_000
@@ -38,8 +39,14 @@ export type ContainerPlace = LabelFacts & {
 export function containerOptions(spec: ReplicaSpec, place: ContainerPlace): ContainerCreateOptions {
   const { plan } = spec
   const port = `${plan.containerPort}/tcp`
+  const adapters = Object.entries(spec.adapterPaths ?? {})
   const fill = (text: string) =>
-    fillPlaceholders(text, { host: LISTEN_HOST, port: plan.containerPort, model: MODEL_PATH })
+    fillPlaceholders(text, {
+      host: LISTEN_HOST,
+      port: plan.containerPort,
+      model: MODEL_PATH,
+      adapters: Object.fromEntries(adapters.map(([id]) => [id, adapterPath(id)])),
+    })
   return {
     name: spec.id,
     Image: place.imageId,
@@ -57,7 +64,15 @@ export function containerOptions(spec: ReplicaSpec, place: ContainerPlace): Cont
       ...confinement(place.writableRoot),
       NetworkMode: place.network,
       PortBindings: { [port]: [{ HostIp: place.publishOn, HostPort: '0' }] },
-      Mounts: [{ Type: 'bind', Source: spec.modelPath, Target: MODEL_PATH, ReadOnly: true }],
+      Mounts: [
+        { Type: 'bind', Source: spec.modelPath, Target: MODEL_PATH, ReadOnly: true },
+        ...adapters.map(([id, path]) => ({
+          Type: 'bind' as const,
+          Source: path,
+          Target: adapterPath(id),
+          ReadOnly: true,
+        })),
+      ],
       LogConfig: { Type: LOG_DRIVER[place.daemon], Config: LOG_LIMITS },
       RestartPolicy: { Name: 'no' },
       ...devices(place.gpuIndexes),

@@ -130,7 +130,12 @@ export class FakeDriver implements RuntimeDriver {
       throw new PlatformError('invalid', `The plan of endpoint "${spec.endpoint}" names no program to start.`)
     }
     const listensOn = address(spec)
-    const fill = (text: string) => fillPlaceholders(text, { ...listensOn, model: spec.modelPath })
+    const fill = (text: string) =>
+      fillPlaceholders(text, {
+        ...listensOn,
+        model: spec.modelPath,
+        ...(spec.adapterPaths && { adapters: spec.adapterPaths }),
+      })
     const env = Object.entries(spec.plan.env).map(([name, value]) => [name, fill(value)])
     const { id, endpointId, endpoint, revision, resources } = spec
     const replica = { id, endpointId, endpoint, revision, resources, startedAt: this.#clock.now() }

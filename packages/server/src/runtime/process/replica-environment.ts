@@ -42,7 +42,12 @@ export function replicaCommand(spec: ReplicaSpec, record: ReplicaRecord, program
 }
 
 function filler(spec: ReplicaSpec, { address }: ReplicaRecord): (text: string) => string {
-  return (text) => fillPlaceholders(text, { ...address, model: spec.modelPath })
+  return (text) =>
+    fillPlaceholders(text, {
+      ...address,
+      model: spec.modelPath,
+      ...(spec.adapterPaths && { adapters: spec.adapterPaths }),
+    })
 }
 
 /** In the order of `nvidia-smi`, where the indexes come from. Empty hides all GPUs from a replica without. */
