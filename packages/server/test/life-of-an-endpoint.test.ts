@@ -363,3 +363,15 @@ test('a replica of which a gateway says that it does not work is replaced, and i
     { message: `The engine stopped working on its requests: ${evidence}`, details: { replica: before!.id } },
   ])
 })
+
+test('what an image’s tag stood for when a replica ran is in the event of its readiness', async () => {
+  const imageDigest = 'acme/engine@sha256:0123'
+  world.onStart((id) => {
+    const replica = world.runtime.replicas.get(id)!
+    replica.state = { ...replica.state, imageDigest }
+  })
+  await world.create({ min: 1, max: 1 })
+  await world.untilState('running')
+  const events = await world.store.events.list({ kinds: ['replica.ready'], limit: 10 })
+  expect(events.map(({ details }) => details?.['imageDigest'])).toEqual([imageDigest])
+})

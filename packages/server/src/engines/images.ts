@@ -1,13 +1,17 @@
 /**
  * The container images that Berth runs when an endpoint names none: pinned by tag, in one place.
  *
- * A tag can be moved by its owner. Which content ran is known from the digest that the container runtime records;
- * here stands only where each tag was seen, so that whoever updates one knows what was checked and what was not.
+ * A tag can be moved by its owner. Which content ran is in the event `replica.ready` of each replica, from the digest
+ * that the container runtime records; here stands where each tag was seen, so that whoever updates one knows what was
+ * checked and what was not. None of the tags below has a digest yet: that takes a look into its registry, and a digest
+ * that nobody compared would be worth less than none.
  */
 import type { Resources } from '../domain/instance-type.ts'
 
 export type PinnedImage = {
   readonly image: string
+  /** `sha256:…` of the content that the tag stood for, once somebody has compared it with its registry. */
+  readonly digest?: string
   /** When the tag was last looked up, as a date. */
   readonly checkedOn: string
   /** Where it was seen. None of them was pulled, so none was compared with its registry. */
@@ -66,7 +70,11 @@ export const IMAGES = {
  */
 export const BUILT_HERE = { echo: 'localhost/berth/echo:0.1.0' } as const
 
-/** The pinned image for the hardware, if there is one. */
+/**
+ * The pinned image for the hardware, if there is one. With its digest where that is known: then a registry or a
+ * machine that has other content under the tag is refused by the container runtime itself.
+ */
 export function pinnedImage(images: EngineImages, { gpus }: Pick<Resources, 'gpus'>): string | undefined {
-  return (gpus > 0 ? images.gpu : images.cpu)?.image
+  const pinned = gpus > 0 ? images.gpu : images.cpu
+  return pinned?.digest ? `${pinned.image}@${pinned.digest}` : pinned?.image
 }

@@ -174,8 +174,8 @@ function learn(facts: Facts, memory: EndpointMemory, tools: LookTools): void {
 
 function noteReady(replica: Replica, facts: Facts, memory: EndpointMemory, tools: LookTools): void {
   const { rooms, note, prober } = tools
-  const startedAt =
-    facts.running.find((running) => running.id === replica.id)?.startedAt ?? replica.phaseSince
+  const running = facts.running.find(({ id }) => id === replica.id)
+  const startedAt = running?.startedAt ?? replica.phaseSince
   memory.readySince.set(replica.id, replica.phaseSince)
   memory.lastReadyRevision = Math.max(memory.lastReadyRevision ?? 0, replica.revision)
   const tookMs = replica.phaseSince - startedAt
@@ -190,6 +190,8 @@ function noteReady(replica: Replica, facts: Facts, memory: EndpointMemory, tools
     replica: replica.id,
     revision: replica.revision,
     tookMs,
+    // What a tag meant when it ran: a tag can be moved, and the event stays.
+    ...(running?.imageDigest && { imageDigest: running.imageDigest }),
   })
 }
 

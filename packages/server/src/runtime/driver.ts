@@ -92,6 +92,8 @@ export type RunningReplica = {
   readonly startedAt: number
   /** The name of the driver that runs it, where several stand behind one. */
   readonly runtime?: string
+  /** `repository@sha256:…`: the content that its container runs, where a registry knows it. */
+  readonly imageDigest?: string
 } & (
   | { readonly state: 'running'; readonly address: ReplicaAddress }
   | {

@@ -51,6 +51,7 @@ test('labels say all that is known of a replica', () => {
     startedAt: place.startedAt,
     containerPort: 8000,
     gpuIndexes: [1, 3],
+    imageDigest: 'acme/engine@sha256:0123',
   })
   expect(JSON.stringify(labels)).not.toContain('hunter2')
 })

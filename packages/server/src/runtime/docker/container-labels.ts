@@ -31,6 +31,7 @@ export type ReplicaIdentity = {
   readonly startedAt: number
   readonly containerPort: number
   readonly gpuIndexes: readonly number[]
+  readonly imageDigest?: string
 }
 
 export type LabelFacts = {
@@ -61,6 +62,7 @@ export function labelsOf(spec: ReplicaSpec, facts: LabelFacts): Record<string, s
 export function identityOf(name: string, labels: Labels): ReplicaIdentity | undefined {
   const resources = parseResources(labels[LABEL.resources])
   const endpointId = labels[LABEL.endpointId]
+  const imageDigest = labels[LABEL.digest]
   if (!resources || endpointId === undefined) return undefined
   return {
     id: name.replace(/^\//, '') as ReplicaId,
@@ -71,6 +73,7 @@ export function identityOf(name: string, labels: Labels): ReplicaIdentity | unde
     startedAt: Number(labels[LABEL.startedAt]),
     containerPort: Number(labels[LABEL.containerPort]),
     gpuIndexes: (labels[LABEL.gpuIndexes] ?? '').split(',').filter(Boolean).map(Number),
+    ...(imageDigest && { imageDigest }),
   }
 }
 
