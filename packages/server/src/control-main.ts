@@ -196,7 +196,8 @@ async function start(
     models,
     engine,
     replicaKey: replicaKeyring(key),
-    gateways: () => opened.hub?.gateways.map((one) => one.id) ?? [],
+    // One that lives and lost its link goes on serving by what it heard last.
+    gateways: () => [...new Set([...(opened.hub?.gateways.map(({ id }) => id) ?? []), ...gateway.livingIds])],
     publish: (route) => routing.publish(route),
     unpublish: (id) => routing.unpublish(id),
     looked: (endpoint, report, replicas, target) => {

@@ -120,6 +120,20 @@ test('workers share a port, one that is killed is replaced, and all are adopted 
   expect(await pidsOf(there.home)).toEqual(pids)
 })
 
+test('a worker without a link is known to live, one without a process is not', async () => {
+  const there = await place()
+  const gateway = supervise(there, 1)
+  await gateway.start()
+  await soon(() => expect(there.hub.gateways).toHaveLength(1))
+  const [{ id, pid }] = there.hub.gateways as [LinkHub['gateways'][number]]
+  await there.hub.close()
+  gateway.hint()
+  await soon(() => expect(gateway.livingIds).toEqual([id]))
+  process.kill(pid, 'SIGKILL')
+  gateway.hint()
+  await soon(() => expect(gateway.livingIds).not.toContain(id))
+})
+
 test('every worker is replaced in turn, and nobody who connects meanwhile is refused or dropped', async () => {
   const there = await place()
   const gateway = supervise(there, 2)

@@ -56,6 +56,7 @@ export class GatewayWorkers {
   readonly #leaving = new Set<string>()
   #outdated: ReadonlySet<string> = new Set()
   #first: GatewayRecord | undefined
+  #living: readonly GatewayRecord[] = []
   #started: Promise<void> = Promise.resolve()
   #watching: Promise<void> = Promise.resolve()
   #hinted = new AbortController()
@@ -70,6 +71,11 @@ export class GatewayWorkers {
       this.#first?.url ??
       `${this.#options.tls ? 'https' : 'http'}://${this.#options.host}:${this.#options.port}`
     )
+  }
+
+  /** Workers whose processes lived at the last look, whether they can be reached or not. */
+  get livingIds(): readonly string[] {
+    return this.#living.map(({ gatewayId }) => gatewayId)
   }
 
   /**
@@ -87,6 +93,7 @@ export class GatewayWorkers {
     const isOurs = (record: GatewayRecord) => record.host === host && (port === 0 || record.port === port)
     await Promise.all(living.filter((record) => !isOurs(record)).map((record) => this.#end(record, 0)))
     const adopted = living.filter(isOurs)
+    this.#living = adopted
     for (const { pid, url } of adopted) log.info('gateway adopted', { pid, url })
     await this.#keepFirst(adopted.at(0) ?? (await this.#spawn(0, port, false)))
     this.#watching = this.#watch()
@@ -133,6 +140,7 @@ export class GatewayWorkers {
     // Before the look: one that appears during it is in neither otherwise, and would be started twice.
     const starting = new Set(this.#starting.keys())
     const living = await livingGateways(home.gateways)
+    this.#living = living
     const plan = planWorkers({
       wanted: workers,
       settings: this.#settings,

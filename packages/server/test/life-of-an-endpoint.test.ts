@@ -61,6 +61,29 @@ test('a request that comes while the last replica drains gets a new one, and the
   await world.until('the old one is gone', () => world.replicas.every(({ id }) => id !== old!.id))
 })
 
+test('the last replica stops when a gateway that lost its link has said that it holds requests, not before', async () => {
+  await world.create()
+  await world.untilState('running')
+  const [last] = world.replicas
+  world.otherGateways = ['gw-cut-off']
+  await world.act('scaleEndpointToZero')
+  await world.until('draining', () => [...world.routes.values()][0]?.replicas[0]?.state === 'draining')
+  await world.pass(10_000)
+  expect(world.replicas.map(({ id }) => id)).toEqual([last!.id])
+  world.reconciler.drained('gw-cut-off', last!.id)
+  await world.until('it is gone', () => world.replicas.length === 0)
+})
+
+test('a gateway that is gone holds up nothing', async () => {
+  await world.create()
+  await world.untilState('running')
+  world.otherGateways = ['gw-cut-off']
+  await world.act('scaleEndpointToZero')
+  await world.until('draining', () => [...world.routes.values()][0]?.replicas[0]?.state === 'draining')
+  world.otherGateways = []
+  await world.until('it is gone', () => world.replicas.length === 0)
+})
+
 test('an engine that takes its time to end keeps no request waiting', async () => {
   await world.create()
   await world.untilState('running')

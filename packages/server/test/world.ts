@@ -63,6 +63,8 @@ export class World {
   /** What the gateway reports of endpoints that are asked for something. */
   readonly load = new Map<EndpointId, Partial<EndpointDemand>>()
   isGatewaySilent = false
+  /** Further gateways that live and say nothing. */
+  otherGateways: readonly string[] = []
   /** Every set of ready replicas that the gateways were told, to see that none was missing. */
   readonly readyCounts: number[] = []
   /** Some rules hold for processes only; the fake stands for either. */
@@ -262,7 +264,7 @@ export class World {
       models,
       engine,
       replicaKey: (id) => id,
-      gateways: () => [GATEWAY],
+      gateways: () => [GATEWAY, ...this.otherGateways],
       publish: (route) => this.#publish(route),
       unpublish: (id) => this.#unpublish(id),
       looked: (...found) => this.autoscaler.looked(...found),
@@ -314,8 +316,11 @@ export class World {
   }
 
   #publish(route: RoutedEndpoint): void {
+    const isNews = JSON.stringify(route) !== JSON.stringify(this.routes.get(route.id))
     this.routes.set(route.id, route)
     this.readyCounts.push(route.replicas.filter((replica) => replica.state === 'ready').length)
+    // What is not new is not sent, so no gateway answers it.
+    if (!isNews) return
     for (const { id, state } of route.replicas) if (state === 'draining') this.#reportIfDrained(id)
   }
 

@@ -1,8 +1,9 @@
 /**
- * Which gateways have said that a draining replica has no request of theirs any more.
+ * Which gateways have said that a draining replica has no request of theirs any more, and gets none.
  *
- * A replica is drained when every connected gateway said so. A gateway that is gone took its requests with it; with
- * no gateway connected nobody can say, and the drain deadline decides.
+ * A replica is drained when every gateway that lives said so: one that lost its link still sends requests to whom it
+ * knows, until it is told again. A gateway that is gone took its requests with it. Where one that lives does not say
+ * so, or there is none, the drain deadline decides.
  */
 import type { ReplicaId } from '../domain/replica.ts'
 
@@ -14,9 +15,9 @@ export class DrainReports {
     this.#reports.set(replicaId, gateways.add(gatewayId))
   }
 
-  isDrained(replicaId: ReplicaId, connected: readonly string[]): boolean {
+  isDrained(replicaId: ReplicaId, living: readonly string[]): boolean {
     const said = this.#reports.get(replicaId)
-    return connected.length > 0 && connected.every((gateway) => said?.has(gateway))
+    return living.length > 0 && living.every((gateway) => said?.has(gateway))
   }
 
   forget(replicaId: ReplicaId): void {

@@ -23,7 +23,7 @@ export type ReconcileRooms = {
   engine(name: string, runtime: string | undefined): Engine | undefined
   /** The key that the engine of this replica asks for. The same each time, so that nothing is kept. */
   replicaKey(id: ReplicaId): string
-  /** Identifiers of the gateways that are connected now. */
+  /** Identifiers of the gateways that may send requests to replicas now, connected or not. */
   gateways(): readonly string[]
   /** Tells the gateways; only called with something new. */
   publish(route: RoutedEndpoint): void
