@@ -29,6 +29,23 @@ test('a history of two kinds of starts has both in its band', () => {
   expect(latestMs).toBeGreaterThanOrEqual(20_000)
 })
 
+test('of starts that vary by chance alone, the next lies in the band more than four times in five', () => {
+  let seed = 7
+  const chance = () => {
+    seed = (seed * 1_103_515_245 + 12_345) % 2 ** 31
+    return seed / 2 ** 31
+  }
+  let seen: readonly number[] = []
+  let inside = 0
+  for (let start = 0; start < 2_020; start++) {
+    const next = 1_000 * Math.exp(2 * (chance() + chance() + chance() - 1.5))
+    const { earliestMs = 0, latestMs = 0 } = startEstimate(seen) ?? {}
+    if (start >= START_TIMES_KEPT && next >= earliestMs && next <= latestMs) inside++
+    seen = withStartTime(seen, next)
+  }
+  expect(inside / 2_000).toBeGreaterThan(0.8)
+})
+
 test('whatever was seen, the band holds the middle and lies after the beginning', () => {
   fc.assert(
     fc.property(fc.array(fc.nat(600_000), { minLength: 1, maxLength: 30 }), (times) => {
