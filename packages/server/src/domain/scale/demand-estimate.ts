@@ -15,13 +15,13 @@ import { covers, emptyAverage, meanOver, restarted, type TimeAverage, withValue 
  * would fill replicas for all that time, a longer one is late.
  */
 const FLOW_WINDOW_MS = { shortest: 20_000, longest: 120_000 }
-/** A flow that just began shows sooner: in this part of that while. */
-const SURGE_SHARE_OF_ANSWER = 1 / 6
-const SURGE_WINDOW_MS = { shortest: 3_000, longest: 20_000 }
+/** A flow that just began shows sooner: in one of these parts of that while. */
+const SURGE_SHARES_OF_ANSWER = [1 / 6, 1 / 10] as const
+const SURGE_WINDOW_MS = { shortest: 2_000, longest: 20_000 }
 /** A surge has to show in two samples in a row, each this close to the whole of it. */
 const SURGE_SHARE = 1.5
-/** Arrivals scatter like the square root of their number; what is below three of that is certain enough. */
-const CERTAINTY = 3
+/** Arrivals scatter like the square root of their number; so many times that much is no chance. */
+const CERTAINTY = 2.5
 /** What runs may need so many times what is ready or what the flow needs; beyond that it is only a pile. */
 const PILED_UP_FACTOR = 2
 /** A mean remembers about so many requests. */
@@ -136,16 +136,27 @@ function usualRateOf({ arrivals }: DemandEstimate, answerMs: number): number {
   return (meanOver(arrivals, windowMs) * measuredMs) / windowMs
 }
 
+/** In whichever of the windows the rise is most certain: the shorter one right after it, the longer one later. */
 function surgeRatesOf({ arrivals, lastRate, rateBefore }: DemandEstimate, answerMs: number) {
-  const windowMs = within(SURGE_WINDOW_MS, SURGE_SHARE_OF_ANSWER * answerMs)
-  if (!covers(arrivals, windowMs)) return { likely: 0, certain: 0 }
-  const count = (meanOver(arrivals, windowMs) * windowMs) / 1_000
-  const certain = ((count - CERTAINTY * Math.sqrt(count)) * 1_000) / windowMs
   const lasting = SURGE_SHARE * Math.min(lastRate, rateBefore)
-  return {
-    likely: Math.min((count * 1_000) / windowMs, lasting),
-    certain: Math.max(0, Math.min(certain, lasting)),
+  let surge = { likely: 0, certain: 0 }
+  for (const share of SURGE_SHARES_OF_ANSWER) {
+    const windowMs = within(SURGE_WINDOW_MS, share * answerMs)
+    if (!covers(arrivals, windowMs)) continue
+    const rate = meanOver(arrivals, windowMs)
+    const certain = Math.min(lasting, (certainCount((rate * windowMs) / 1_000) * 1_000) / windowMs)
+    if (certain > surge.certain) surge = { likely: Math.min(rate, lasting), certain }
   }
+  return surge
+}
+
+/**
+ * The mean that so many arrivals at least have, by Wilson and Hilferty's approximation. A multiple of the square root
+ * less comes to the same for hundreds, and to far too little for the few that a rise begins with.
+ */
+function certainCount(count: number): number {
+  if (count <= 0) return 0
+  return count * Math.max(0, 1 - 1 / (9 * count) - CERTAINTY / (3 * Math.sqrt(count))) ** 3
 }
 
 function within({ shortest, longest }: { shortest: number; longest: number }, ms: number): number {
