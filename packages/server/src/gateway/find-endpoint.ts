@@ -21,7 +21,7 @@ export async function endpointFor(
   exchange: Exchange,
   table: RoutingTable,
   caller: Caller,
-  rooms: Pick<EndpointRooms, 'clock' | 'limits'>,
+  rooms: Pick<EndpointRooms, 'deadlines' | 'limits'>,
 ): Promise<RoutedEndpoint> {
   const { origin } = exchange.request.headers
   let endpoint: RoutedEndpoint
@@ -41,7 +41,7 @@ async function wantedEndpoint(
   exchange: Exchange,
   table: RoutingTable,
   caller: Caller,
-  rooms: Pick<EndpointRooms, 'clock' | 'limits'>,
+  rooms: Pick<EndpointRooms, 'deadlines' | 'limits'>,
 ): Promise<RoutedEndpoint> {
   switch (target.kind) {
     case 'endpoint':
@@ -135,7 +135,10 @@ function nearby(table: RoutingTable, name: string, caller: Caller, namespace: st
 }
 
 /** Reads as much of the body as it takes to find `model`. */
-async function modelOf(exchange: Exchange, rooms: Pick<EndpointRooms, 'clock' | 'limits'>): Promise<string> {
+async function modelOf(
+  exchange: Exchange,
+  rooms: Pick<EndpointRooms, 'deadlines' | 'limits'>,
+): Promise<string> {
   const { body, request } = exchange
   const contentType = request.headers['content-type'] ?? ''
   const isForm = contentType.startsWith('multipart/form-data')

@@ -175,6 +175,7 @@ export class GatewayRooms {
   #openVisits(): Visits {
     const endpointRooms: EndpointRooms = {
       clock: this.#clock,
+      deadlines: this.deadlines,
       limits: this.limits,
       leases: this.leases,
       line: this.line,
@@ -199,10 +200,11 @@ export class GatewayRooms {
 
   #openDeferred(): DeferredRequests {
     const { gatewayId, clock, companyDirectory: directory } = this.#options
-    const { limits, upstream } = this
+    const { deadlines, limits, upstream } = this
     return new DeferredRequests({
       gatewayId,
       clock,
+      deadlines,
       limits,
       line: this.line,
       find: this.#find,
@@ -243,6 +245,7 @@ export class GatewayRooms {
     const { clock, log, domain, controlSocket, accessLog } = this.#options
     return new Reception({
       clock,
+      deadlines: this.deadlines,
       log,
       limits: this.limits,
       table: this.#table,

@@ -8,6 +8,7 @@ import { callerOf } from './access.ts'
 import { accessLine } from './access-log.ts'
 import { answerPreflight } from './answer-preflight.ts'
 import { type Preflight, preflightIn } from './cors.ts'
+import type { Deadlines } from './deadlines.ts'
 import { toErrorResponse } from './error-response.ts'
 import { ClientLeft, Exchange } from './exchange.ts'
 import { endpointFor, modelList, sharedCorsHeaders } from './find-endpoint.ts'
@@ -27,6 +28,7 @@ import type { Request } from './visits.ts'
 
 export type ReceptionRooms = {
   readonly clock: Clock
+  readonly deadlines: Deadlines
   readonly log: Log
   readonly limits: GatewayLimits
   readonly table: RoutingTable

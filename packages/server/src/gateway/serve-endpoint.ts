@@ -15,6 +15,7 @@ import type { Clock } from '../platform/clock.ts'
 import { type Caller, holderOf } from './access.ts'
 import { type AdaptedRequest, adapterCallIn } from './adapter-call.ts'
 import { BodyScan } from './body-scan.ts'
+import type { Deadlines } from './deadlines.ts'
 import { ClientLeft, type Exchange } from './exchange.ts'
 import { toReplica } from './headers.ts'
 import type { HoldLine } from './hold-line.ts'
@@ -32,6 +33,7 @@ import { ASKING_BYTES, asking, type UsageAsk } from './usage-ask.ts'
 
 export type EndpointRooms = {
   readonly clock: Clock
+  readonly deadlines: Deadlines
   readonly limits: GatewayLimits
   readonly leases: ReplicaLeases
   readonly line: HoldLine
@@ -278,44 +280,45 @@ async function send(
  */
 export async function readStart(
   exchange: Exchange,
-  { clock, limits }: Pick<EndpointRooms, 'clock' | 'limits'>,
+  { deadlines, limits }: Pick<EndpointRooms, 'deadlines' | 'limits'>,
   limitBytes = limits.bodyStartBytes,
   enough?: () => boolean,
 ): Promise<void> {
   const { body } = exchange
   if (body.complete || !hasBody(exchange.request)) return
-  if (!body.readWhatIsHere()) await readMore(exchange, { clock, limits }, limitBytes, enough)
+  if (!body.readWhatIsHere()) await readMore(exchange, { deadlines, limits }, limitBytes, enough)
   if (body.overBudget) throw refusals.memoryIsFull(limits.retryAfterMs)
 }
 
 async function readMore(
   exchange: Exchange,
-  { clock, limits }: Pick<EndpointRooms, 'clock' | 'limits'>,
+  { deadlines, limits }: Pick<EndpointRooms, 'deadlines' | 'limits'>,
   limitBytes: number,
   enough: (() => boolean) | undefined,
 ): Promise<void> {
-  const { body } = exchange
-  const arrived = new AbortController()
+  const tooSlow = Promise.withResolvers<never>()
+  // Not a timer of its own, which is dear to call off: nearly every body that does not come with its head comes soon.
+  const deadline = deadlines.create(() => tooSlow.reject(bodyTooSlow(limits)))
+  deadline.set(limits.bodyStartTimeoutMs)
   // Most requests have no time of their own, and nothing is made for them.
-  const isLimited = exchange.timeLeftMs !== undefined
-  const signal = isLimited ? AbortSignal.any([arrived.signal, exchange.signal]) : arrived.signal
-  const tooSlow = clock.sleep(limits.bodyStartTimeoutMs, signal).then(() => {
-    throw new PlatformError(
-      'timeout',
-      `The request's body did not arrive within ${limits.bodyStartTimeoutMs / 1_000} s.`,
-    )
-  })
+  const signal = exchange.timeLeftMs === undefined ? undefined : exchange.signal
+  const outOfTime = () => tooSlow.reject(signal?.reason)
+  if (signal?.aborted) outOfTime()
+  signal?.addEventListener('abort', outOfTime)
   try {
-    await Promise.race([body.readStart(limitBytes, enough), tooSlow])
+    await Promise.race([exchange.body.readStart(limitBytes, enough), tooSlow.promise])
   } catch (error) {
     if (exchange.outOfTime) throw exchange.outOfTime
     if (error instanceof PlatformError) throw error
     throw new ClientLeft()
   } finally {
-    tooSlow.catch(() => {})
-    arrived.abort()
+    deadline.lift()
+    signal?.removeEventListener('abort', outOfTime)
   }
 }
+
+const bodyTooSlow = ({ bodyStartTimeoutMs }: GatewayLimits) =>
+  new PlatformError('timeout', `The request's body did not arrive within ${bodyStartTimeoutMs / 1_000} s.`)
 
 /** What the replica's next requests should know of this one. */
 function claimEndOf(end: RelayEnd | undefined, { response }: Exchange): ClaimEnd {

@@ -34,7 +34,7 @@ export const isTaskCall = ({ exchange, endpoint, path }: Asked): boolean =>
  */
 export async function taskCallIn(
   { exchange, endpoint: { tasks } }: Asked,
-  rooms: Pick<EndpointRooms, 'clock' | 'limits'>,
+  rooms: Pick<EndpointRooms, 'deadlines' | 'limits'>,
 ): Promise<TaskCall | undefined> {
   if (!tasks) return undefined
   const { body } = exchange

@@ -50,7 +50,8 @@ export class Visits {
   constructor(rooms: VisitRooms) {
     this.#rooms = rooms
     const { clock, find, endpointRooms } = rooms
-    this.#desk = new CacheDesk({ clock, find, limits: endpointRooms.limits })
+    const { deadlines, limits } = endpointRooms
+    this.#desk = new CacheDesk({ clock, deadlines, find, limits })
     this.#fallback = new Fallback({
       find,
       named: rooms.named,

@@ -12,6 +12,7 @@ import type { RoutedEndpoint } from '../../link/messages.ts'
 import type { Clock } from '../../platform/clock.ts'
 import { newDeferredSecret } from '../../platform/ids.ts'
 import { type Caller, holderOf } from '../access.ts'
+import type { Deadlines } from '../deadlines.ts'
 import type { Exchange } from '../exchange.ts'
 import type { HoldLine } from '../hold-line.ts'
 import type { GatewayLimits } from '../limits.ts'
@@ -25,6 +26,7 @@ import { MemoryCall, type WholeAnswer } from './memory-call.ts'
 type DeferredRooms = {
   readonly gatewayId: string
   readonly clock: Clock
+  readonly deadlines: Deadlines
   readonly limits: GatewayLimits
   readonly line: HoldLine
   readonly find: (id: EndpointId) => RoutedEndpoint | undefined

@@ -3,6 +3,7 @@ import type { EndpointId } from '../../domain/replica.ts'
 import type { RoutedEndpoint } from '../../link/messages.ts'
 import type { Clock } from '../../platform/clock.ts'
 import type { Caller } from '../access.ts'
+import type { Deadlines } from '../deadlines.ts'
 import type { Exchange } from '../exchange.ts'
 import type { GatewayLimits } from '../limits.ts'
 import type { RequestMeter } from '../request-meter.ts'
@@ -13,6 +14,7 @@ import { cacheKey, type KeptAnswer, ResponseCache } from './response-cache.ts'
 
 type DeskRooms = {
   readonly clock: Clock
+  readonly deadlines: Deadlines
   readonly limits: GatewayLimits
   readonly find: (id: EndpointId) => RoutedEndpoint | undefined
 }
