@@ -13,7 +13,9 @@ import { systemClock } from './platform/clock.ts'
 import { homeAt } from './platform/home.ts'
 import { silentLog } from './platform/log.ts'
 
-const soon = <T>(look: () => T) => vi.waitFor(look, { timeout: 15_000, interval: 20 })
+/** Starting a worker is starting a program, which takes long where much else runs. */
+vi.setConfig({ testTimeout: 120_000 })
+const soon = <T>(look: () => T) => vi.waitFor(look, { timeout: 60_000, interval: 20 })
 
 async function place() {
   const directory = await mkdtemp(path.join(tmpdir(), 'gateway-workers-'))

@@ -36,9 +36,8 @@ export type GatewayWorkersOptions = {
   readonly handOver: (gatewayId: string, heir: HeirCommand) => boolean
 }
 
-const START_TIMEOUT_MS = 15_000
-/** A worker that joins others listens only when it knows every endpoint, so the link has to be up first. */
-const JOIN_TIMEOUT_MS = 60_000
+/** For a machine with much else to do; one that cannot start ends, which is seen at once. */
+const START_TIMEOUT_MS = 60_000
 const RECORD_POLL_MS = 5
 /** What is heard of brings a look at once; this finds what was not. */
 const LOOK_EVERY_MS = 5_000
@@ -230,7 +229,7 @@ export class GatewayWorkers {
     const said = firstWords(child)
     const record = await this.#appearance(
       ({ pid }) => pid === child.pid,
-      joins ? JOIN_TIMEOUT_MS : START_TIMEOUT_MS,
+      START_TIMEOUT_MS,
       () => {
         if (child.exitCode !== null) throw startFailure(child.exitCode, said(), host, port)
       },
@@ -257,7 +256,7 @@ export class GatewayWorkers {
     const heir = await this.#appearance(
       (record) =>
         record.worker === worker && record.gatewayId !== gatewayId && record.startedAt > before.startedAt,
-      JOIN_TIMEOUT_MS,
+      START_TIMEOUT_MS,
     )
     log.info('gateway worker replaced', { worker, pid: heir.pid, before: before.pid })
   }

@@ -29,7 +29,7 @@ type Asked = { readonly exchange: Exchange; readonly endpoint: RoutedEndpoint; r
  */
 export async function adapterCallIn(
   { exchange, endpoint, path }: Asked,
-  rooms: Pick<EndpointRooms, 'clock' | 'limits'>,
+  rooms: Pick<EndpointRooms, 'deadlines' | 'limits'>,
 ): Promise<AdapterCall | undefined> {
   await nameAdapter({ exchange, endpoint, path }, rooms)
   const { adapters } = endpoint
@@ -51,7 +51,7 @@ export async function adapterCallIn(
 /** Finds which adapter a request is for, unless that is known. */
 export async function nameAdapter(
   { exchange, endpoint: { adapters }, path }: Asked,
-  rooms: Pick<EndpointRooms, 'clock' | 'limits'>,
+  rooms: Pick<EndpointRooms, 'deadlines' | 'limits'>,
 ): Promise<void> {
   if (adapters) exchange.adapter ??= await nameIn(exchange, path, adapters, rooms)
 }
@@ -61,7 +61,7 @@ async function nameIn(
   exchange: Exchange,
   path: string,
   adapters: readonly string[],
-  rooms: Pick<EndpointRooms, 'clock' | 'limits'>,
+  rooms: Pick<EndpointRooms, 'deadlines' | 'limits'>,
 ): Promise<string | undefined> {
   if (exchange.request.method !== 'POST' || !path.startsWith('/v1/')) return undefined
   const { body } = exchange
@@ -79,7 +79,7 @@ async function nameIn(
 
 async function wholeBody(
   exchange: Exchange,
-  rooms: Pick<EndpointRooms, 'clock' | 'limits'>,
+  rooms: Pick<EndpointRooms, 'deadlines' | 'limits'>,
 ): Promise<Readonly<Record<string, unknown>>> {
   const { body } = exchange
   const { taskBodyBytes } = rooms.limits
