@@ -3,7 +3,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { Berth, endpointOf } from './berth-process.ts'
 import { until } from './until.ts'
 
-const CROWD = 40
+const CROWD = 200
 const REQUEST_MS = 400
 const UNTIL_RAISED_MS = 3_000
 const UNTIL_SHARED_MS = 20_000
@@ -20,6 +20,14 @@ const place = (name: string) => ({ params: { namespace: berth.namespace, name } 
 const why = async (name: string) => {
   const { stdout } = await berth.cli('why', name, '--json', '--url', berth.url, '--token', berth.token)
   return JSON.parse(stdout) as Awaited<ReturnType<typeof berth.client.listDecisions>>
+}
+
+async function waiting(name: string): Promise<number> {
+  const headers = { authorization: `Bearer ${berth.token}` }
+  const page = await (await fetch(`${berth.url}/metrics`, { headers })).text()
+  const sample = `berth_gateway_requests_waiting{endpoint="${berth.namespace}/${name}"}`
+  const line = page.split('\n').find((one) => one.startsWith(sample))
+  return Number(line?.slice(sample.length) ?? 0)
 }
 
 /** So many clients, each of which asks again as soon as it is answered. @returns who answered, in the end. */
@@ -81,31 +89,63 @@ test('load raises the count within 3 s, the replicas share it, idleness ends in 
   expect(wake).toMatchObject({ from: 0, to: 1, term: 'wake', sentence: '1 replica: a request arrived.' })
 })
 
-test('a crowd before a sleeping endpoint starts as many replicas as it needs, and all are answered', async () => {
+async function asleep(name: string): Promise<void> {
+  await berth.client.scaleEndpointToZero(place(name))
+  await berth.reach(name, 'scaledToZero')
+  await until('its engine to be gone', async () => {
+    return (await berth.client.listReplicas(place(name))).items.length === 0
+  })
+}
+
+test('200 requests at once before a sleeping endpoint start as many replicas as they need, and none is lost', async () => {
   await berth.deploy(
     endpointOf(
       'crowd',
-      { echo: { startMs: 1_000 } },
+      { echo: { startMs: 2_000 } },
       {
-        scaling: { minReplica: 0, maxReplica: 3, scaleToZeroTimeout: null, measure: { pendingRequests: 20 } },
+        scaling: { minReplica: 0, maxReplica: 8, scaleToZeroTimeout: null, measure: { pendingRequests: 50 } },
       },
     ),
   )
-  await berth.client.scaleEndpointToZero(place('crowd'))
-  await berth.reach('crowd', 'scaledToZero')
-  await until('its engine to be gone', async () => {
-    return (await berth.client.listReplicas(place('crowd'))).items.length === 0
-  })
+  await asleep('crowd')
   const answers = await Promise.all(
-    Array.from({ length: CROWD + 20 }, async (_, number) => {
+    Array.from({ length: CROWD }, async (_, number) => {
       const response = await berth.chat('crowd', `client ${number}`)
       return { status: response.status, text: await response.text() }
     }),
   )
   expect(answers.filter(({ status }) => status !== 200)).toEqual([])
   for (const [number, { text }] of answers.entries()) expect(text).toContain(`client ${number}`)
-  const changes = (await why('crowd')).items.filter(({ kind, term }) => kind === 'change' && term === 'wake')
-  expect(Math.max(...changes.map(({ to }) => to))).toBe(3)
+  const raised = (await why('crowd')).items.filter(({ kind, from, to }) => kind === 'change' && to > from)
+  expect(raised).toContainEqual(expect.objectContaining({ term: 'wake', from: 0 }))
+  expect(Math.max(...raised.map(({ to }) => to))).toBe(CROWD / 50)
+})
+
+test('who waits longest before a sleeping endpoint is answered first', async () => {
+  await berth.deploy(
+    endpointOf(
+      'queue',
+      { echo: { startMs: 8_000, firstTokenMs: 10, parallel: 1 } },
+      { scaling: { minReplica: 0, maxReplica: 1, scaleToZeroTimeout: null } },
+    ),
+  )
+  await asleep('queue')
+  const order: number[] = []
+  const running: Promise<unknown>[] = []
+  for (const group of [1, 2, 3, 4]) {
+    for (let i = 0; i < CROWD / 4; i++) {
+      running.push(
+        berth.chat('queue', 'hello').then((response) => {
+          order.push(group)
+          return response.text()
+        }),
+      )
+    }
+    // Connections of one moment come in any order; who waits already was before them.
+    await until('all of them to wait', async () => (await waiting('queue')) === running.length)
+  }
+  await Promise.all(running)
+  expect(order).toEqual(order.toSorted())
 })
 
 test('how long a start takes is learned, and told to whoever does not want to wait', async () => {
