@@ -3,7 +3,7 @@ import type { Page } from 'playwright-core'
 import { describe, expect, test } from 'vitest'
 import { endpointOf } from './berth-process.ts'
 import { hasChromium, type WatchedPage } from './browser.ts'
-import { consoleUnderTest, viewProblems } from './console-under-test.ts'
+import { consoleUnderTest, MANY_LOOKS_MS, viewProblems } from './console-under-test.ts'
 
 const HOSTILE = '<img src=x onerror="document.title=\'pwned\'">'
 
@@ -102,21 +102,25 @@ describe.runIf(hasChromium)('an endpoint in the console', () => {
     expect(await page.getByLabel('Tags').inputValue()).toBe('typed')
   })
 
-  test.for(['light', 'dark'] as const)('keeps nobody out of its tabs in %s', async (colorScheme) => {
-    await parrot()
-    const { page, complaints } = await open('parrot', { colorScheme })
-    for (const [name, there] of [
-      ['Overview', 'Configuration'],
-      ['Playground', 'Parameters'],
-      ['Analytics', 'Requests'],
-      ['Logs', 'Wrap'],
-      ['Timeline', 'Revisions'],
-      ['Settings', 'Autoscaling'],
-    ] as const) {
-      await tab(page, name)
-      await page.getByText(there, { exact: true }).first().waitFor()
-      expect(await viewProblems(page), name).toEqual([])
-    }
-    expect(complaints).toEqual([])
-  })
+  test.for(['light', 'dark'] as const)(
+    'keeps nobody out of its tabs in %s',
+    { timeout: MANY_LOOKS_MS },
+    async (colorScheme) => {
+      await parrot()
+      const { page, complaints } = await open('parrot', { colorScheme })
+      for (const [name, there] of [
+        ['Overview', 'Configuration'],
+        ['Playground', 'Parameters'],
+        ['Analytics', 'Requests'],
+        ['Logs', 'Wrap'],
+        ['Timeline', 'Revisions'],
+        ['Settings', 'Autoscaling'],
+      ] as const) {
+        await tab(page, name)
+        await page.getByText(there, { exact: true }).first().waitFor()
+        expect(await viewProblems(page), name).toEqual([])
+      }
+      expect(complaints).toEqual([])
+    },
+  )
 })

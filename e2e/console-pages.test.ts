@@ -7,7 +7,7 @@ import type { Page } from 'playwright-core'
 import { afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { endpointOf } from './berth-process.ts'
 import { hasChromium } from './browser.ts'
-import { consoleUnderTest, viewProblems } from './console-under-test.ts'
+import { consoleUnderTest, MANY_LOOKS_MS, viewProblems } from './console-under-test.ts'
 
 const MOST_TABS = 80
 const SOON = { timeout: 30_000, interval: 50 }
@@ -368,6 +368,7 @@ describe.runIf(hasChromium)('the pages of the console', () => {
 
   test.for(['light', 'dark'] as const)(
     'no page and no dialog keeps anybody out in %s',
+    { timeout: MANY_LOOKS_MS },
     async (colorScheme) => {
       await create('listed', ['one tag', 'and another'])
       const { page, complaints } = await ui.open('/endpoints/admin', { colorScheme })
