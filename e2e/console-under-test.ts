@@ -72,6 +72,10 @@ export async function viewProblems(page: Page): Promise<readonly string[]> {
   const problems: string[] = []
   for (const viewport of VIEWPORTS) {
     await page.setViewportSize(viewport)
+    // A graph takes its new width in the frame after.
+    await page.evaluate(
+      () => new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn))),
+    )
     const overflow = await page.evaluate(
       () => document.documentElement.scrollWidth - document.documentElement.clientWidth,
     )
