@@ -189,6 +189,7 @@ export function describeUsage(name: string, openGateway: OpenGateway): void {
 
     test('usage waits for a control process that is away, and comes once', async () => {
       const { rig } = await rigWith(openAiStream)
+      rig.grant('mine', ['acme'])
       rig.storesUsage = false
       await rig.call(CHAT, { body: '{"stream":true}', headers: { 'x-request-id': 'before' } })
       await onlyUsage(rig)
@@ -199,6 +200,11 @@ export function describeUsage(name: string, openGateway: OpenGateway): void {
       await rig.startControl()
 
       await soon(() => expect(rig.usage.map((it) => it.requestId)).toEqual(['before', 'meanwhile']))
+      // An acknowledgement that a broken link swallowed would have it said once more.
+      await soon(async () => {
+        const page = (await rig.call('/metrics', { token: 'mine' })).text
+        expect(page).toContain('berth_gateway_usage_records_spooled 0')
+      })
       await rig.stopControl()
       rig.said.length = 0
       await rig.startControl()
