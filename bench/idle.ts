@@ -8,6 +8,8 @@ import { atMost, median, report } from './report.ts'
 
 const STARTS = 10
 const ENDPOINTS = 100
+/** Until what a start has left is given back. */
+const SETTLE_MS = 40_000
 const WATCH_MS = 60_000
 
 const home = newHome()
@@ -45,7 +47,7 @@ try {
   }
 
   const berth = await startBerth(home)
-  await new Promise((resolve) => setTimeout(resolve, 10_000))
+  await new Promise((resolve) => setTimeout(resolve, SETTLE_MS))
   const pids = [berth.controlPid, berth.gatewayPid]
   const before = sum(pids.map(cpuSeconds))
   await new Promise((resolve) => setTimeout(resolve, WATCH_MS))

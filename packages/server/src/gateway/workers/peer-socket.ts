@@ -27,7 +27,8 @@ type Line<Message> =
   | { readonly kind: 'asked'; readonly number: number; readonly question: string }
   | { readonly kind: 'answered'; readonly number: number; readonly answer: string }
 
-const LOOK_EVERY_MS = 500
+/** Whoever comes says so itself; this finds those that could not be reached then. */
+const LOOK_EVERY_MS = 5_000
 /** A worker that reads nothing for so long that this piles up is cut off, and told everything when it comes back. */
 const UNREAD_BYTES = 4 * 2 ** 20
 const LINE_CHARACTERS = 16 * 2 ** 20
@@ -141,6 +142,8 @@ export class PeerSocket<Message> {
       this.#others.delete(id)
       this.#lastRead.delete(id)
       for (const { to, settle } of [...this.#questions.values()]) if (to === id) settle()
+      // It is gone, or was too slow to read and is to be told everything.
+      if (!this.#stopped.signal.aborted) this.#connect(id)
     })
     socket.on('connect', () => {
       this.#others.set(id, socket)
@@ -167,6 +170,7 @@ export class PeerSocket<Message> {
         from = line.from
         this.#incoming.get(from)?.destroy()
         this.#incoming.set(from, socket)
+        if (!this.#others.has(from) && !this.#stopped.signal.aborted) this.#connect(from)
       } else if (from === '') socket.destroy()
       else if (line.kind === 'said') this.#rooms.heard(from, line.message)
       else if (line.kind === 'asked') {
