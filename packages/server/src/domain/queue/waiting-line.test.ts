@@ -164,6 +164,14 @@ test('whatever comes, the line stays within its bounds, and the first in it is n
   )
 })
 
+test('the first in line keeps its place, larger than the line allows, also before one who brings nothing', () => {
+  const line = new WaitingLine<string>({ requests: 2, bytes: 500 })
+  line.join('large', { holder: 'a', urgency: 0, tokens: 1, bytes: 501 })
+  const joined = line.join('empty', { holder: 'd', urgency: 0, tokens: 1, bytes: 0 })
+  expect(joined).toEqual({ kind: 'full', of: 'bytes' })
+  expect(line.waiters).toEqual(['large'])
+})
+
 test('equally urgent requests of one holder never overtake each other', () => {
   fc.assert(
     fc.property(fc.array(anyRequest, { minLength: 1, maxLength: 80 }), (requests) => {

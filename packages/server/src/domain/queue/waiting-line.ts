@@ -168,7 +168,8 @@ export class WaitingLine<W> {
     const newest = [...this.#places.values()].findLast(
       (place) => place.about.holder === name && !without.includes(place),
     )
-    if (!newest || name === newcomer.holder) return undefined
+    const [first] = this.#places.values()
+    if (!newest || newest === first || name === newcomer.holder) return undefined
     const keeps = has(name) - sizeOf(newest.about, of)
     return keeps >= has(newcomer.holder) + sizeOf(newcomer, of) ? newest : undefined
   }
