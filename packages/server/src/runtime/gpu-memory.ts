@@ -1,7 +1,6 @@
 /** What is in the memory of each GPU of this machine, as its driver says. */
-import { execFile } from 'node:child_process'
-import { promisify } from 'node:util'
 import { messageOf, PlatformError } from '../domain/errors.ts'
+import { numbersIn, queryGpus } from './nvidia-smi.ts'
 
 export type GpuMemory = { readonly index: number; readonly usedBytes: number; readonly totalBytes: number }
 
@@ -18,10 +17,8 @@ export function isOccupied({ usedBytes, totalBytes }: GpuMemory): boolean {
 
 /** @throws PlatformError `unavailable` when it cannot be asked. */
 export async function readGpuMemory(program = 'nvidia-smi'): Promise<readonly GpuMemory[]> {
-  const query = ['--query-gpu=index,memory.used,memory.total', '--format=csv,noheader,nounits']
-  const options = { timeout: TIMEOUT_MS, killSignal: 'SIGKILL' } as const
   try {
-    return parseGpuMemory((await promisify(execFile)(program, query, options)).stdout)
+    return parseGpuMemory(await queryGpus(program, ['index', 'memory.used', 'memory.total'], TIMEOUT_MS))
   } catch (cause) {
     throw new PlatformError(
       'unavailable',
@@ -33,18 +30,9 @@ export async function readGpuMemory(program = 'nvidia-smi'): Promise<readonly Gp
 
 /** Lines like `0, 140312, 143771` in MiB; a GPU that does not say, as those that share the processor's memory, is left out. */
 export function parseGpuMemory(csv: string): readonly GpuMemory[] {
-  return csv
-    .split('\n')
-    .map((line) => line.split(',').map((field) => field.trim()))
-    .flatMap(([index = '', used = '', total = '']) =>
-      [index, used, total].every((field) => /^\d+$/.test(field))
-        ? [
-            {
-              index: Number(index),
-              usedBytes: Number(used) * MEBIBYTE,
-              totalBytes: Number(total) * MEBIBYTE,
-            },
-          ]
-        : [],
-    )
+  return numbersIn(csv).map(([index, used, total]) => ({
+    index,
+    usedBytes: used * MEBIBYTE,
+    totalBytes: total * MEBIBYTE,
+  }))
 }

@@ -1,8 +1,7 @@
 /** What GPUs do now: asked for all of them at once and at most every few seconds, however many replicas want to know. */
-import { execFile } from 'node:child_process'
-import { promisify } from 'node:util'
 import type { Clock } from '../../platform/clock.ts'
 import type { GpuUse } from '../driver.ts'
+import { numbersIn, queryGpus } from '../nvidia-smi.ts'
 
 const VALID_MS = 5_000
 const TIMEOUT_MS = 5_000
@@ -30,10 +29,10 @@ export class GpuUses {
   }
 
   async #ask(): Promise<readonly GpuUse[]> {
-    const query = ['--query-gpu=index,utilization.gpu,memory.used', '--format=csv,noheader,nounits']
     try {
-      const options = { timeout: TIMEOUT_MS, killSignal: 'SIGKILL' } as const
-      return parseGpuUses((await promisify(execFile)(this.#program, query, options)).stdout)
+      return parseGpuUses(
+        await queryGpus(this.#program, ['index', 'utilization.gpu', 'memory.used'], TIMEOUT_MS),
+      )
     } catch {
       // Why GPUs cannot be asked is said where the machine is described; a gap in a graph says the rest.
       return []
@@ -43,12 +42,9 @@ export class GpuUses {
 
 /** Lines like `0, 97, 140312`: percent, and MiB; `[N/A]` where a GPU does not say. */
 export function parseGpuUses(csv: string): readonly GpuUse[] {
-  return csv
-    .split('\n')
-    .map((line) => line.split(',').map((field) => field.trim()))
-    .flatMap(([index = '', use = '', memory = '']) =>
-      [index, use, memory].every((field) => /^\d+$/.test(field))
-        ? [{ index: Number(index), usePercent: Number(use), memoryBytes: Number(memory) * MEBIBYTE }]
-        : [],
-    )
+  return numbersIn(csv).map(([index, usePercent, memory]) => ({
+    index,
+    usePercent,
+    memoryBytes: memory * MEBIBYTE,
+  }))
 }
