@@ -4,10 +4,14 @@ import { PlatformError } from '../domain/errors.ts'
 /** A week, which is the longest that limits of tokens and endpoints may say too. */
 export const LONGEST_REQUEST_SECONDS = 7 * 24 * 3_600
 
+/** A header's number of seconds; NaN for what is none. */
+export const secondsIn = (header: string) =>
+  /^\d{1,9}(\.\d{1,9})?$/.test(header) ? Number(header) : Number.NaN
+
 /** @throws PlatformError `invalid` for a header that is no such number of seconds. */
 export function requestMsIn(header: string | undefined): number | undefined {
   if (header === undefined) return undefined
-  const seconds = /^\d{1,9}(\.\d{1,9})?$/.test(header) ? Number(header) : Number.NaN
+  const seconds = secondsIn(header)
   if (seconds > 0 && seconds <= LONGEST_REQUEST_SECONDS) return seconds * 1_000
   throw new PlatformError(
     'invalid',

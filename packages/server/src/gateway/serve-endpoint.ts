@@ -26,6 +26,7 @@ import * as refusals from './refusals.ts'
 import { type RelayEnd, relay } from './relay.ts'
 import type { Lease, ReplicaLeases } from './replica-leases.ts'
 import { hasBody } from './request-body.ts'
+import { secondsIn } from './request-deadline.ts'
 import type { RequestMeter } from './request-meter.ts'
 import { headOfTask, isTaskCall, type TaskCall, taskCallIn } from './task-call.ts'
 import type { Upstream } from './upstream/upstream.ts'
@@ -358,7 +359,7 @@ function holdMsOf({ request, timeLeftMs, isDeferred }: Exchange, limits: Gateway
   const header = request.headers['x-scale-up-timeout']
   const waitsLong = timeLeftMs !== undefined || isDeferred
   if (header === undefined) return waitsLong ? limits.longestHoldMs : limits.holdMs
-  const seconds = /^\d{1,9}(\.\d{1,9})?$/.test(header) ? Number(header) : Number.NaN
+  const seconds = secondsIn(header)
   if (Number.isNaN(seconds)) {
     throw new PlatformError(
       'invalid',
