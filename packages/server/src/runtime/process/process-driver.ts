@@ -32,7 +32,7 @@ import { endReplica } from './end-replica.ts'
 import { ENDED_ADOPTED, exitReason, type ProcessEnd } from './exit-reason.ts'
 import { FreePorts } from './free-port.ts'
 import { GpuUses } from './gpu-use.ts'
-import { findProgram, launchProcess } from './launch.ts'
+import { findProgram, Launcher } from './launch.ts'
 import { localInstanceTypes, reservable } from './local-instance-types.ts'
 import { discoverMachine, KnownMachine, type Machine } from './machine.ts'
 import { type ProcessIdentity, type ProcessUsage, processTableOf } from './process-table.ts'
@@ -109,11 +109,15 @@ type Entry = {
 
 const HOST = '127.0.0.1'
 const WATCH_INTERVAL_MS = 1_000
+/** To prepare a launch stops this process for some 10 ms, at a time at which nobody should wait for it. */
+const PREPARE_FIRST_MS = 2_000
+const PREPARE_NEXT_MS = 300
 
 class ProcessDriver implements RuntimeDriver {
   readonly name = 'process'
   readonly #parts: Parts
   readonly #ports = new FreePorts()
+  readonly #launcher = new Launcher()
   readonly #entries = new Map<ReplicaId, Entry>()
   readonly #listeners = new Set<(id: ReplicaId) => void>()
   readonly #closed = new AbortController()
@@ -132,10 +136,20 @@ class ProcessDriver implements RuntimeDriver {
     }
     await this.#pruneLogs()
     void this.#watch()
+    this.#prepareLaunch(PREPARE_FIRST_MS)
   }
 
   close(): void {
     this.#closed.abort()
+    this.#launcher.close()
+  }
+
+  #prepareLaunch(inMs: number): void {
+    const { signal } = this.#closed
+    this.#parts.clock.sleep(inMs, signal).then(
+      () => this.#launcher.prepare(),
+      () => {},
+    )
   }
 
   async start(spec: ReplicaSpec): Promise<void> {
@@ -154,6 +168,7 @@ class ProcessDriver implements RuntimeDriver {
       }
       throw error
     }
+    this.#prepareLaunch(PREPARE_NEXT_MS)
     void this.#watch()
   }
 
@@ -260,28 +275,25 @@ class ProcessDriver implements RuntimeDriver {
 
   async #launch(entry: Entry, spec: ReplicaSpec, program: string): Promise<void> {
     const { record, directory } = entry
-    const [logFile] = await Promise.all([
-      this.#parts.logs.open(record.id),
+    const { logs } = this.#parts
+    await Promise.all([
+      logs.open(record.id).then((handle) => handle.close()),
       directory.create(record),
       this.#parts.cgroups.create(record.cgroup, record.resources),
     ])
-    try {
-      const child = await launchProcess({
-        command: replicaCommand(spec, record, program),
-        env: replicaEnvironment(spec, record, directory),
-        directory: directory.workPath,
-        selfReportFile: directory.selfReportFile(record),
-        cgroupProcsFiles: record.cgroup.map(procsFile),
-        logFd: logFile.fd,
-      })
-      const end = new Promise<ProcessEnd>((resolve) => {
-        child.once('exit', (code, signal) => resolve({ code, signal }))
-      })
-      entry.leader = await this.#identify(entry, child.pid)
-      void end.then((how) => this.#ended(entry, how))
-    } finally {
-      await logFile.close()
-    }
+    const child = await this.#launcher.launch({
+      command: replicaCommand(spec, record, program),
+      env: replicaEnvironment(spec, record, directory),
+      directory: directory.workPath,
+      selfReportFile: directory.selfReportFile(record),
+      cgroupProcsFiles: record.cgroup.map(procsFile),
+      logFile: logs.fileOf(record.id),
+    })
+    const end = new Promise<ProcessEnd>((resolve) => {
+      child.once('exit', (code, signal) => resolve({ code, signal }))
+    })
+    entry.leader = await this.#identify(entry, child.pid)
+    void end.then((how) => this.#ended(entry, how))
     if (this.#entries.get(record.id) === entry) return
     // It was stopped before it was there: a start that took too long for its caller.
     await endReplica(processesOf(entry), 0, this.#parts)

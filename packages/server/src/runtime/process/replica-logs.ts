@@ -79,6 +79,11 @@ export class ReplicaLogs {
     return open(this.#file(id, 0), 'a', 0o600)
   }
 
+  /** The one that is written to now. */
+  fileOf(id: ReplicaId): string {
+    return this.#file(id, 0)
+  }
+
   /** Lines from both output streams, from all files. Ends when it has read everything and `isRunning` says no. */
   async *lines(id: ReplicaId, options: LogOptions, isRunning: () => boolean): AsyncIterable<string> {
     const splitter = new LineSplitter()
