@@ -1,29 +1,37 @@
 /** One cell of the list. Everything in it is text. */
 import { useQuery } from '@tanstack/react-query'
-import { Link } from '@tanstack/react-router'
 import { type ReactNode, useEffect, useState } from 'react'
 import { recentRequestsQuery } from '../../api/queries.ts'
 import { Sparkline } from '../../charts/sparkline.tsx'
 import { Badge } from '../../design/badge.tsx'
 import { State } from '../../design/state.tsx'
 import { count, pricePerHour } from '../../text/quantities.ts'
-import { TimeAgo } from '../../text/time-ago.tsx'
+import { fullTime, relativeTime } from '../../text/times.ts'
 import type { ColumnId, EndpointRow } from './endpoint-row.ts'
 
-export function endpointCell(id: ColumnId, row: EndpointRow): ReactNode {
+type CellProps = {
+  readonly id: ColumnId
+  readonly row: EndpointRow
+  /** Of Berth's clock, for what is said to be so long ago. */
+  readonly now: number
+  /** What only passes by asks for nothing. */
+  readonly isScrolling: boolean
+}
+
+export function EndpointCell({ id, row, now, isScrolling }: CellProps) {
   switch (id) {
     case 'name':
       return (
-        <Link
-          to="/endpoints/$namespace/$name"
-          params={{ namespace: row.endpoint.namespace, name: row.name }}
-          className="truncate font-medium after:absolute after:inset-0 hover:underline"
-        >
-          {row.name}
-        </Link>
+        <td className="min-w-0 px-2">
+          <EndpointLink row={row} />
+        </td>
       )
     case 'state':
-      return <State state={row.state} />
+      return (
+        <td className="min-w-0 px-2">
+          <State state={row.state} />
+        </td>
+      )
     case 'model':
       return <Quiet mono>{row.model}</Quiet>
     case 'engine':
@@ -35,67 +43,80 @@ export function endpointCell(id: ColumnId, row: EndpointRow): ReactNode {
     case 'access':
       return <Quiet>{row.access}</Quiet>
     case 'replicas':
-      return (
-        <span className="tabular">
-          {row.replicas}
-          <span className="text-faint"> / {row.maxReplicas}</span>
-        </span>
-      )
+      return <td className="px-2">{`${row.replicas} / ${row.maxReplicas}`}</td>
     case 'requests':
-      return <RecentRequests row={row} />
+      return (
+        <td className="min-w-0 px-2">
+          <RecentRequests row={row} isScrolling={isScrolling} />
+        </td>
+      )
     case 'cost':
       return (
-        <span className="tabular text-soft">
+        <td className="px-2 text-soft">
           {row.costPerHour === undefined ? '' : pricePerHour(row.costPerHour)}
-        </span>
+        </td>
       )
     case 'tags':
       return (
-        <span className="flex min-w-0 gap-1 overflow-hidden">
+        <td className="flex min-w-0 gap-1 overflow-hidden px-2">
           {row.tags.map((tag) => (
             <Badge key={tag}>{tag}</Badge>
           ))}
-        </span>
+        </td>
       )
     case 'url':
       return <Quiet mono>{row.url}</Quiet>
     case 'created':
-      return <When at={row.createdAt} />
+      return <When at={row.createdAt} now={now} />
     case 'createdBy':
       return <Quiet>{row.createdBy}</Quiet>
     case 'updated':
-      return <When at={row.updatedAt} />
+      return <When at={row.updatedAt} now={now} />
     case 'updatedBy':
       return <Quiet>{row.updatedBy}</Quiet>
     case 'lastUsed':
-      return row.lastUsedAt === undefined ? <Quiet>never</Quiet> : <When at={row.lastUsedAt} />
+      return row.lastUsedAt === undefined ? <Quiet>never</Quiet> : <When at={row.lastUsedAt} now={now} />
   }
+}
+
+/** Over the whole row, but for what stands above it. */
+export function EndpointLink({ row }: { readonly row: EndpointRow }) {
+  const { namespace } = row.endpoint
+  return (
+    <a
+      href={`/endpoints/${encodeURIComponent(namespace)}/${encodeURIComponent(row.name)}`}
+      className="block truncate font-medium after:absolute after:inset-0 hover:underline"
+    >
+      {row.name}
+    </a>
+  )
 }
 
 function Quiet({ mono = false, children }: { readonly mono?: boolean; readonly children: string }) {
   return (
-    <span title={children} className={mono ? 'truncate font-mono text-xs text-soft' : 'truncate text-soft'}>
+    <td
+      title={children}
+      className={mono ? 'truncate px-2 font-mono text-xs text-soft' : 'truncate px-2 text-soft'}
+    >
       {children}
-    </span>
+    </td>
   )
 }
 
-const When = ({ at }: { readonly at: number }) => (
-  <span className="text-soft">
-    <TimeAgo at={at} />
-  </span>
-)
+function When({ at, now }: { readonly at: number; readonly now: number }): ReactNode {
+  return (
+    <td title={fullTime(at)} className="truncate px-2 text-soft">
+      {relativeTime(at, now)}
+    </td>
+  )
+}
 
-/** A row that is only scrolled past asks for nothing. */
-const LOOKED_AT_MS = 200
-
-function RecentRequests({ row }: { readonly row: EndpointRow }) {
-  const [isLookedAt, setLookedAt] = useState(false)
+function RecentRequests({ row, isScrolling }: { readonly row: EndpointRow; readonly isScrolling: boolean }) {
+  const [seen, setSeen] = useState<string>()
   useEffect(() => {
-    const timer = setTimeout(() => setLookedAt(true), LOOKED_AT_MS)
-    return () => clearTimeout(timer)
-  }, [])
-  return isLookedAt ? <RequestsLine row={row} /> : null
+    if (!isScrolling) setSeen(row.name)
+  }, [row.name, isScrolling])
+  return seen === row.name ? <RequestsLine key={seen} row={row} /> : null
 }
 
 function RequestsLine({ row }: { readonly row: EndpointRow }) {
