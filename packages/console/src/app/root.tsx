@@ -2,7 +2,6 @@
 import { useQueryClient } from '@tanstack/react-query'
 import { lazy, Suspense, useEffect } from 'react'
 import { useSession } from '../session/session.ts'
-import { PagePending } from './page-states.tsx'
 import { Shell } from './shell.tsx'
 
 const SignIn = lazy(() => import('../session/sign-in.tsx').then((module) => ({ default: module.SignIn })))
@@ -23,8 +22,9 @@ export function Root() {
       </Suspense>
     )
   }
+  // Until it can be drawn the frame stands that came with the document.
   return (
-    <Suspense fallback={<PagePending />}>
+    <Suspense>
       <Shell />
     </Suspense>
   )

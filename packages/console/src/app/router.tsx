@@ -1,6 +1,6 @@
 /**
- * Every page and its address. A page is a file of its own and is fetched when somebody goes there; the tabs of an
- * endpoint are too.
+ * Every page and its address. The list of endpoints, where nearly everybody begins, comes with the console itself; each
+ * other page, and each tab of an endpoint, is a file of its own that is fetched when somebody goes there.
  */
 import {
   createRootRoute,
@@ -12,6 +12,7 @@ import {
 } from '@tanstack/react-router'
 import { endpointsQuery, vendorsQuery, whoamiQuery } from '../api/queries.ts'
 import { queryClient } from '../api/query-client.ts'
+import { EndpointsPage } from '../pages/endpoints/endpoints-page.tsx'
 import { listSearch } from '../pages/endpoints/list-search.ts'
 import { currentSession } from '../session/session.ts'
 import { useNamespace } from './namespace.ts'
@@ -53,7 +54,7 @@ const endpoints = createRoute({
     void queryClient.prefetchQuery({ ...endpointsQuery(namespace), staleTime: ONCE })
     void queryClient.prefetchQuery({ ...vendorsQuery(namespace), staleTime: ONCE })
   },
-  component: lazyRouteComponent(() => import('../pages/endpoints/endpoints-page.tsx'), 'EndpointsPage'),
+  component: EndpointsPage,
 })
 
 const endpoint = createRoute({

@@ -1,4 +1,4 @@
-/** Light, dark, or as the system says. `public/theme.js` applies the choice before the first paint. */
+/** Light, dark, or as the system says. `public/first-paint.js` applies the choice before the first paint. */
 import { useSyncExternalStore } from 'react'
 
 export type Theme = 'system' | 'light' | 'dark'
