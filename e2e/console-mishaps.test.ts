@@ -56,6 +56,20 @@ describe.runIf(hasChromium)('mishaps around the console', () => {
     expect(complaints).toEqual([])
   })
 
+  test('a refusal of Berth’s own is told in its words, and is no absence', async () => {
+    const { page } = await ui.openSignedOut()
+    const refusal = {
+      error: 'The database is full. Make room on its disk.',
+      code: 'unavailable',
+      retryable: false,
+    }
+    await page.route('**/v2/endpoint/admin', (route) => route.fulfill({ status: 503, json: refusal }))
+    const { url } = await ui.berth.client.createSignInCode()
+    await page.goto(url)
+    await page.getByRole('alert').getByText(refusal.error).waitFor()
+    expect(await page.getByText(UNREACHABLE).count()).toBe(0)
+  })
+
   test('without a network it says so, keeps what it shows, and catches up when it is back', async () => {
     await ui.berth.client.createEndpoint({ ...place('before'), body: endpointOf('before', { echo: {} }) })
     const { page } = await ui.open('/endpoints/admin')

@@ -58,6 +58,9 @@ describe.runIf(hasChromium)('signing in', () => {
 
   test('a new tab is signed in by the others, and signing out ends all of them', async () => {
     const { page } = await ui.open('/endpoints/admin')
+    const sessions = async () =>
+      (await ui.berth.client.listTokens()).items.filter(({ name }) => name === 'console').length
+    const before = await sessions()
     const other = await page.context().newPage()
     await other.goto('/endpoints/admin')
     await other.getByRole('link', { name: 'guide' }).waitFor()
@@ -66,6 +69,21 @@ describe.runIf(hasChromium)('signing in', () => {
     await page.getByRole('menuitem', { name: 'Sign out' }).click()
     await page.getByLabel('Access token').waitFor()
     await other.getByLabel('Access token').waitFor()
+    await expect.poll(sessions).toBe(before - 1)
+  })
+
+  test('signing out forgets a token that was typed, and leaves it as it is', async () => {
+    const { page } = await ui.openSignedOut()
+    await page.goto('/')
+    await page.getByLabel('Access token').fill(ui.berth.token)
+    await page.keyboard.press('Enter')
+    await page.getByRole('link', { name: 'guide' }).waitFor()
+    const answered = page.waitForResponse('**/v2/sign-out')
+    await page.getByRole('button', { name: /admin Berth/ }).click()
+    await page.getByRole('menuitem', { name: 'Sign out' }).click()
+    expect((await answered).status()).toBe(200)
+    expect(await page.evaluate(() => JSON.stringify(sessionStorage))).not.toContain(ui.berth.token)
+    expect((await ui.berth.client.whoami()).name).toBe('admin')
   })
 
   test('a token that is revoked signs out, with the reason', async () => {

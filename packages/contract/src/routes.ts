@@ -383,6 +383,14 @@ export const routes = {
     body: SignIn,
     response: TokenCreated,
   },
+  signOut: {
+    method: 'POST',
+    path: '/v2/sign-out',
+    access: 'read',
+    summary:
+      'Revoke the token that asks, if it came from a sign-in code; any other is left as it is (Berth addition)',
+    response: Nothing,
+  },
   systemStatus: {
     method: 'GET',
     path: '/v2/system',

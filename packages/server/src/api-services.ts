@@ -80,6 +80,7 @@ export function apiServices(parts: ServiceParts): ApiServices {
         const { token, text } = await signIns.redeem(code)
         return { ...tokenView({ ...token, lastUsedAt: null }), token: text }
       },
+      signOut: ({ tokenId, user }) => access.endSession(tokenId, user),
     },
     vendors: (namespace) => listVendors(control, namespace),
     quotas: (namespace) => listQuotas(control, namespace),

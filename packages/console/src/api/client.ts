@@ -35,8 +35,7 @@ async function reach(input: RequestInfo | URL, init: RequestInit): Promise<Respo
     throw new Unreachable('Berth cannot be reached. This page tries again by itself.', { cause })
   }
   learnClock(response.headers.get('date'), askedAt, Date.now())
-  // The gateway stands without the control process and answers for it.
-  if (response.status === 503 && isControlPlane(input)) unreachable()
+  if (await saysControlIsAway(response)) unreachable()
   else reachable()
   return response
 }
@@ -45,9 +44,14 @@ export class Unreachable extends Error {
   override readonly name = 'Unreachable'
 }
 
-const isControlPlane = (input: RequestInfo | URL): boolean => {
-  const { pathname } = new URL(input instanceof Request ? input.url : input, location.origin)
-  return pathname.startsWith('/v2/') || pathname.startsWith('/hub/')
+/** The gateway stands without the control process and answers for it. Any other refusal is Berth's own, and says why. */
+async function saysControlIsAway(response: Response): Promise<boolean> {
+  if (response.status !== 503) return false
+  const body: { readonly reason?: unknown } = await response
+    .clone()
+    .json()
+    .catch(() => ({}))
+  return body.reason === 'control_down' || body.reason === 'control_broke_off'
 }
 
 /** A 401 may come from a replica; only Berth's own word ends the session. */

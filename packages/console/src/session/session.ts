@@ -5,6 +5,7 @@
  * of this console for it; when the last one closes it is forgotten. Signing out anywhere signs out everywhere.
  */
 import { useSyncExternalStore } from 'react'
+import { endSession } from './end-session.ts'
 import { exchangeCode } from './exchange-code.ts'
 
 export type Session =
@@ -54,9 +55,10 @@ export function signIn(token: string): void {
   channel.postMessage({ kind: 'signedIn', token } satisfies Message)
 }
 
-/** `reason` is shown where one signs in again; without it a person chose to leave. */
+/** `reason` is shown where one signs in again; without it a person chose to leave, and the token ends with it. */
 export function signOut(reason?: string): void {
   if (session.kind === 'signedOut') return
+  if (session.kind === 'signedIn' && reason === undefined) endSession(session.token)
   const left: Session = { kind: 'signedOut', ...(reason !== undefined && { reason }) }
   become(left)
   channel.postMessage(left satisfies Message)

@@ -115,6 +115,7 @@ describe('the route table', () => {
     ['revokeToken', 'DELETE', '/v2/token/first'],
     ['createSignInCode', 'POST', '/v2/sign-in/code'],
     ['signIn', 'POST', '/v2/sign-in', { code: 'code-of-ada' }],
+    ['signOut', 'POST', '/v2/sign-out'],
     ['systemStatus', 'GET', '/v2/system'],
     ['readHardware', 'GET', '/v2/system/hardware'],
     [

@@ -299,6 +299,9 @@ export class InMemoryServices implements ApiServices {
         throw new PlatformError('unauthenticated', 'This link was used already.')
       return { ...tokenView('console', code.slice('code-of-'.length)), token: 'berth_new' }
     },
+    signOut: async ({ tokenId }) => {
+      this.revoked.push(tokenId)
+    },
   }
 }
 

@@ -94,6 +94,7 @@ export interface TokenService {
   revoke(id: string, caller: Caller): Promise<void>
   createSignInCode(caller: Caller): Promise<RouteOutput<'createSignInCode'>>
   signIn(code: string): Promise<RouteOutput<'signIn'>>
+  signOut(caller: Caller): Promise<void>
 }
 
 /** The instance types that the operator offers. */

@@ -5,7 +5,10 @@ import type { Caller, TokenService } from './services.ts'
 
 export function tokenHandlers(
   tokens: TokenService,
-): Pick<Handlers, 'whoami' | 'listTokens' | 'createToken' | 'revokeToken' | 'createSignInCode' | 'signIn'> {
+): Pick<
+  Handlers,
+  'whoami' | 'listTokens' | 'createToken' | 'revokeToken' | 'createSignInCode' | 'signIn' | 'signOut'
+> {
   return {
     whoami: async ({ caller }) => whoami(caller),
     listTokens: ({ caller }) => tokens.list(caller),
@@ -16,6 +19,10 @@ export function tokenHandlers(
     },
     createSignInCode: ({ caller }) => tokens.createSignInCode(caller),
     signIn: ({ body }) => tokens.signIn(body.code),
+    signOut: async ({ caller }) => {
+      await tokens.signOut(caller)
+      return {}
+    },
   }
 }
 

@@ -75,6 +75,17 @@ test('an expiry in the past is refused', async () => {
   )
 })
 
+test('signing out ends what a sign-in began, and leaves a token that a person made', async () => {
+  const session = await access.createToken({ ...wish, name: 'console', isSession: true }, 'admin')
+  const made = await access.createToken(wish, 'admin')
+  await access.endSession(session.token.id, 'mallory')
+  expect(await access.authenticate(session.text)).toBeDefined()
+  for (const { token } of [session, made]) await access.endSession(token.id, 'admin')
+  expect(await access.authenticate(session.text)).toBeUndefined()
+  expect(await access.authenticate(made.text)).toBeDefined()
+  expect(revoked).toEqual([session.token.hash])
+})
+
 test('nobody revokes the token of another', async () => {
   const { token } = await access.createToken(wish, 'admin')
   await expect(access.revokeToken(token.id, 'mallory')).rejects.toThrow('no token with the id')

@@ -115,6 +115,12 @@ export class Access {
     return { token, text }
   }
 
+  /** Ends what a sign-in to the console began; a token that a person made may be in use elsewhere, and stays. */
+  async endSession(tokenId: string, user: string): Promise<void> {
+    const token = (await this.#rooms.store.tokens.list(user)).find((mine) => mine.id === tokenId)
+    if (token?.isSession) await this.#revoke(token)
+  }
+
   async revokeToken(id: string, user: string): Promise<void> {
     const token = (await this.#rooms.store.tokens.list(user)).find((mine) => mine.id === id)
     if (!token)
@@ -122,9 +128,13 @@ export class Access {
         'not_found',
         `You have no token with the id "${id}". List them with: berth token list`,
       )
+    await this.#revoke(token)
+  }
+
+  async #revoke(token: TokenRecord): Promise<void> {
     await this.#rooms.store.transaction(async (store) => {
-      await store.tokens.revoke(id)
-      await store.events.append(tokenEvent('token.revoked', token, user, this.#rooms.clock.now()))
+      await store.tokens.revoke(token.id)
+      await store.events.append(tokenEvent('token.revoked', token, token.user, this.#rooms.clock.now()))
     })
     this.#rooms.revoked(token.hash)
   }
