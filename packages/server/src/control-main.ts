@@ -1,7 +1,7 @@
 /**
  * The control process: builds the rooms and introduces them to each other. Nothing is decided here.
  */
-import { chmod, mkdir, rm } from 'node:fs/promises'
+import { chmod, rm } from 'node:fs/promises'
 import http, { type IncomingMessage } from 'node:http'
 import https from 'node:https'
 import { createRequire } from 'node:module'
@@ -23,17 +23,16 @@ import { findLlamaServer } from './engines/find-llama-server.ts'
 import { findOnnxProgram } from './engines/onnx-program.ts'
 import { reservedSetting } from './engines/reserved-settings.ts'
 import { ensureFirstUser, FIRST_USER, sampleEndpoint } from './first-run.ts'
-import { GatewayWorkers } from './gateway-workers.ts'
+import type { GatewayWorkers } from './gateway-workers.ts'
 import { Access } from './governance/access.ts'
 import { SignInCodes } from './governance/sign-in-codes.ts'
 import { TokenUses } from './governance/token-uses.ts'
 import { openLinkHub } from './link/hub.ts'
-import type { ConnectedGateway, LinkHub, UpMessage } from './link/messages.ts'
+import type { ConnectedGateway, UpMessage } from './link/messages.ts'
 import { type Insight, openInsight } from './open-insight.ts'
 import { openRuntimes } from './open-runtime.ts'
 import { orAborted } from './platform/abort.ts'
 import { Changes } from './platform/changes.ts'
-import { type Claim, claimDirectory } from './platform/claim.ts'
 import { type Clock, systemClock } from './platform/clock.ts'
 import { collectGarbage } from './platform/collect-garbage.ts'
 import { homeAt } from './platform/home.ts'
@@ -42,9 +41,9 @@ import type { Log } from './platform/log.ts'
 import { Reconciler } from './reconcile/reconciler.ts'
 import { replicaKeyring } from './replica-keys.ts'
 import { Routing } from './routing.ts'
-import type { RuntimeDriver } from './runtime/driver.ts'
 import { openOfferedHardware } from './runtime/offered-hardware.ts'
 import type { Settings } from './settings.ts'
+import type { ControlParts, Opened, RunningControl } from './start-control.ts'
 import { loadKey } from './store/secret-box.ts'
 import { openSqliteStore } from './store/sql/sqlite-store.ts'
 import type { Store } from './store/store.ts'
@@ -57,83 +56,16 @@ const EVICTION_INTERVAL_MS = 60 * 60_000
 const AT_REST_MS = 5_000
 const READY_MS = 15_000
 const READY_POLL_MS = 10
-const STOP_DRAIN_MS = 3_000
 
-export type RunningControl = {
-  readonly url: string
-  /** The first user's token, only when this run made it. */
-  readonly newToken: string | undefined
-  /** Replaces every worker of the gateway, one after another, without a lost request. */
-  replaceGateways(): Promise<void>
-  /** The console, signing in whoever opens it first. */
-  readonly signInUrl: string
-  /** Ends everything: gateways, replicas, then the rooms. */
-  stop(): Promise<void>
-}
-
-export type ControlParts = {
-  readonly log: Log
-  /** Where the built console lies; undefined where there is none. */
-  readonly consoleDirectory: Promise<string | undefined>
-  readonly clock?: Clock
-  /** Whoever starts it has changed their mind. */
-  readonly signal: AbortSignal
-}
-
-/**
- * @throws PlatformError with the reason why it cannot start, or the signal's reason; nothing is left running then.
- */
-export async function startControl(settings: Settings, parts: ControlParts): Promise<RunningControl> {
-  const opened: Opened = {}
-  try {
-    return await start(settings, parts, opened)
-  } catch (error) {
-    await end(opened, 0)
-    throw error
-  }
-}
-
-/** What there is to end, so far. */
-type Opened = {
-  claim?: Claim
-  store?: Store
-  driver?: RuntimeDriver
-  gateway?: GatewayWorkers
-  insight?: Insight
-  loops?: { readonly stopping: AbortController; readonly ended: Promise<unknown> }
-  api?: FastifyInstance
-  hub?: LinkHub
-  tokenUses?: TokenUses
-}
-
-/** The one order in which everything ends, however far it came: who asks first, then who works, then who keeps. */
-async function end(opened: Opened, drainMs: number): Promise<void> {
-  const { claim, store, driver, gateway, insight, loops, api, hub, tokenUses } = opened
-  await gateway?.stop(drainMs)
-  loops?.stopping.abort()
-  await loops?.ended
-  const replicas = (await driver?.list()) ?? []
-  await Promise.all(replicas.map(({ id }) => driver?.stop(id, { graceMs: 2_000 })))
-  await insight?.close()
-  driver?.close()
-  await hub?.close()
-  await api?.close()
-  await tokenUses?.close()
-  await store?.close()
-  claim?.release()
-}
-
-async function start(
+/** @param gateway has been started. */
+export async function openRooms(
   settings: Settings,
-  { log, consoleDirectory, clock = systemClock, signal }: ControlParts,
-  opened: Opened,
-): Promise<RunningControl> {
+  { log, consoleDirectory, signal }: ControlParts,
+  { opened, gateway }: { readonly opened: Opened; readonly gateway: GatewayWorkers },
+): Promise<Omit<RunningControl, 'stop'>> {
+  const clock = systemClock
   const startedAt = clock.now()
   const home = homeAt(settings.home)
-  opened.claim = claimDirectory(home.lockFile)
-  for (const directory of [home.models, home.logs, home.cache])
-    await mkdir(directory, { recursive: true, mode: 0o700 })
-
   const key = await loadKey({ file: home.keyFile, env: settings.key })
   const store = await openStore(settings, home.database, key)
   opened.store = store
@@ -153,24 +85,6 @@ async function start(
     onnxProgram: findOnnxProgram(),
   })
   const engine = (name: string, on: string | undefined) => engines.engine(name, on)
-
-  // The gateway needs longest to start, so it begins first; it waits for the link by itself.
-  const gateway = new GatewayWorkers({
-    home,
-    host: settings.host,
-    port: settings.port,
-    workers: settings.gatewayWorkers,
-    accessLog: settings.accessLog,
-    tls: settings.tls,
-    front: settings.gatewayFront,
-    handOver: (gatewayId, heir) => opened.hub?.send(gatewayId, { kind: 'hand-over', ...heir }) ?? false,
-    domain: settings.domain,
-    clock,
-    log,
-  })
-  opened.gateway = gateway
-  const gatewayStarted = gateway.start()
-  gatewayStarted.catch(() => {})
 
   const routing = new Routing()
   const changes = new Changes<EndpointId>()
@@ -300,7 +214,7 @@ async function start(
     },
   })
   routing.broadcast = (message) => opened.hub?.broadcast(message)
-  await orAborted(gatewayStarted, signal)
+  await orAborted(gateway.started, signal)
   await orAborted(untilReady(gateway.url, clock), signal)
   log.info('ready', { url: gateway.url, tookMs: clock.now() - startedAt })
 
@@ -310,7 +224,6 @@ async function start(
     newToken,
     signInUrl: signInUrl(gateway.url, code),
     replaceGateways: () => gateway.replaceAll(),
-    stop: () => end(opened, STOP_DRAIN_MS),
   }
 }
 

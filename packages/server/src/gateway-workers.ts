@@ -86,6 +86,11 @@ export class GatewayWorkers {
     return this.#started
   }
 
+  /** What `start` has returned. */
+  get started(): Promise<void> {
+    return this.#started
+  }
+
   async #start(): Promise<void> {
     const { home, log, host, port } = this.#options
     const living = await livingGateways(home.gateways)

@@ -1,12 +1,12 @@
 /** `berth serve`: runs everything in the foreground, says what to try, and stops all of it on Ctrl-C. */
 import path from 'node:path'
 import { consoleFiles } from '@berth/console'
-import { type RunningControl, startControl } from './control-main.ts'
 import { messageOf } from './domain/errors.ts'
 import { FIRST_USER, SAMPLE_ENDPOINT } from './first-run.ts'
 import { homeAt } from './platform/home.ts'
 import { createLog, type Log } from './platform/log.ts'
 import { type ServeSettings, settingsFrom } from './settings.ts'
+import { type RunningControl, startControl } from './start-control.ts'
 import { version } from './version.ts'
 
 export type { ServeSettings } from './settings.ts'
