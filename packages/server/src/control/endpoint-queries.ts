@@ -5,6 +5,7 @@ import type { EndpointRecord } from '../domain/endpoint.ts'
 import { PlatformError } from '../domain/errors.ts'
 import type { Replica } from '../domain/replica.ts'
 import { specChanges } from '../domain/spec-changes.ts'
+import { isReplica } from '../runtime/driver.ts'
 import { endpointView, timestamp } from './endpoint-view.ts'
 import type { ControlRooms } from './rooms.ts'
 
@@ -106,7 +107,9 @@ export async function listReplicas(
   endpoint: EndpointRecord,
   seen: readonly Replica[],
 ): Promise<RouteOutput<'listReplicas'>> {
-  const running = (await rooms.driver.list()).filter((replica) => replica.endpointId === endpoint.id)
+  const running = (await rooms.driver.list()).filter(
+    (replica) => replica.endpointId === endpoint.id && isReplica(replica),
+  )
   return {
     items: running.map(({ id, revision, startedAt, state }) => {
       const phase = seen.find((replica) => replica.id === id)?.phase ?? 'starting'

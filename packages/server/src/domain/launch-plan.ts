@@ -28,7 +28,12 @@ export type LaunchPlan = {
 
 export function fillPlaceholders(
   text: string,
-  values: { host: string; port: number; model: string; adapters?: Readonly<Record<string, string>> },
+  values: {
+    readonly host: string
+    readonly port: number
+    readonly model?: string
+    readonly adapters?: Readonly<Record<string, string>>
+  },
 ): string {
   const filled = Object.entries(values.adapters ?? {}).reduce(
     (so, [id, path]) => so.replaceAll(PLACEHOLDER.adapter(id), path),
@@ -37,5 +42,5 @@ export function fillPlaceholders(
   return filled
     .replaceAll(PLACEHOLDER.host, values.host)
     .replaceAll(PLACEHOLDER.port, String(values.port))
-    .replaceAll(PLACEHOLDER.model, values.model)
+    .replaceAll(PLACEHOLDER.model, values.model ?? PLACEHOLDER.model)
 }

@@ -3,7 +3,8 @@ import type { EndpointRecord } from './endpoint.ts'
 import type { InstanceType } from './instance-type.ts'
 import type { EndpointId } from './replica.ts'
 
-type Running = { readonly endpointId: EndpointId; readonly revision: number }
+/** With a role it is no replica, and has no accelerators. */
+type Running = { readonly endpointId: EndpointId; readonly role?: unknown }
 
 export const acceleratorsOf = ({ accelerator, cpus, gpus }: InstanceType): number =>
   accelerator === 'cpu' ? cpus : gpus
@@ -24,7 +25,9 @@ export function usedAccelerators(
     .flatMap((endpoint) => {
       const offer = offers.find(({ id }) => id === endpoint.spec.compute.id)
       const isSameKind = offer?.vendor === type.vendor && offer.instanceType === type.instanceType
-      const count = running.filter(({ endpointId }) => endpointId === endpoint.id).length
+      const count = running.filter(
+        ({ endpointId, role }) => endpointId === endpoint.id && role === undefined,
+      ).length
       return isSameKind ? [count * acceleratorsOf(offer)] : []
     })
     .reduce((sum, used) => sum + used, 0)

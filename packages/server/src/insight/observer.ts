@@ -11,7 +11,7 @@ import type { EndpointDemand } from '../link/messages.ts'
 import { Bell } from '../platform/bell.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { Log } from '../platform/log.ts'
-import type { ReplicaStats, RunningReplica, RuntimeDriver } from '../runtime/driver.ts'
+import { isReplica, type ReplicaStats, type RunningReplica, type RuntimeDriver } from '../runtime/driver.ts'
 import type { GaugeName } from './series/interval.ts'
 
 const LOOK_EVERY_MS = 1_000
@@ -130,7 +130,9 @@ export class Observer {
 
   /** Asks the runtime what each replica uses. */
   async measure(): Promise<void> {
-    const running = (await this.#rooms.driver.list()).filter(({ state }) => state === 'running')
+    const running = (await this.#rooms.driver.list()).filter(
+      (one) => one.state === 'running' && isReplica(one),
+    )
     const alive = new Set(running.map(({ id }) => id))
     for (const id of this.#measured.keys()) if (!alive.has(id)) this.#measured.delete(id)
     for (const { use } of this.#known.values()) {

@@ -3,7 +3,7 @@ import type { Marker, Timeline } from '@berth/contract'
 import { type EndpointRecord, endpointKey } from '../domain/endpoint.ts'
 import { PlatformError } from '../domain/errors.ts'
 import type { Clock } from '../platform/clock.ts'
-import type { RuntimeDriver } from '../runtime/driver.ts'
+import { isReplica, type RuntimeDriver } from '../runtime/driver.ts'
 import type { Store } from '../store/store.ts'
 import { eventView } from './live.ts'
 import { MARKING_KINDS, markersOf, REPLICA_KINDS, replicaLives } from './timeline.ts'
@@ -61,7 +61,9 @@ export async function readTimeline(
     store.events.list({ ...since(from - LONGEST_LIFE_MS), kinds: REPLICA_KINDS, limit: MAX_REPLICA_EVENTS }),
     driver.list(),
   ])
-  const there = running.filter(({ endpointId, state }) => endpointId === endpoint.id && state === 'running')
+  const there = running.filter(
+    (one) => one.endpointId === endpoint.id && one.state === 'running' && isReplica(one),
+  )
   const events = page.slice(0, limit)
   return {
     start: iso(from),

@@ -25,6 +25,8 @@ export function homeAt(directory: string) {
     replicas: at('run', 'replicas'),
     cache: at('cache'),
     models: at('models'),
+    /** Programs of the operator's that endpoints may have for their router, where there are no containers. */
+    routers: at('routers'),
     logs: at('logs'),
     /** Of containers that are gone; apart, since each runtime removes what it does not know. */
     containerLogs: at('logs', 'containers'),

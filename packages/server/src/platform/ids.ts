@@ -25,6 +25,9 @@ export const newEndpointId = (): EndpointId => randomName(16) as EndpointId
 /** Shaped `<endpoint>-<replica>`: eight characters, hyphen, five characters. */
 export const newReplicaId = (endpointId: EndpointId): ReplicaId =>
   `${endpointId.slice(0, 8)}-${randomName(5)}` as ReplicaId
+/** Shaped as a replica's, and seen at once to be none. */
+export const newRouterId = (endpointId: EndpointId): ReplicaId =>
+  `${endpointId.slice(0, 8)}-router-${randomName(5)}` as ReplicaId
 export const newTokenId = (): string => randomName(12)
 export const newRequestId = (): string => randomName(10)
 export const newGatewayId = (): string => `gw-${randomName(8)}`

@@ -37,7 +37,8 @@ export async function replicaSpec(
     runtime,
     modelPath,
     adapterPaths,
-  }: Pick<Place, 'resources' | 'runtime'> & Pick<ReplicaSpec, 'modelPath' | 'adapterPaths'>,
+  }: Pick<Place, 'resources' | 'runtime'> &
+    Pick<ReplicaSpec, 'adapterPaths'> & { readonly modelPath: string },
 ): Promise<ReplicaSpec> {
   const engine = rooms.engine(revision.engine, runtime)
   if (!engine) {

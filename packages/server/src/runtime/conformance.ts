@@ -72,6 +72,24 @@ export function describeRuntimeDriver(
       ])
     })
 
+    promise(
+      'says of a router that it is one, also after a restart, and of a replica that it is none',
+      async (driver, world) => {
+        const { modelPath: _, ...spec } = world.spec(A, { kind: 'run' })
+        await driver.start({ ...spec, role: 'router' })
+        await world.start(driver, B, { kind: 'run' })
+        const roles = async (one: RuntimeDriver) =>
+          new Map((await one.list()).map(({ id, role }) => [id, role]))
+        expect(await roles(driver)).toEqual(
+          new Map([
+            [A, 'router'],
+            [B, undefined],
+          ]),
+        )
+        expect(await roles(await world.under.connect())).toEqual(await roles(driver))
+      },
+    )
+
     promise('starts one replica when asked twice', async (driver, world) => {
       await world.start(driver, A, { kind: 'run' })
       const [first] = await driver.list()

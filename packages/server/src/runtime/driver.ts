@@ -1,8 +1,8 @@
 /**
  * The door to the runtime room: what every runtime driver does.
  *
- * A driver makes one place run replicas: local processes, a Docker daemon, a Kubernetes namespace. It is hands
- * and eyes, never a brain. It does not retry, choose, count or remember: the reconciler does, through `list`,
+ * A driver makes one place run replicas, and the routers of endpoints beside them: local processes, a Docker daemon,
+ * a Kubernetes namespace. It is hands and eyes, never a brain. It does not retry, choose, count or remember: the reconciler does, through `list`,
  * which is the only source of truth about what runs.
  *
  * A new driver is one folder beside this file that passes `conformance.ts`.
@@ -70,8 +70,8 @@ export type ReplicaSpec = {
   readonly endpoint: string
   readonly revision: number
   readonly plan: LaunchPlan
-  /** Directory with the artifact's files on this machine. */
-  readonly modelPath: string
+  /** Directory with the artifact's files on this machine; a router has none. */
+  readonly modelPath?: string
   /** Directories with the files of its adapters, by what the engine calls them. */
   readonly adapterPaths?: Readonly<Record<string, string>>
   /** The endpoint's own variables, untouched; they come after those of `plan.env`, in which placeholders are filled. */
@@ -81,7 +81,11 @@ export type ReplicaSpec = {
   readonly registry?: RegistryLogin
   /** The name of the driver that is to start it, where several stand behind one. */
   readonly runtime?: string | undefined
+  readonly role?: Role
 }
+
+/** Absent for a replica: what runs serves a model, or shares the requests out among those that do. */
+export type Role = 'router'
 
 export type RunningReplica = {
   readonly id: ReplicaId
@@ -94,8 +98,14 @@ export type RunningReplica = {
   readonly runtime?: string
   /** `repository@sha256:…`: the content that its container runs, where a registry knows it. */
   readonly imageDigest?: string
+  readonly role?: Role
 } & (
-  | { readonly state: 'running'; readonly address: ReplicaAddress }
+  | {
+      readonly state: 'running'
+      readonly address: ReplicaAddress
+      /** This machine as it is seen from where the program runs; absent where that is by loopback. */
+      readonly hostAddress?: string
+    }
   | {
       readonly state: 'exited'
       readonly exitedAt: number
@@ -105,6 +115,8 @@ export type RunningReplica = {
       readonly reason: string
     }
 )
+
+export const isReplica = ({ role }: Pick<RunningReplica, 'role'>): boolean => role === undefined
 
 export type LogOptions = {
   /** Only the newest so many of the lines already there. */

@@ -4,7 +4,7 @@
  */
 import type { Resources } from '../../domain/instance-type.ts'
 import type { EndpointId, ReplicaId } from '../../domain/replica.ts'
-import type { ReplicaSpec } from '../driver.ts'
+import type { ReplicaSpec, Role } from '../driver.ts'
 
 export const LABEL = {
   /** Which Berth it belongs to: several may share one daemon. */
@@ -19,6 +19,8 @@ export const LABEL = {
   /** As it was asked for; the container itself runs the image by its id. */
   image: 'berth.image',
   digest: 'berth.image-digest',
+  /** Only on what is no replica. */
+  role: 'berth.role',
 } as const
 
 /** All that is known of a replica beside its state. */
@@ -32,6 +34,7 @@ export type ReplicaIdentity = {
   readonly containerPort: number
   readonly gpuIndexes: readonly number[]
   readonly imageDigest?: string
+  readonly role?: Role
 }
 
 export type LabelFacts = {
@@ -55,6 +58,7 @@ export function labelsOf(spec: ReplicaSpec, facts: LabelFacts): Record<string, s
     [LABEL.gpuIndexes]: facts.gpuIndexes.join(','),
     [LABEL.image]: spec.plan.image ?? '',
     ...(facts.digest ? { [LABEL.digest]: facts.digest } : {}),
+    ...(spec.role ? { [LABEL.role]: spec.role } : {}),
   }
 }
 
@@ -74,6 +78,7 @@ export function identityOf(name: string, labels: Labels): ReplicaIdentity | unde
     containerPort: Number(labels[LABEL.containerPort]),
     gpuIndexes: (labels[LABEL.gpuIndexes] ?? '').split(',').filter(Boolean).map(Number),
     ...(imageDigest && { imageDigest }),
+    ...(labels[LABEL.role] === 'router' && { role: 'router' }),
   }
 }
 

@@ -65,13 +65,8 @@ export function containerOptions(spec: ReplicaSpec, place: ContainerPlace): Cont
       NetworkMode: place.network,
       PortBindings: { [port]: [{ HostIp: place.publishOn, HostPort: '0' }] },
       Mounts: [
-        { Type: 'bind', Source: spec.modelPath, Target: MODEL_PATH, ReadOnly: true },
-        ...adapters.map(([id, path]) => ({
-          Type: 'bind' as const,
-          Source: path,
-          Target: adapterPath(id),
-          ReadOnly: true,
-        })),
+        ...(spec.modelPath ? [readOnly(spec.modelPath, MODEL_PATH)] : []),
+        ...adapters.map(([id, path]) => readOnly(path, adapterPath(id))),
       ],
       LogConfig: { Type: LOG_DRIVER[place.daemon], Config: LOG_LIMITS },
       RestartPolicy: { Name: 'no' },
@@ -79,6 +74,13 @@ export function containerOptions(spec: ReplicaSpec, place: ContainerPlace): Cont
     },
   }
 }
+
+const readOnly = (source: string, target: string) => ({
+  Type: 'bind' as const,
+  Source: source,
+  Target: target,
+  ReadOnly: true,
+})
 
 /** Values of the plan may hold placeholders; values of the spec are somebody's own words and stay as they are. */
 function environment(spec: ReplicaSpec, place: ContainerPlace, fill: (text: string) => string): string[] {

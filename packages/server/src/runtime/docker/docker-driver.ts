@@ -290,6 +290,7 @@ class DockerDriver implements RuntimeDriver {
 
 /** Said by us where we can look, since Podman would make an empty directory in its place. */
 async function requireModel({ endpoint, modelPath }: ReplicaSpec): Promise<void> {
+  if (modelPath === undefined) return
   await stat(modelPath).catch((cause: unknown) => {
     throw new PlatformError(
       'invalid',

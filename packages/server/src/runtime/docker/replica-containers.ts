@@ -90,7 +90,9 @@ export class ReplicaContainers {
     if (LIVE.includes(container.State)) {
       const published = container.Ports.find((port) => port.PrivatePort === containerPort)?.PublicPort
       // Without a port nobody can reach it: it never gets ready and is replaced.
-      return { ...replica, state: 'running', address: { host: this.#publishedOn, port: published ?? 0 } }
+      const address = { host: this.#publishedOn, port: published ?? 0 }
+      const hostAddress = gatewayOf(container)
+      return { ...replica, state: 'running', address, ...(hostAddress && { hostAddress }) }
     }
     const end = this.#ends.get(container.Id) ?? (await this.#lookUpEnd(container.Id, identity))
     return end && { ...replica, state: 'exited', ...end }
@@ -103,6 +105,12 @@ export class ReplicaContainers {
     this.#ends.set(containerId, end)
     return end
   }
+}
+
+/** The machine's own address in the container's network. */
+function gatewayOf({ NetworkSettings }: ContainerInfo): string | undefined {
+  const networks = Object.values(NetworkSettings?.Networks ?? {})
+  return networks.map(({ Gateway }) => Gateway).find(Boolean)
 }
 
 /** Whether a container in this state holds the GPUs that it was given: also one that is about to run. */

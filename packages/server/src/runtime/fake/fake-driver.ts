@@ -133,12 +133,13 @@ export class FakeDriver implements RuntimeDriver {
     const fill = (text: string) =>
       fillPlaceholders(text, {
         ...listensOn,
-        model: spec.modelPath,
+        ...(spec.modelPath && { model: spec.modelPath }),
         ...(spec.adapterPaths && { adapters: spec.adapterPaths }),
       })
     const env = Object.entries(spec.plan.env).map(([name, value]) => [name, fill(value)])
-    const { id, endpointId, endpoint, revision, resources } = spec
-    const replica = { id, endpointId, endpoint, revision, resources, startedAt: this.#clock.now() }
+    const { id, endpointId, endpoint, revision, resources, role } = spec
+    const startedAt = this.#clock.now()
+    const replica = { id, endpointId, endpoint, revision, resources, startedAt, ...(role && { role }) }
     replicas.set(id, {
       spec,
       command: spec.plan.command.map(fill),

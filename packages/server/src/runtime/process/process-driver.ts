@@ -259,6 +259,7 @@ class ProcessDriver implements RuntimeDriver {
       launchToken: newLaunchToken(),
       cgroup: cgroups.directoriesOf(`${cgroupPrefix}${spec.id}`),
       gpuIndexes,
+      ...(spec.role && { role: spec.role }),
     }
     const entry: Entry = {
       record,
@@ -396,8 +397,8 @@ const processesOf = ({ leader, record }: Entry): { leader: typeof leader; cgroup
 })
 
 function asRunningReplica({ record, exit }: Entry): RunningReplica {
-  const { id, endpointId, endpoint, revision, resources, startedAt, address } = record
-  const replica = { id, endpointId, endpoint, revision, resources, startedAt }
+  const { id, endpointId, endpoint, revision, resources, startedAt, address, role } = record
+  const replica = { id, endpointId, endpoint, revision, resources, startedAt, ...(role && { role }) }
   return exit ? { ...replica, state: 'exited', ...exit } : { ...replica, state: 'running', address }
 }
 

@@ -16,6 +16,7 @@ import { link, mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/p
 import path from 'node:path'
 import type { Resources } from '../../domain/instance-type.ts'
 import type { EndpointId, ReplicaAddress, ReplicaId } from '../../domain/replica.ts'
+import type { Role } from '../driver.ts'
 import type { CgroupDirectories } from './cgroup.ts'
 
 export type ReplicaRecord = {
@@ -32,6 +33,7 @@ export type ReplicaRecord = {
   readonly cgroup: CgroupDirectories
   /** The GPUs it holds; null on a machine that has none. */
   readonly gpuIndexes: readonly number[] | null
+  readonly role?: Role
 }
 
 export type ExitRecord = {

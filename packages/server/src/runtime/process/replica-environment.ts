@@ -45,7 +45,7 @@ function filler(spec: ReplicaSpec, { address }: ReplicaRecord): (text: string) =
   return (text) =>
     fillPlaceholders(text, {
       ...address,
-      model: spec.modelPath,
+      ...(spec.modelPath && { model: spec.modelPath }),
       ...(spec.adapterPaths && { adapters: spec.adapterPaths }),
     })
 }
