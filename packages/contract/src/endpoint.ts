@@ -28,11 +28,27 @@ const Route = z
 const PrivateService = z.strictObject({ accountId: z.string(), shared: z.boolean() }).nullable()
 const CustomRouter = z
   .strictObject({
-    tag: z.string().nullable().optional(),
-    env: z.record(z.string(), z.string()).optional(),
-    port: z.int().min(1).max(65_535).optional(),
+    tag: z
+      .string()
+      .min(1)
+      .max(500)
+      .nullable()
+      .optional()
+      .meta({ description: 'Its image; where replicas are processes, a program in $BERTH_HOME/routers.' }),
+    env: z.record(EnvironmentName, z.string().max(32_768)).optional(),
+    port: z
+      .int()
+      .min(1)
+      .max(65_535)
+      .optional()
+      .meta({ description: 'Where its image listens; 3000 if left out.' }),
   })
   .nullable()
+  .meta({
+    description:
+      'A program that chooses the replica for each request. `{}`, or a tag of null, takes it away.',
+  })
+export type CustomRouter = z.infer<typeof CustomRouter>
 /** `*`, or scheme, host and port as a browser writes them. */
 const Origin = z
   .string()
@@ -138,7 +154,7 @@ export const Endpoint = z.strictObject({
 })
 export type Endpoint = z.infer<typeof Endpoint>
 
-/** Deep merge, except that `model.image`, `args`, `command`, `tags`, `env`, `adapters`, `routing` and `limits` are replaced as wholes. */
+/** Deep merge, except that `model.image`, `args`, `command`, `tags`, `env`, `adapters`, `routing`, `customRouter` and `limits` are replaced as wholes. */
 export const EndpointUpdate = z
   .strictObject({
     ...fields,
@@ -178,6 +194,7 @@ export const EndpointWithStatus = z.object({
   cacheHttpResponses: z.boolean(),
   route: Route,
   privateService: PrivateService,
+  customRouter: CustomRouter.optional(),
   cors: Cors.optional(),
   fallback: Fallback.optional(),
   experimentalFeatures: ExperimentalFeatures,

@@ -65,12 +65,23 @@ export const Footprint = z
   .meta({ description: 'Berth addition: the most memory that a replica of this revision was seen to use.' })
 export type Footprint = z.infer<typeof Footprint>
 
+export const routerStates = ['stopped', 'starting', 'ready', 'failed'] as const
+export const RouterStatus = z
+  .object({
+    state: z.enum(routerStates),
+    message: z.string(),
+    id: z.string().nullable().meta({ description: 'Names it in logs; null while none runs.' }),
+  })
+  .meta({ description: 'Berth addition: the router of the endpoint’s own, where it has one.' })
+export type RouterStatus = z.infer<typeof RouterStatus>
+
 export const EndpointStatus = z.object({
   state: EndpointState,
   message: z.string(),
   errorMessage: z.string().nullable(),
   failure: StartFailure.nullish(),
   footprint: Footprint.nullish(),
+  router: RouterStatus.nullish(),
   createdAt: Timestamp,
   createdBy: Actor,
   updatedAt: Timestamp,

@@ -22,6 +22,7 @@ import { chooseEngine, everyEngine, repositoryContents } from './engines/engines
 import { findLlamaServer } from './engines/find-llama-server.ts'
 import { findOnnxProgram } from './engines/onnx-program.ts'
 import { reservedSetting } from './engines/reserved-settings.ts'
+import { RouterPrograms } from './engines/router-programs.ts'
 import { ensureFirstUser, FIRST_USER, sampleEndpoint } from './first-run.ts'
 import type { GatewayWorkers } from './gateway-workers.ts'
 import { Access } from './governance/access.ts'
@@ -85,6 +86,7 @@ export async function openRooms(
     onnxProgram: findOnnxProgram(),
   })
   const engine = (name: string, on: string | undefined) => engines.engine(name, on)
+  const routerPrograms = new RouterPrograms(home.routers)
 
   const routing = new Routing()
   const changes = new Changes<EndpointId>()
@@ -110,6 +112,7 @@ export async function openRooms(
     models,
     engine,
     replicaKey: replicaKeyring(key),
+    routerPlan: (...asked) => routerPrograms.plan(...asked),
     // One that lives and lost its link goes on serving by what it heard last.
     gateways: () => [...new Set([...(opened.hub?.gateways.map(({ id }) => id) ?? []), ...gateway.livingIds])],
     publish: (route) => routing.publish(route),
@@ -150,6 +153,7 @@ export async function openRooms(
     forgive: (id) => reconciler.forgive(id),
     scale: autoscaler,
     url: (namespace, name) => `${gateway.url}/e/${namespace}/${name}`,
+    refuseMissingRouter: (...asked) => routerPrograms.refuseMissing(...asked),
     hubToken: settings.hubToken,
   }
 
@@ -264,6 +268,9 @@ function receive(
       break
     case 'stuck':
       reconciler.stuck(message.replicaId, message.evidence)
+      break
+    case 'doors':
+      reconciler.doors(from.id, message.routerId, message)
       break
     default:
       message satisfies never

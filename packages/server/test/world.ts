@@ -7,6 +7,7 @@ import http from 'node:http'
 import type { AddressInfo } from 'node:net'
 import os from 'node:os'
 import path from 'node:path'
+import { json } from 'node:stream/consumers'
 import type { Endpoint, EndpointUpdate, EndpointWithStatus, Image } from '@berth/contract'
 import { createModelStore } from '../src/artifacts/create-model-store.ts'
 import { Autoscaler } from '../src/autoscale/autoscaler.ts'
@@ -26,7 +27,8 @@ import type { EndpointId, ReplicaId } from '../src/domain/replica.ts'
 import type { RuntimeKind } from '../src/engines/engine.ts'
 import { chooseEngine, createEngines, everyEngine, repositoryContents } from '../src/engines/engines.ts'
 import { reservedSetting } from '../src/engines/reserved-settings.ts'
-import type { EndpointDemand, RoutedEndpoint } from '../src/link/messages.ts'
+import { RouterPrograms } from '../src/engines/router-programs.ts'
+import type { EndpointDemand, RoutedEndpoint, RoutedRouter } from '../src/link/messages.ts'
 import { silentLog } from '../src/platform/log.ts'
 import { Reconciler } from '../src/reconcile/reconciler.ts'
 import { FakeDriver, FakeRuntime } from '../src/runtime/fake/fake-driver.ts'
@@ -60,6 +62,10 @@ export class World {
   /** Replicas that still have a request on the gateway, and so are not drained. */
   readonly busy = new Set<ReplicaId>()
   readonly routes = new Map<EndpointId, RoutedEndpoint>()
+  /** Every list of backends that a router was told, oldest first. */
+  readonly told = new Map<ReplicaId, (readonly string[])[]>()
+  /** Why the gateway opens no door for routers; undefined for no reason. */
+  doorProblem: string | undefined
   /** What the gateway reports of endpoints that are asked for something. */
   readonly load = new Map<EndpointId, Partial<EndpointDemand>>()
   isGatewaySilent = false
@@ -133,6 +139,7 @@ export class World {
       size?: string
       repository?: string
       adapters?: Endpoint['model']['adapters']
+      customRouter?: Endpoint['customRouter']
     } = {},
   ) {
     const {
@@ -144,6 +151,7 @@ export class World {
       size = 'x1',
       repository = 'berth/test',
       adapters,
+      customRouter,
     } = changes
     const body: Endpoint = {
       name,
@@ -156,6 +164,7 @@ export class World {
         scaling: { minReplica: min, maxReplica: max, scaleToZeroTimeout: idleMinutes },
       },
       model: { repository, framework: 'custom', image, ...(adapters && { adapters }) },
+      ...(customRouter && { customRouter }),
     }
     await createEndpoint(this.control, 'admin', body, ME)
   }
@@ -254,6 +263,7 @@ export class World {
       clock,
       log: silentLog,
     })
+    const routers = new RouterPrograms(path.join(this.#directory, 'routers'))
     const hint = (id: EndpointId) => this.reconciler.hint(id)
     this.autoscaler = new Autoscaler({ clock, log: silentLog, store, driver, hint })
     this.reconciler = new Reconciler({
@@ -264,6 +274,7 @@ export class World {
       models,
       engine,
       replicaKey: (id) => id,
+      routerPlan: (...asked) => routers.plan(...asked),
       gateways: () => [GATEWAY, ...this.otherGateways],
       publish: (route) => this.#publish(route),
       unpublish: (id) => this.#unpublish(id),
@@ -287,6 +298,7 @@ export class World {
       forgive: (id) => this.reconciler.forgive(id),
       scale: this.autoscaler,
       url: (namespace, name) => `http://berth/e/${namespace}/${name}`,
+      refuseMissingRouter: (...asked) => routers.refuseMissing(...asked),
       hubToken: undefined,
     }
     this.#stopping = new AbortController()
@@ -321,7 +333,17 @@ export class World {
     this.readyCounts.push(route.replicas.filter((replica) => replica.state === 'ready').length)
     // What is not new is not sent, so no gateway answers it.
     if (!isNews) return
-    for (const { id, state } of route.replicas) if (state === 'draining') this.#reportIfDrained(id)
+    for (const { id, state } of [...route.replicas, ...(route.routers ?? [])])
+      if (state === 'draining') this.#reportIfDrained(id)
+    for (const router of route.routers ?? []) this.#openDoors(route, router)
+  }
+
+  #openDoors({ replicas }: RoutedEndpoint, { id, doorHost: host, backends }: RoutedRouter): void {
+    const wanted = new Set([...replicas.map((replica) => replica.id), ...backends])
+    // A port for each replica, and the same one each time.
+    const doors = [...wanted].map((replicaId) => ({ replicaId, host, port: portOf(replicaId) }))
+    const problem = this.doorProblem ?? null
+    this.reconciler.doors(GATEWAY, id, { doors: problem === null ? doors : [], problem })
   }
 
   #unpublish(id: EndpointId): void {
@@ -339,9 +361,18 @@ export class World {
     this.reconciler.drained(GATEWAY, id)
   }
 
+  async #takeBackends(id: ReplicaId, request: http.IncomingMessage): Promise<void> {
+    const { backends } = (await json(request)) as { readonly backends: readonly string[] }
+    this.told.set(id, [...(this.told.get(id) ?? []), backends])
+  }
+
   #serveHealth(): Promise<number> {
     const server = http.createServer((request, response) => {
       const id = (request.headers.authorization ?? '').replace('Bearer ', '') as ReplicaId
+      if (request.method === 'POST') {
+        void this.#takeBackends(id, request).then(() => response.end('{"ok":true}'))
+        return
+      }
       const health = request.url === '/broken' ? 'loading' : (this.health.get(id) ?? 'ready')
       if (health !== 'silent') response.writeHead(health === 'ready' ? 200 : 503).end()
     })
@@ -351,3 +382,7 @@ export class World {
     })
   }
 }
+
+/** Where the door for this replica is. */
+export const portOf = (id: ReplicaId) =>
+  20_000 + [...id].reduce((sum, char) => (sum * 31 + char.charCodeAt(0)) % 20_000, 7)

@@ -17,6 +17,7 @@ import { refuseNotOffered } from '../domain/instance-choice.ts'
 import type { InstanceType } from '../domain/instance-type.ts'
 import { REGISTRY_PASSWORD } from '../domain/registry-login.ts'
 import { specChanges } from '../domain/spec-changes.ts'
+import { isReplica } from '../runtime/driver.ts'
 import type { Store } from '../store/store.ts'
 import { refuseSettings, type Secrets, tokenIn, withResolved, withSecretNames } from './endpoint-spec.ts'
 import { refuseFallback } from './fallback-check.ts'
@@ -25,6 +26,7 @@ import { refuseOverQuota } from './quota-check.ts'
 import { withoutPassword } from './registry-password.ts'
 import { type ResolvedModel, resolveInstance, resolveModel } from './resolve-model.ts'
 import type { ControlRooms } from './rooms.ts'
+import { refuseRouter } from './router-check.ts'
 
 export type EndpointChange = {
   readonly spec: EndpointSpec
@@ -69,6 +71,7 @@ export async function changeByUpdate(
     : latest
   if (resolved.engine !== latest.engine) throw engineChanged(latest.engine, resolved.engine)
   refuseSettings(rooms, resolved.engine, merged, secrets, instance)
+  await refuseRouter(rooms, merged, instance)
   const warning = touchesMemory(update)
     ? await refuseMisfit(rooms, { ...resolved, args: merged.model.args, instance, token: rooms.hubToken })
     : undefined
@@ -95,6 +98,7 @@ export async function changeByRollback(
   const instance = await resolveInstance(rooms, draft)
   refuseUnaffordable(draft.compute.scaling, instance)
   refuseSettings(rooms, earlier.engine, draft, {}, instance)
+  await refuseRouter(rooms, draft, instance)
   const spec = { ...draft, compute: { ...draft.compute, id: instance.id } }
   return judged(endpoint, latest, spec, earlier, instance, {})
 }
@@ -108,7 +112,7 @@ export async function planOf(
   const { instanceTypes } = await rooms.driver.capacity()
   const before = instanceTypes.find(({ id }) => id === endpoint.spec.compute.id) ?? change.instance
   const there = (await rooms.driver.list()).filter(
-    ({ endpointId, state }) => endpointId === endpoint.id && state === 'running',
+    (one) => one.endpointId === endpoint.id && one.state === 'running' && isReplica(one),
   )
   const changedSecrets = Object.entries(change.secrets).map(([name, value]) => ({
     path: name === REGISTRY_PASSWORD ? 'model.image.custom.credentials.password' : `model.secrets.${name}`,

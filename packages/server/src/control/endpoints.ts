@@ -23,6 +23,7 @@ import { refuseOverQuota } from './quota-check.ts'
 import { withoutPassword } from './registry-password.ts'
 import { type ResolvedModel, resolveInstance, resolveModel } from './resolve-model.ts'
 import type { ControlRooms } from './rooms.ts'
+import { refuseRouter } from './router-check.ts'
 
 export async function createEndpoint(
   rooms: ControlRooms,
@@ -51,6 +52,7 @@ export async function createEndpoint(
     instance,
   })
   refuseSettings(rooms, resolved.engine, draft, secrets, instance)
+  await refuseRouter(rooms, draft, instance)
   const warning = await refuseMisfit(rooms, {
     ...resolved,
     args: draft.model.args,

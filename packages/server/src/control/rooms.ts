@@ -2,6 +2,7 @@
 
 import type { Image } from '@berth/contract'
 import type { ModelStore } from '../artifacts/model-store.ts'
+import type { RouterSpec } from '../domain/custom-router.ts'
 import type { EndpointRecord } from '../domain/endpoint.ts'
 import type { EndpointId } from '../domain/replica.ts'
 import type { Engine, ModelFacts } from '../engines/engine.ts'
@@ -38,6 +39,8 @@ export type ControlRooms = {
   }
   /** Where the endpoint answers. */
   url(namespace: string, name: string): string
+  /** @param runtime of the replicas. @throws PlatformError `invalid` for a router that cannot be started there. */
+  refuseMissingRouter(router: RouterSpec, runtime: string): Promise<void>
   readonly hubToken: string | undefined
 }
 

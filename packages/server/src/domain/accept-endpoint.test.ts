@@ -119,7 +119,6 @@ test('the older words for scaling become the newer ones', () => {
 })
 
 test.for([
-  { request: { customRouter: { tag: 'image:1' } }, field: 'customRouter' },
   { request: { privateService: { accountId: '1', shared: true } }, field: 'privateService' },
   { request: { route: { domain: 'a.example' } }, field: 'route' },
 ])('$field is refused, not ignored', ({ request, field }) => {

@@ -16,7 +16,6 @@ export function refuseUnavailable(request: Endpoint | EndpointUpdate): void {
   const asked: Record<string, unknown> = {
     privateService: request.privateService,
     network: request.network,
-    customRouter: request.customRouter?.tag,
     route: request.route && Object.keys(request.route).length > 0,
     'experimentalFeatures.kvRouter': features?.kvRouter,
     'experimentalFeatures.mcpLb': features?.mcpLb,
@@ -102,7 +101,7 @@ export function refuseReservedEnvironment(names: readonly string[], field: strin
   )
 }
 
-/** An update applied to what is there: objects merge, `image`, `env`, `adapters`, `args`, `command`, `tags`, `routing` and `limits` are replaced. */
+/** An update applied to what is there: objects merge, `image`, `env`, `adapters`, `args`, `command`, `tags`, `routing`, `customRouter` and `limits` are replaced. */
 export function mergeUpdate(spec: EndpointSpec, update: EndpointUpdate): EndpointSpec {
   const { compute = {}, model = {}, name, provider, ...top } = update
   refuseRename(spec, name, provider)

@@ -1,7 +1,7 @@
 /**
  * The state of an endpoint: worked out from the facts at each look, never set by hand.
  */
-import type { EndpointState, Progress, StartFailure } from '@berth/contract'
+import type { EndpointState, Progress, RouterStatus, StartFailure } from '@berth/contract'
 import type { EndpointId, Replica } from './replica.ts'
 import type { StartFailures } from './start-failures.ts'
 import type { ExpectedStart } from './start-times.ts'
@@ -19,6 +19,8 @@ export type StatusRecord = {
   /** The generation this speaks of. */
   readonly observedGeneration: number
   readonly progress: Progress | null
+  /** Of its own router; absent where it has none. */
+  readonly router?: RouterStatus
   readonly lastUsedAt: number | null
   /** What is remembered of failed starts, so that a restart does not begin a crash loop anew. */
   readonly failures: readonly StartFailures[]

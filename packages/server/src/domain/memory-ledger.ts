@@ -11,6 +11,7 @@ export function shortage(
   asked: Resources,
   reserved: readonly Resources[],
   total: Resources,
+  what = 'one more replica',
 ): string | undefined {
   const missing = (of: (resources: Resources) => number) =>
     of(asked) - (of(total) - reserved.reduce((sum, resources) => sum + of(resources), 0))
@@ -24,7 +25,7 @@ export function shortage(
   if (short.length === 0) return undefined
   const needs = `${gibibytes(asked.memoryBytes)}${asked.gpus > 0 ? ` and ${asked.gpus} GPU` : ''}`
   return (
-    `Waiting for hardware: one more replica needs ${needs}, and ${short.join(' and ')} of that is taken. ` +
+    `Waiting for hardware: ${what} needs ${needs}, and ${short.join(' and ')} of that is taken. ` +
     `Pause or delete an endpoint, or choose a smaller instance.`
   )
 }

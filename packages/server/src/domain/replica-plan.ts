@@ -92,6 +92,9 @@ function reasonToStop(replica: Replica, limits: DesiredReplicas, now: number): S
   }
 }
 
+export const isFailure = (action: ReplicaAction): action is Extract<ReplicaAction, { kind: 'stop' }> =>
+  action.kind === 'stop' && (action.reason === 'failed' || action.reason === 'start-timeout')
+
 /** Not yet ready before ready, then the youngest: the warmest caches are kept longest. */
 function leastUsefulFirst(replicas: readonly Replica[]): Replica[] {
   const isReady = (replica: Replica) => Number(replica.phase === 'ready')

@@ -13,6 +13,7 @@ import { describeLimits } from './conformance-limits.ts'
 import { describePassingOn } from './conformance-passing-on.ts'
 import { describeReplicas } from './conformance-replicas.ts'
 import type { OpenGateway } from './conformance-rig.ts'
+import { describeRouters } from './conformance-routers.ts'
 import { describeTasks } from './conformance-tasks.ts'
 import { describeUpstream } from './conformance-upstream.ts'
 import { describeUsage } from './conformance-usage.ts'
@@ -22,6 +23,7 @@ export function describeGateway(name: string, openGateway: OpenGateway): void {
   describeHolding(name, openGateway)
   describeReplicas(name, openGateway)
   describeAdapters(name, openGateway)
+  describeRouters(name, openGateway)
   describeAddresses(name, openGateway)
   describeCache(name, openGateway)
   describeClients(name, openGateway)

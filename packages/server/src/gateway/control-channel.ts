@@ -14,6 +14,8 @@ import type { HoldLine } from './hold-line.ts'
 import type { GatewayLimits } from './limits.ts'
 import * as refusals from './refusals.ts'
 import type { ReplicaLeases } from './replica-leases.ts'
+import type { RouterCalls } from './router/router-calls.ts'
+import type { RouterDoors } from './router/router-doors.ts'
 import type { RoutingTable } from './routing-table.ts'
 import type { TokenUses } from './token-uses.ts'
 import type { Traffic } from './traffic.ts'
@@ -27,6 +29,8 @@ export type ChannelRooms = {
   readonly table: RoutingTable
   readonly leases: ReplicaLeases
   readonly line: HoldLine
+  readonly routers: RouterCalls
+  readonly doors: () => RouterDoors
   readonly demand: Demand
   readonly spool: UsageSpool
   readonly tokenUses: TokenUses
@@ -101,7 +105,7 @@ export class ControlChannel {
   }
 
   #take(message: DownMessage): void {
-    const { table, spool, demand, shutDown, handOver } = this.#rooms
+    const { table, spool, demand, doors, shutDown, handOver } = this.#rooms
     switch (message.kind) {
       case 'shutdown':
         shutDown(message.drainMs)
@@ -116,15 +120,18 @@ export class ControlChannel {
         for (const id of table.apply(message)) this.#endpointChanged(id)
         if (message.kind !== 'snapshot') return
         demand.repeatEverything()
+        doors().sayAgain()
         spool.sendAgain()
         this.#heardSnapshot()
     }
   }
 
   #endpointChanged(id: EndpointId): void {
-    const { table, leases, line, demand, traffic, usageAsk } = this.#rooms
+    const { table, leases, line, demand, traffic, usageAsk, doors, routers } = this.#rooms
     const endpoint = table.get(id)
     leases.list(id, endpoint?.replicas ?? [], endpoint?.routing)
+    doors().list(id, endpoint)
+    routers.list(id, endpoint)
     if (!endpoint) {
       line.refuseAll(id, new PlatformError('not_found', 'The endpoint was deleted while the request waited.'))
       demand.forget(id)

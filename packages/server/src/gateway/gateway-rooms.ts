@@ -20,6 +20,8 @@ import { Reception, refusalOf } from './reception.ts'
 import * as refusals from './refusals.ts'
 import { ReplicaLeases } from './replica-leases.ts'
 import { KeptBytes } from './request-body.ts'
+import { RouterCalls } from './router/router-calls.ts'
+import { RouterDoors } from './router/router-doors.ts'
 import { RoutingTable } from './routing-table.ts'
 import type { EndpointRooms } from './serve-endpoint.ts'
 import { TokenUses } from './token-uses.ts'
@@ -47,6 +49,8 @@ export class GatewayRooms {
   readonly upstream: Upstream
   readonly leases: ReplicaLeases
   readonly line: HoldLine
+  readonly routers: RouterCalls
+  readonly routerDoors: RouterDoors
   readonly channel: ControlChannel
   readonly company: WorkerCompany | undefined
   readonly watch: ProgressWatch
@@ -82,11 +86,14 @@ export class GatewayRooms {
     this.upstream = new Upstream({ deadlines: this.deadlines, limits })
     this.leases = this.#openLeases()
     this.line = this.#openLine()
+    this.routers = this.#openRouters()
     this.#demand = new Demand(this.leases, this.line)
     this.channel = this.#openChannel()
     this.company = this.#openCompany()
     this.watch = this.#openWatch()
-    this.visits = this.#openVisits()
+    const endpointRooms = this.#endpointRooms()
+    this.visits = this.#openVisits(endpointRooms)
+    this.routerDoors = this.#openRouterDoors(endpointRooms)
     this.deferred = this.#openDeferred()
     this.metrics = this.#openMetrics()
     this.reception = this.#openReception()
@@ -133,6 +140,8 @@ export class GatewayRooms {
       table: this.#table,
       leases: this.leases,
       line: this.line,
+      routers: this.routers,
+      doors: () => this.routerDoors,
       demand: this.#demand,
       spool: this.#spool,
       tokenUses: this.#tokenUses,
@@ -172,8 +181,29 @@ export class GatewayRooms {
     })
   }
 
-  #openVisits(): Visits {
-    const endpointRooms: EndpointRooms = {
+  #openRouters(): RouterCalls {
+    const { clock, log } = this.#options
+    const { stopped } = this.#life
+    return new RouterCalls({ clock, log, limits: this.limits, say: this.#say, stopped })
+  }
+
+  #openRouterDoors(endpointRooms: EndpointRooms): RouterDoors {
+    const { clock, log, openFront = openRawFront } = this.#options
+    const { limits, deadlines } = this
+    return new RouterDoors({
+      clock,
+      log,
+      limits,
+      deadlines,
+      openFront,
+      endpointRooms,
+      reception: () => this.reception,
+      say: this.#say,
+    })
+  }
+
+  #endpointRooms(): EndpointRooms {
+    return {
       clock: this.#clock,
       deadlines: this.deadlines,
       limits: this.limits,
@@ -181,11 +211,15 @@ export class GatewayRooms {
       line: this.line,
       upstream: this.upstream,
       usageAsk: this.#usageAsk,
+      routers: this.routers,
       find: this.#find,
       suspect: (id, replicaId, reason) => this.channel.suspect(id, replicaId, reason),
       closing: this.#closing,
       wake: (id) => this.#say({ kind: 'wake', id, waiting: Math.max(1, this.line.waiting(id)) }),
     }
+  }
+
+  #openVisits(endpointRooms: EndpointRooms): Visits {
     return new Visits({
       clock: this.#clock,
       endpointRooms,

@@ -154,8 +154,10 @@ class RunningGateway implements Gateway {
     this.#isLeaving = true
     this.#log.info('gateway leaves', { drainMs, busy: this.busy })
     const emptied = new Promise<void>((resolve) => this.#server.close(() => resolve()))
-    const { deferred, door } = this.#rooms
-    const over = Promise.all([emptied, deferred.quiet().then(() => door?.close())])
+    const { deferred, door, routerDoors } = this.#rooms
+    routerDoors.withdraw()
+    const quiet = routerDoors.quiet(this.#stopped.signal)
+    const over = Promise.all([emptied, deferred.quiet().then(() => door?.close()), quiet])
     await Promise.race([over, this.#clock.sleep(drainMs, this.#stopped.signal).catch(() => {})])
     return this.close(0)
   }
@@ -172,6 +174,7 @@ class RunningGateway implements Gateway {
     front.breakOff()
     this.#tls?.breakOff()
     deferred.close()
+    this.#rooms.routerDoors.close()
     await Promise.all([emptied, door?.close()])
     const outOfTime = this.#clock.sleep(limits.lastUsageMs, this.#stopped.signal)
     await Promise.race([visits.ended().then(() => channel.reportLast()), outOfTime])

@@ -84,8 +84,14 @@ export class Reception {
     return exchange
   }
 
-  /** Sees to the end of what answers an exchange. @returns what went wrong; undefined when nothing did. */
-  async see(exchange: Exchange, answering: Promise<void>): Promise<unknown> {
+  /**
+   * Sees to the end of what answers an exchange.
+   * @param isLogged not what passes a second time, on its way through a router. @returns what went wrong; undefined when nothing did. */
+  async see(
+    exchange: Exchange,
+    answering: Promise<void>,
+    { isLogged = true }: { readonly isLogged?: boolean } = {},
+  ): Promise<unknown> {
     const { clock, accessLog } = this.#rooms
     const startedAt = clock.now()
     let status = 0
@@ -98,7 +104,7 @@ export class Reception {
       status = this.#failed(exchange, error)
     }
     // What one line costs is paid by those who asked for it.
-    accessLog?.(accessLine(exchange, status, startedAt, clock.now()))
+    if (isLogged) accessLog?.(accessLine(exchange, status, startedAt, clock.now()))
     return failure
   }
 
@@ -175,7 +181,7 @@ export class Reception {
 }
 
 /** @throws PlatformError `invalid` for a header that says no time. */
-function limitTimeAsAsked(exchange: Exchange): void {
+export function limitTimeAsAsked(exchange: Exchange): void {
   const ms = requestMsIn(exchange.request.headers['x-request-timeout'])
   if (ms !== undefined) exchange.limitTime(ms, 'as X-Request-Timeout asks')
 }

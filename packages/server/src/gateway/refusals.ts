@@ -18,6 +18,16 @@ export const hasFailed = (endpoint: RoutedEndpoint) =>
     `Endpoint ${quoted(endpoint)} could not start: ${endpoint.failure ?? endpoint.message}`,
   )
 
+/** Who comes to a door that is not its own. */
+export const doorNeedsKey = () =>
+  new PlatformError(
+    'unauthenticated',
+    'Only the router of the endpoint may come here, with the Authorization header of the request, or with CUSTOM_ROUTER_KEY.',
+    { reason: 'door_key' },
+  )
+
+export const doorIsNobodys = () => new PlatformError('not_found', 'The endpoint of this door was deleted.')
+
 /** @param left of the start; undefined when nothing is known. @param retryAfterMs told then. */
 export function isWaking(
   endpoint: RoutedEndpoint,

@@ -46,13 +46,13 @@ export type Relay = {
   /** Over a connection that nobody has used before. */
   readonly fresh: boolean
   /** Added to the answer, as name, value. */
-  readonly answerHeaders: readonly string[]
+  readonly answerHeaders: readonly string[] | ((head: AnswerHead) => readonly string[])
   /** The answer must not act as a page of this gateway's own origin. */
   readonly sandboxed: boolean
   /** Makes what is sent instead of what the client wrote. */
   readonly body?: (() => Buffer) | undefined
-  /** Where a replica refuses that as a bad request, what the client wrote will do. */
-  readonly mayDoWithout?: boolean
+  /** Answers that the client is not given, since it may get a better one. */
+  readonly declines?: ((head: AnswerHead) => boolean) | undefined
   readonly onlooker?: Onlooker
   readonly watch?: AnswerWatch
   readonly limits: Pick<GatewayLimits, 'bodyStartBytes' | 'replicaErrorBytes' | 'replicaSilenceMs'>
@@ -72,8 +72,8 @@ export type RelayEnd =
   | { readonly kind: 'silent' }
   /** The replica was given up before the answer began. */
   | { readonly kind: 'given-up' }
-  /** It was refused as a bad request, with a body that the client did not write. */
-  | { readonly kind: 'not-understood' }
+  /** It was answered, and a better answer may be had. */
+  | { readonly kind: 'declined'; readonly status: number }
   /** It answered, and what it said is not to be given. */
   | { readonly kind: 'unfit'; readonly why: PlatformError }
   /** The request's body is larger than it may be. */
@@ -160,9 +160,9 @@ class RunningRelay implements AnswerTaker, BodySink {
 
   began(head: AnswerHead): void {
     const { exchange, it } = { exchange: this.#exchange, it: this.#it }
-    if (it.mayDoWithout && isBadRequest(head)) {
+    if (it.declines?.(head)) {
       this.#attempt.destroy()
-      this.#finish({ kind: 'not-understood' })
+      this.#finish({ kind: 'declined', status: head.status })
       return
     }
     this.#hasBegun = true
@@ -260,7 +260,7 @@ class RunningRelay implements AnswerTaker, BodySink {
   #beginAnswer(head: AnswerHead): void {
     const { exchange, it } = { exchange: this.#exchange, it: this.#it }
     const contentType = head.headers['content-type']
-    const ours = ['x-request-id', exchange.id, ...it.answerHeaders]
+    const ours = ['x-request-id', exchange.id, ...this.#headersFor(head)]
     if (it.sandboxed && !isData(contentType)) ours.push(...SANDBOX)
     for (const name in exchange.also) ours.push(name, exchange.also[name]!)
     // Of `vary` there may be two: ours and the replica's.
@@ -269,10 +269,15 @@ class RunningRelay implements AnswerTaker, BodySink {
     exchange.begin(head.status, head.reason, toClient(head, ours, without), contentType)
   }
 
+  #headersFor(head: AnswerHead): readonly string[] {
+    const { answerHeaders } = this.#it
+    return typeof answerHeaders === 'function' ? answerHeaders(head) : answerHeaders
+  }
+
   #openTunnel(head: AnswerHead): void {
     const { request, response, id } = this.#exchange
     this.#isTunnel = true
-    response.upgrade(head.reason, toClient(head, ['x-request-id', id, ...this.#it.answerHeaders], []))
+    response.upgrade(head.reason, toClient(head, ['x-request-id', id, ...this.#headersFor(head)], []))
     request.read({
       arrived: (chunk) => {
         if (!this.#attempt.write(chunk)) request.pause()
@@ -293,7 +298,7 @@ function headOf(method: string, path: string, headers: readonly string[]): strin
 }
 
 /** 422 is how many Python servers say it. */
-const isBadRequest = ({ status }: AnswerHead) => status === 400 || status === 422
+export const isBadRequest = ({ status }: AnswerHead) => status === 400 || status === 422
 
 const isData = (contentType: string | undefined) =>
   contentType !== undefined && /^(application\/json|text\/event-stream|text\/plain)\b/i.test(contentType)

@@ -77,9 +77,10 @@ export class ReplicaLeases {
     this.#forgetIfEmpty(id)
   }
 
-  claim(id: EndpointId, request: RoutingRequest = PLAIN_REQUEST): Lease | undefined {
+  /** @param chosen the replica, where an endpoint's own router has chosen; undefined is returned if it takes nothing. */
+  claim(id: EndpointId, request: RoutingRequest = PLAIN_REQUEST, chosen?: ReplicaId): Lease | undefined {
     const listed = this.#endpoints.get(id)
-    const claim = listed?.routing.claim(request, this.#rooms.clock.now())
+    const claim = listed?.routing.claim(request, this.#rooms.clock.now(), chosen)
     if (!listed || !claim) return undefined
     const { clock } = this.#rooms
     const replica = listed.replicas.get(claim.replicaId)!

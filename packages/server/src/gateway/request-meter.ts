@@ -15,6 +15,7 @@ import type { HeaderFields } from './http1/field-lines.ts'
 import { JsonUsage } from './json-usage.ts'
 import type { Onlooker } from './relay.ts'
 import type { AnswerCopy } from './response-cache/answer-copy.ts'
+import { adapterInAnswer, answeredBy } from './router/answered-by.ts'
 import type { TaskAnswer } from './task-answer.ts'
 import { laterOf, type TokenUsage, usageInHeaders } from './token-usage.ts'
 import type { EndpointTraffic } from './traffic.ts'
@@ -55,6 +56,8 @@ export class RequestMeter implements Onlooker {
   #copy: AnswerCopy | undefined
   #retold: TaskAnswer | undefined
   #adapter: UsageRecord['adapter']
+  /** Among whom its router chooses; undefined where the gateway does. */
+  #routedAmong: readonly { readonly id: ReplicaId }[] | undefined
 
   constructor(clock: Clock, traffic: EndpointTraffic, demand?: RequestDemand) {
     this.#clock = clock
@@ -103,6 +106,21 @@ export class RequestMeter implements Onlooker {
 
   /** A replica gets the request now. @param takesUsageOut whether the client did not ask for what was asked. */
   sent(replicaId: ReplicaId, takesUsageOut: boolean, bodyBytes = 0): void {
+    this.#routedAmong = undefined
+    this.#send(replicaId, takesUsageOut, bodyBytes)
+  }
+
+  /** The endpoint's own router gets it; the answer says which replica it was. */
+  sentToRouter(
+    replicas: readonly { readonly id: ReplicaId }[],
+    takesUsageOut: boolean,
+    bodyBytes: number,
+  ): void {
+    this.#routedAmong = replicas
+    this.#send(null, takesUsageOut, bodyBytes)
+  }
+
+  #send(replicaId: ReplicaId | null, takesUsageOut: boolean, bodyBytes: number): void {
     this.#demand?.sent(bodyBytes)
     this.#replicaId = replicaId
     this.#sentAt = this.#clock.now()
@@ -111,6 +129,10 @@ export class RequestMeter implements Onlooker {
 
   began(head: AnswerHead): void {
     const { headers, status } = head
+    if (this.#routedAmong) {
+      this.#replicaId = answeredBy(headers, this.#routedAmong) ?? null
+      this.#adapter = adapterInAnswer(headers)
+    }
     this.#demand?.begun()
     this.#copy?.began(head)
     this.#retold?.began(head)

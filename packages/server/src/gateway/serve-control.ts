@@ -46,7 +46,7 @@ export async function serveControl(
         `The control process broke off before it answered: ${end.reason}. What was asked for may have been done.`,
         { reason: 'control_broke_off', retryAfterMs: limits.retryAfterMs },
       )
-    case 'not-understood':
+    case 'declined':
     case 'too-large':
     case 'given-up':
     case 'unfit':

@@ -23,11 +23,13 @@ import { keepCompany } from './keep-company.ts'
 import type { GatewayLimits } from './limits.ts'
 import { PromptPrefix } from './prompt-prefix.ts'
 import * as refusals from './refusals.ts'
-import { type RelayEnd, relay } from './relay.ts'
+import { isBadRequest, type RelayEnd, relay } from './relay.ts'
 import type { Lease, ReplicaLeases } from './replica-leases.ts'
 import { hasBody } from './request-body.ts'
 import { secondsIn } from './request-deadline.ts'
 import type { RequestMeter } from './request-meter.ts'
+import { askRouter } from './router/ask-router.ts'
+import type { RouterCalls } from './router/router-calls.ts'
 import { headOfTask, isTaskCall, type TaskCall, taskCallIn } from './task-call.ts'
 import type { Upstream } from './upstream/upstream.ts'
 import { ASKING_BYTES, asking, type UsageAsk } from './usage-ask.ts'
@@ -40,6 +42,7 @@ export type EndpointRooms = {
   readonly line: HoldLine
   readonly upstream: Upstream
   readonly usageAsk: UsageAsk
+  readonly routers: RouterCalls
   readonly find: (id: EndpointId) => RoutedEndpoint | undefined
   /** The replica refused a connection or broke one. */
   readonly suspect: (id: EndpointId, replicaId: ReplicaId, reason: string) => void
@@ -48,7 +51,7 @@ export type EndpointRooms = {
   readonly wake: (id: EndpointId) => void
 }
 
-type Visit = {
+export type Visit = {
   readonly exchange: Exchange
   readonly meter: RequestMeter
   readonly endpoint: RoutedEndpoint
@@ -56,6 +59,8 @@ type Visit = {
   /** Reached through a path of the gateway's own host. */
   readonly sharesOrigin: boolean
   readonly caller: Caller
+  /** The replica that the endpoint's own router has chosen; another takes it where this one cannot. */
+  readonly chosen?: ReplicaId
 }
 
 /** Of English text, about: what a prompt is charged before anybody has counted it. */
@@ -76,11 +81,15 @@ export async function serveEndpoint(visit: Visit, rooms: EndpointRooms): Promise
   if (task) visit.meter.retoldBy(task.answer)
   const namesAdapter = !task && (endpoint.adapters ?? exchange.adapter) !== undefined
   const adapter = namesAdapter ? await adapterCallIn(visit, rooms) : undefined
+  if (visit.chosen === undefined && (await askRouter(visit, rooms, task))) return
   const prefix = new PromptPrefix(exchange)
+  let { chosen } = visit
   let wasNotUnderstood = false
 
   for (let broken = 0; ; ) {
-    const lease = await claim(visit, rooms, prefix, holdUntil, holdMs)
+    const asChosen = chosen === undefined ? undefined : rooms.leases.claim(endpoint.id, prefix, chosen)
+    chosen = undefined
+    const lease = asChosen ?? (await claim(visit, rooms, prefix, holdUntil, holdMs))
     const adapted = adapter?.at(lease.replica)
     if (adapter && !adapted) {
       lease.release('left')
@@ -91,7 +100,8 @@ export async function serveEndpoint(visit: Visit, rooms: EndpointRooms): Promise
       end = await send(visit, lease, rooms, {
         again: broken > 0,
         heldMs: clock.now() - arrivedAt,
-        mayAsk: !wasNotUnderstood && !task,
+        // Whoever asked the router has asked for it already.
+        mayAsk: !wasNotUnderstood && !task && visit.chosen === undefined,
         task,
         adapted: adapter && adapted && { ...adapted, name: adapter.name },
       })
@@ -113,7 +123,7 @@ export async function serveEndpoint(visit: Visit, rooms: EndpointRooms): Promise
         throw refusals.bodyTooLarge(exchange.body.limitBytes)
       case 'unfit':
         throw end.why
-      case 'not-understood':
+      case 'declined':
         wasNotUnderstood = true
         continue
       case 'broke-off':
@@ -261,7 +271,8 @@ async function send(
       exchange.timeLeftMs,
     ),
     body: own ? () => own : asks ? () => asking(body) : undefined,
-    mayDoWithout: asks,
+    // What the client wrote will do.
+    declines: asks ? isBadRequest : undefined,
     onlooker: meter,
     // What cannot be sent twice, or just broke, does not go over a connection that may be about to close.
     fresh: again || request.wantsUpgrade || !body.reserve(rooms.limits.replayBytes),
@@ -329,7 +340,7 @@ function claimEndOf(end: RelayEnd | undefined, { response }: Exchange): ClaimEnd
     case undefined:
     case 'client-left':
     case 'out-of-time':
-    case 'not-understood':
+    case 'declined':
     case 'too-large':
     case 'unfit':
       return 'left'

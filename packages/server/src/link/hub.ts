@@ -31,6 +31,7 @@ const UP_KINDS: ReadonlySet<string> = new Set<UpMessage['kind']>([
   'suspect',
   'stuck',
   'usage',
+  'doors',
   'tokens-used',
 ])
 

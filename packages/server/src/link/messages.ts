@@ -33,6 +33,26 @@ export type RoutedReplica = {
   readonly state: 'ready' | 'draining'
 }
 
+/**
+ * A program that shares the endpoint's requests out among its replicas. It reaches them through doors of the gateways,
+ * one for each replica, so that keys, counting and draining stay the gateways'.
+ */
+export type RoutedRouter = {
+  readonly id: ReplicaId
+  readonly host: string
+  readonly port: number
+  /** Sent to it as bearer token, and by it to the doors. */
+  readonly apiKey: string
+  /** Where its doors are: this machine as it sees it. */
+  readonly doorHost: string
+  /** Whom it was told of last, or is being told of: their doors stay open. */
+  readonly backends: readonly ReplicaId[]
+  /** Only one that is ready gets requests; one that drains finishes what it has. */
+  readonly state: 'starting' | 'ready' | 'draining'
+}
+
+export type RouterDoor = { readonly replicaId: ReplicaId; readonly host: string; readonly port: number }
+
 /** An OpenAI-compatible server elsewhere. */
 export type ExternalStep = {
   readonly kind: 'external'
@@ -60,6 +80,8 @@ export type RoutedEndpoint = {
   /** How long until a replica is ready, as far as earlier starts tell; null when unknown, or when one is. */
   readonly start: ExpectedStart | null
   readonly replicas: readonly RoutedReplica[]
+  /** Programs of its own that choose the replica; absent where the gateway does. */
+  readonly routers?: readonly RoutedRouter[]
   /** How its replicas share the requests; absent for the rules that suit most. */
   readonly routing?: RoutingRules
   /** What a silent replica of it can be asked; absent where no question is known to be cheap. */
@@ -172,7 +194,18 @@ export type UpMessage =
   | { readonly kind: 'demand'; readonly sequence: number; readonly endpoints: readonly EndpointDemand[] }
   /** Requests wait and no replica is ready. Repeated while that is so, a few times a second at most. */
   | { readonly kind: 'wake'; readonly id: EndpointId; readonly waiting: number }
-  /** A replica that left the routing table, or drains, has no request of this gateway any more. */
+  /**
+   * Where the router reaches the replicas through this gateway: all of its doors, said again with every snapshot. None
+   * for a gateway that is about to end.
+   */
+  | {
+      readonly kind: 'doors'
+      readonly routerId: ReplicaId
+      readonly doors: readonly RouterDoor[]
+      /** Why there are not more, for a person; null for no reason. */
+      readonly problem: string | null
+    }
+  /** A replica, or a router, that left the routing table, or drains, has no request of this gateway any more. */
   | { readonly kind: 'drained'; readonly replicaId: ReplicaId }
   /** A connection to the replica was refused or broke: look at it. */
   | {

@@ -8,7 +8,7 @@ import {
 } from '../domain/endpoint.ts'
 import { PlatformError } from '../domain/errors.ts'
 import type { EndpointId, Replica } from '../domain/replica.ts'
-import type { RunningReplica } from '../runtime/driver.ts'
+import { isReplica, type RunningReplica } from '../runtime/driver.ts'
 import type { EndpointMemory } from './endpoint-memory.ts'
 import type { LookTools } from './look-tools.ts'
 import { observe } from './observe.ts'
@@ -23,6 +23,8 @@ export type Facts = {
   readonly target: ScaleTarget | undefined
   readonly wanted: number
   readonly running: readonly RunningReplica[]
+  /** What runs of its own router; more than one while it changes. */
+  readonly routers: readonly RunningReplica[]
   /** That of the aim's replicas, where there are several runtimes and any replica. */
   readonly runtime: string | undefined
   /** Those that running replicas were started from. */
@@ -49,7 +51,8 @@ export async function readFacts(
 
   const fallback = await fallbackFor(newest, memory, tools)
   const target = await store.scaleTargets.get(id)
-  const running = await replicasOf(id, tools)
+  const all = await whatRunsOf(id, tools)
+  const running = all.filter(isReplica)
   const aim = fallback ?? newest
   return {
     endpoint,
@@ -59,8 +62,9 @@ export async function readFacts(
     target,
     wanted: wantedReplicas(endpoint, target),
     running,
+    routers: all.filter((one) => one.role === 'router'),
     runtime: running.find((replica) => replica.revision === aim.number)?.runtime,
-    revisions: await revisionsOf(running, [newest, ...(fallback ? [fallback] : [])], tools),
+    revisions: await revisionsOf(all, [newest, ...(fallback ? [fallback] : [])], tools),
     replicas: running.map((replica) => look(replica, memory, tools)),
   }
 }
@@ -80,8 +84,8 @@ async function revisionsOf(
   return revisions
 }
 
-/** Those of the endpoint that nobody is stopping. */
-async function replicasOf(id: EndpointId, { rooms, stops }: LookTools): Promise<RunningReplica[]> {
+/** Replicas and routers of the endpoint that nobody is stopping. */
+async function whatRunsOf(id: EndpointId, { rooms, stops }: LookTools): Promise<RunningReplica[]> {
   const all = await rooms.driver.list()
   return all.filter((replica) => replica.endpointId === id && !stops.isStopping(replica.id))
 }

@@ -23,6 +23,8 @@ export class EndpointMemory {
   readonly counted = new Set<ReplicaId>()
   /** By revision. */
   readonly failures = new Map<number, StartFailures>()
+  /** Of its router. */
+  routerFailures: StartFailures | undefined
   lastReadyRevision: number | undefined
   /** How long the last starts took until ready, newest last. */
   startTimes: readonly number[]
@@ -57,10 +59,16 @@ export class EndpointMemory {
     )
   }
 
-  /** Forgets what concerns replicas that are gone and revisions that nobody wants. */
-  keepOnly(replicas: ReadonlySet<ReplicaId>, revisions: ReadonlySet<number>): void {
+  /** A person wants another try. */
+  forgive(): void {
+    this.failures.clear()
+    this.routerFailures = undefined
+  }
+
+  /** Forgets what concerns replicas and routers that are gone and revisions that nobody wants. */
+  keepOnly(running: ReadonlySet<ReplicaId>, revisions: ReadonlySet<number>): void {
     for (const known of [this.drainingSince, this.readySince, this.startedHere, this.stuck, this.counted]) {
-      for (const id of known.keys()) if (!replicas.has(id)) known.delete(id)
+      for (const id of known.keys()) if (!running.has(id)) known.delete(id)
     }
     for (const revision of this.failures.keys()) if (!revisions.has(revision)) this.failures.delete(revision)
   }

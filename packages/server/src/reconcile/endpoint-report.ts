@@ -12,9 +12,15 @@ import { type Facts, revisionsToKeep } from './endpoint-facts.ts'
 import type { EndpointMemory } from './endpoint-memory.ts'
 import type { LookTools } from './look-tools.ts'
 import type { ReconcileRooms } from './rooms.ts'
+import { routerReport, routesOfRouters } from './router/router-report.ts'
 
 /** What acting found out, for the report. */
-export type Findings = { shortage?: string; progress?: Progress }
+export type Findings = {
+  shortage?: string
+  progress?: Progress
+  /** Why the router cannot be started now. */
+  routerProblem?: string
+}
 
 export async function report(
   facts: Facts,
@@ -35,13 +41,16 @@ export async function report(
     shortage: findings.shortage,
     progress: findings.progress ?? startProgress(facts.replicas, tools),
   })
-  memory.keepOnly(new Set(facts.replicas.map((replica) => replica.id)), revisionsToKeep(facts))
+  const there = [...facts.replicas, ...facts.routers].map(({ id }) => id)
+  memory.keepOnly(new Set(there), revisionsToKeep(facts))
+  const router = routerReport(facts, memory, tools, findings)
   const record: StatusRecord = {
     endpointId: facts.endpoint.id,
     ...derived,
     targetReplica: facts.wanted,
     observedGeneration: facts.endpoint.generation,
     lastUsedAt: memory.lastUsedAt ?? null,
+    ...(router && { router }),
     failures: [...memory.failures.values()],
     lastReadyRevision: memory.lastReadyRevision ?? null,
     startTimes: memory.startTimes,
@@ -50,7 +59,12 @@ export async function report(
     at: now,
   }
   const fallback = await fallbackOf(facts.endpoint, rooms)
-  rooms.publish({ ...routeOf(facts, memory, record, rooms), ...(fallback && { fallback }) })
+  const routers = routesOfRouters(facts, memory, tools)
+  rooms.publish({
+    ...routeOf(facts, memory, record, rooms),
+    ...(routers.length > 0 && { routers }),
+    ...(fallback && { fallback }),
+  })
   memory.lastReplicas = facts.replicas
   rooms.looked(facts.endpoint, record, facts.replicas, facts.target)
   if (!store || sameReport(memory.lastReport, record)) return

@@ -6,6 +6,8 @@ import type { DrainReports } from './drain-reports.ts'
 import type { Prober } from './prober.ts'
 import type { ReplicaStops } from './replica-stops.ts'
 import type { ReconcileRooms } from './rooms.ts'
+import type { DoorReports } from './router/door-reports.ts'
+import type { RouterBackends } from './router/router-backends.ts'
 
 export type LookTools = {
   readonly rooms: ReconcileRooms
@@ -13,6 +15,9 @@ export type LookTools = {
   readonly fetches: ArtifactFetches
   readonly drains: DrainReports
   readonly stops: ReplicaStops
+  /** Where routers reach replicas, and what they were told of that. */
+  readonly doors: DoorReports
+  readonly backends: RouterBackends
   /** Look at the endpoint once more, soon. */
   again(endpointId: EndpointId): void
   /** Notes whose replica it is, so that a hint about it finds its endpoint. */

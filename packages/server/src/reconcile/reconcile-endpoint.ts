@@ -13,25 +13,30 @@ import type { InstanceType } from '../domain/instance-type.ts'
 import { shortage } from '../domain/memory-ledger.ts'
 import { overQuota, usedAccelerators } from '../domain/quota.ts'
 import type { EndpointId, Replica, ReplicaId } from '../domain/replica.ts'
-import { planReplicas, type ReplicaAction } from '../domain/replica-plan.ts'
+import { isFailure, planReplicas, type ReplicaAction } from '../domain/replica-plan.ts'
 import { STABLE_AFTER_MS, startNotBefore } from '../domain/start-failures.ts'
 import { startEstimate, withStartTime } from '../domain/start-times.ts'
 import type { RunningReplica } from '../runtime/driver.ts'
 import { type Facts, readFacts, revisionsToKeep } from './endpoint-facts.ts'
 import type { EndpointMemory } from './endpoint-memory.ts'
 import { type Findings, report } from './endpoint-report.ts'
-import { failureText, whatHappened } from './failure-text.ts'
+import { failureText, isWaiting, lastLines, whatHappened } from './failure-text.ts'
 import type { LookTools } from './look-tools.ts'
 import { measureFootprint } from './measure-footprint.ts'
 import type { ReconcileRooms } from './rooms.ts'
+import {
+  carryOutForRouter,
+  forgetRouter,
+  learnOfRouters,
+  lookAtRouterAgainMs,
+  planRouter,
+} from './router/reconcile-router.ts'
 import { healthRouteOf, type Place, placeOf, replicaSpec, startTimeoutMs } from './start-replica.ts'
 
 const SOON_MS = 1_000
 const RESYNC_MS = 30_000
 const SURGE = 1
 const DEFAULT_GRACE_MS = 10_000
-/** A traceback is this long; the cause of one often stands above it. */
-const LOG_LINES_KEPT = 120
 /** The same start would end in the same way. */
 const NEVER_BETTER: ReadonlySet<FailureCause> = new Set(['bad_argument', 'unsupported_architecture'])
 /** A replica that is probed this soon after it was started was probed all the time. */
@@ -47,6 +52,7 @@ export async function reconcileEndpoint(
   if (!facts) return removeWhatIsLeft(id, memory, tools)
 
   learn(facts, memory, tools)
+  const routerPlan = await planRouter(facts, memory, tools)
   let plan = planNow(facts, memory, tools.rooms)
   const failing = plan.flatMap((action) => (isFailure(action) ? [action.replicaId] : []))
   if (failing.length > 0) {
@@ -56,16 +62,19 @@ export async function reconcileEndpoint(
   }
 
   const findings: Findings = {}
+  const hasPlan = plan.length + routerPlan.length > 0
   const now = tools.rooms.clock.now()
   for (const action of plan) if (action.kind === 'drain') noteDrain(action.replicaId, facts, memory, tools)
   // The gateways hear of what is ready and what drains before anything is stopped.
-  await report(facts, memory, tools, findings, { store: plan.length === 0 })
+  await report(facts, memory, tools, findings, { store: !hasPlan })
   await Promise.all(plan.map((action) => carryOut(action, facts, memory, tools, findings)))
-  if (plan.length > 0) await reportAgain(id, memory, tools, findings)
+  await Promise.all(routerPlan.map((action) => carryOutForRouter(action, facts, memory, tools, findings)))
+  if (hasPlan) await reportAgain(id, memory, tools, findings)
 
   tools.fetches.releaseAllBut(id, revisionsToKeep(facts))
   void measureFootprint(facts, memory, tools.rooms).then((isNews) => isNews && tools.again(id))
-  return lookAgainMs(facts, memory, { acted: plan.length > 0, short: findings.shortage !== undefined, now })
+  const againMs = lookAgainMs(facts, memory, { acted: hasPlan, short: findings.shortage !== undefined, now })
+  return Math.min(againMs, lookAtRouterAgainMs(facts, memory, tools))
 }
 
 function planNow(facts: Facts, memory: EndpointMemory, rooms: ReconcileRooms): ReplicaAction[] {
@@ -97,11 +106,6 @@ function lookAgainMs(
   return RESYNC_MS
 }
 
-type FailureAction = Extract<ReplicaAction, { kind: 'stop' }>
-
-const isFailure = (action: ReplicaAction): action is FailureAction =>
-  action.kind === 'stop' && (action.reason === 'failed' || action.reason === 'start-timeout')
-
 function noteDrain(
   replica: ReplicaId,
   facts: Facts,
@@ -127,7 +131,7 @@ async function noteFailure(
   const stuck = memory.stuck.get(replicaId)?.evidence
   const what = whatHappened(running, wasReady, startTimeoutMs(rooms, facts.aim, running.runtime), stuck)
   const probes = tools.prober.probe(replicaId)?.history
-  const lines = await lastLines(rooms, replicaId)
+  const lines = await lastLines(rooms.driver, replicaId)
   const exit = running.state === 'exited' ? running : undefined
   const failure = examineStart({
     exitCode: exit?.exitCode ?? null,
@@ -232,12 +236,6 @@ async function carryOut(
   }
 }
 
-/** The runtime fetches the image, waits for a GPU or is away, and wants to be asked again: no start that failed. */
-const WAITING: ReadonlySet<string | undefined> = new Set(['image_pulling', 'gpu_taken', 'docker_unreachable'])
-
-const isWaiting = (error: unknown): error is PlatformError =>
-  error instanceof PlatformError && WAITING.has(error.reason)
-
 async function startOne(
   facts: Facts,
   memory: EndpointMemory,
@@ -328,11 +326,6 @@ function stopReplica(
   )
 }
 
-async function lastLines(rooms: ReconcileRooms, id: ReplicaId): Promise<string[]> {
-  const options = { tail: LOG_LINES_KEPT, follow: false, signal: new AbortController().signal }
-  return Array.fromAsync(rooms.driver.logs(id, options))
-}
-
 /** What acting changed is looked at once more, so that the report is never older than the deed. */
 async function reportAgain(
   id: EndpointId,
@@ -343,6 +336,7 @@ async function reportAgain(
   const facts = await readFacts(id, memory, tools)
   if (!facts) return
   learn(facts, memory, tools)
+  learnOfRouters(facts, memory, tools)
   await report(facts, memory, tools, findings, { store: true })
 }
 
@@ -365,7 +359,10 @@ async function removeWhatIsLeft(
     const neverServed = memory.startedHere.has(replicaId) && !memory.readySince.has(replicaId)
     if (!drained && !neverServed && now - since < rooms.drainTimeoutMs) continue
     prober.untrack(replicaId)
-    stops.begin(replicaId, DEFAULT_GRACE_MS, () => drains.forget(replicaId))
+    stops.begin(replicaId, DEFAULT_GRACE_MS, () => {
+      drains.forget(replicaId)
+      forgetRouter(replicaId, tools)
+    })
   }
   if (left.length > 0) return SOON_MS
   fetches.releaseAllBut(id, new Set())

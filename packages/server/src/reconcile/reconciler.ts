@@ -4,10 +4,12 @@
  * A hint is a key and nothing more. If every hint were lost, the resync would still bring each endpoint to what is
  * wanted, only later.
  */
+import { ROUTER_HEALTH_ROUTE } from '../domain/custom-router.ts'
 import { type EndpointRecord, endpointKey } from '../domain/endpoint.ts'
 import { messageOf } from '../domain/errors.ts'
 import type { EndpointId, Replica, ReplicaId } from '../domain/replica.ts'
 import { Histogram } from '../platform/prometheus.ts'
+import { isReplica, type RunningReplica } from '../runtime/driver.ts'
 import { ArtifactFetches } from './artifact-fetches.ts'
 import { DrainReports } from './drain-reports.ts'
 import { EndpointMemory } from './endpoint-memory.ts'
@@ -16,6 +18,8 @@ import { Prober } from './prober.ts'
 import { reconcileEndpoint } from './reconcile-endpoint.ts'
 import { ReplicaStops } from './replica-stops.ts'
 import type { ReconcileRooms } from './rooms.ts'
+import { type DoorReport, DoorReports } from './router/door-reports.ts'
+import { RouterBackends } from './router/router-backends.ts'
 import { healthRouteOf } from './start-replica.ts'
 import { WorkQueue } from './work-queue.ts'
 
@@ -48,6 +52,8 @@ export class Reconciler {
       fetches: new ArtifactFetches(rooms.models, (id) => this.hint(id)),
       drains: new DrainReports(),
       stops: new ReplicaStops(rooms.driver, rooms.log, (id) => this.#stopEnded(id)),
+      doors: new DoorReports(),
+      backends: new RouterBackends(rooms.clock, rooms.log, (id) => this.hintReplica(id)),
       again: (endpointId) => this.hint(endpointId),
       own: (replicaId, endpointId) => this.#owners.set(replicaId, endpointId),
       note: (endpoint, kind, message, details) => this.#note(endpoint, kind, message, details),
@@ -85,6 +91,12 @@ export class Reconciler {
     this.hintReplica(replicaId)
   }
 
+  /** A gateway says where a router reaches the replicas through it. */
+  doors(gatewayId: string, routerId: ReplicaId, report: DoorReport): void {
+    this.#tools.doors.report(gatewayId, routerId, report)
+    this.hintReplica(routerId)
+  }
+
   /** Somebody used the endpoint at that time; it reaches the status with the next look. */
   used(id: EndpointId, at: number): void {
     const memory = this.#memories.get(id)
@@ -93,7 +105,7 @@ export class Reconciler {
 
   /** A person wants another try: what failed before does not count. */
   async forgive(id: EndpointId): Promise<void> {
-    ;(await this.#memory(id)).failures.clear()
+    ;(await this.#memory(id)).forgive()
     this.hint(id)
   }
 
@@ -179,8 +191,7 @@ export class Reconciler {
     const alive = running.filter((replica) => replica.state === 'running')
     for (const replica of alive) {
       const { id, address } = replica
-      const revision = await this.#rooms.store.revisions.get(replica.endpointId, replica.revision)
-      const route = revision ? healthRouteOf(this.#rooms, revision) : '/health'
+      const route = await this.#healthRouteOf(replica)
       this.#tools.prober.track({ id, address, route, apiKey: this.#rooms.replicaKey(id) })
     }
     const giveUp = new AbortController()
@@ -190,6 +201,12 @@ export class Reconciler {
     ])
     giveUp.abort()
     if (alive.length > 0) this.#rooms.log.info('running replicas adopted', { count: alive.length })
+  }
+
+  async #healthRouteOf(one: RunningReplica): Promise<string> {
+    if (!isReplica(one)) return ROUTER_HEALTH_ROUTE
+    const revision = await this.#rooms.store.revisions.get(one.endpointId, one.revision)
+    return revision ? healthRouteOf(this.#rooms, revision) : '/health'
   }
 
   #note(

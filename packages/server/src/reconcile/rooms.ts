@@ -1,7 +1,9 @@
 /** What the reconciler needs from the rest of the server, and no more. The main file provides it. */
 import type { ModelStore } from '../artifacts/model-store.ts'
+import type { RouterSpec } from '../domain/custom-router.ts'
 import type { EndpointRecord, ScaleTarget } from '../domain/endpoint.ts'
 import type { StatusRecord } from '../domain/endpoint-status.ts'
+import type { LaunchPlan } from '../domain/launch-plan.ts'
 import type { EndpointId, Replica, ReplicaId } from '../domain/replica.ts'
 import type { Engine } from '../engines/engine.ts'
 import type { RoutedEndpoint } from '../link/messages.ts'
@@ -23,6 +25,8 @@ export type ReconcileRooms = {
   engine(name: string, runtime: string | undefined): Engine | undefined
   /** The key that the engine of this replica asks for. The same each time, so that nothing is kept. */
   replicaKey(id: ReplicaId): string
+  /** How a router is started. @param runtime of the replicas. @throws PlatformError `invalid` where it cannot be. */
+  routerPlan(router: RouterSpec, key: string, runtime: string): LaunchPlan
   /** Identifiers of the gateways that may send requests to replicas now, connected or not. */
   gateways(): readonly string[]
   /** Tells the gateways; only called with something new. */

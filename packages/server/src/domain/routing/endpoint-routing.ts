@@ -145,7 +145,9 @@ export class EndpointRouting {
     this.#makeRoomForPrefixes()
   }
 
-  claim(request: RoutingRequest, now: number): Claim | undefined {
+  /** @param chosen by somebody else, who may give it more than it works on at once. */
+  claim(request: RoutingRequest, now: number, chosen?: ReplicaId): Claim | undefined {
+    if (chosen !== undefined) return this.#claimChosen(chosen, request, now)
     // Where there is no choice nothing is found out about the request.
     const known = this.#isChoice ? request : PLAIN_REQUEST
     const prompt = this.#look(known, now)
@@ -154,6 +156,13 @@ export class EndpointRouting {
     const keys = this.#remember(seat, prompt, known.session())
     // Where there is no choice it was not asked about; how long it may be silent depends on its size all the same.
     return this.#seated(seat, request.units, keys, now)
+  }
+
+  /** What it reads is for whoever chose it to know. */
+  #claimChosen(id: ReplicaId, request: RoutingRequest, now: number): Claim | undefined {
+    const seat = this.#seats.get(id)
+    const takesIt = seat?.isListed && seat.state === 'ready' && !seat.resting
+    return takesIt ? this.#seated(seat, request.units, [], now) : undefined
   }
 
   /** It gets nothing new until `endRest`. @returns whether it was not resting already. */
