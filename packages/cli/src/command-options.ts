@@ -2,6 +2,7 @@
 import type { Command } from 'commander'
 import { usageError } from './exit.ts'
 import { withLimitFlags } from './limit-flags.ts'
+import { withRouterFlags } from './router-flags.ts'
 import { withServingFlags } from './serving-flags.ts'
 
 export const collect = (value: string, earlier: readonly string[] | undefined) => [...(earlier ?? []), value]
@@ -21,7 +22,7 @@ export function withNamespace(command: Command): Command {
 }
 
 export function withEndpointFlags(command: Command): Command {
-  return withServingFlags(withLimitFlags(command))
+  return withRouterFlags(withServingFlags(withLimitFlags(command)))
     .option('--engine <engine>', 'auto, llamacpp, echo, …; auto lets Berth choose')
     .option('--file <file>', 'GGUF file of the repository, a glob, or a quantisation such as Q4_K_M')
     .option('--revision <revision>', 'branch, tag or commit of the model')

@@ -243,13 +243,37 @@ describe('how the gateway answers for it', () => {
       { cors: { origins: ['https://a.example', 'https://b.example'] } },
     ],
     [{ corsOrigin: ['none'] }, { cors: null }],
+    [{ router: 'acme/router:1' }, { customRouter: { tag: 'acme/router:1' } }],
+    [
+      { router: 'acme/router:1', routerEnv: ['A=1', 'B=x=y'], routerPort: '8000' },
+      { customRouter: { tag: 'acme/router:1', env: { A: '1', B: 'x=y' }, port: 8_000 } },
+    ],
+    [{ router: 'none' }, { customRouter: null }],
   ])('%j is %j', ([flags, expected]) => {
     expect(update(flags)).toEqual(expected)
     expect(deploy(flags)).toMatchObject(expected)
     expect(EndpointUpdate.safeParse(update(flags)).error).toBeUndefined()
   })
 
+  test('what is said of a router is merged with the router that is there', () => {
+    const current = endpointSample(
+      {},
+      { customRouter: { tag: 'acme/router:1', env: { A: '1' }, port: 8_000 } },
+    )
+    const change = (flags: UpdateFlags) =>
+      updateFrom({ flags, current, hardware: undefined, ...surroundings })
+    expect(change({ routerEnv: ['B=2'] })).toEqual({
+      customRouter: { tag: 'acme/router:1', env: { A: '1', B: '2' }, port: 8_000 },
+    })
+    expect(change({ router: 'acme/router:2', routerPort: '9000' })).toEqual({
+      customRouter: { tag: 'acme/router:2', env: { A: '1' }, port: 9_000 },
+    })
+  })
+
   test('what makes no sense is refused with the flag', () => {
+    expect(() => update({ router: 'none', routerPort: '1' })).toThrow('--router none')
+    expect(() => update({ routerEnv: ['A=1'] })).toThrow('name one with --router')
+    expect(() => deploy({ router: 'a:1', routerPort: 'x' })).toThrow('--router-port is "x"')
     expect(() => update({ cache: 'yes' })).toThrow('--cache is "yes"')
     expect(() => update({ corsOrigin: ['none', 'https://a.example'] })).toThrow('--cors-origin none')
   })

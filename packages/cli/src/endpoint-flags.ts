@@ -17,13 +17,16 @@ import {
 } from '@berth/contract'
 import { type AdapterFlags, adaptersFrom } from './adapter-flags.ts'
 import { usageError } from './exit.ts'
+import { assignments, count } from './flag-values.ts'
 import { hasLimitFlag, type LimitFlags, limitsFrom } from './limit-flags.ts'
+import { type RouterFlags, routerFrom } from './router-flags.ts'
 import { type ScalingFlags, scalingFrom } from './scaling-flags.ts'
 import type { Environment } from './serve-settings.ts'
 import { type ServingFlags, servingFrom } from './serving-flags.ts'
 
 export type EndpointFlags = LimitFlags &
   AdapterFlags &
+  RouterFlags &
   ScalingFlags &
   ServingFlags & {
     readonly engine?: string
@@ -109,6 +112,7 @@ export function endpointFrom({
     },
     ...(flags.tag ? { tags: [...flags.tag] } : {}),
     ...sharingFrom(flags, undefined),
+    ...routerFrom(flags, undefined),
     ...servingFrom(flags),
   }
 }
@@ -164,6 +168,7 @@ export function updateFrom({
     ...(isEmpty(model) ? {} : { model }),
     ...(flags.tag ? { tags: [...flags.tag] } : {}),
     ...sharingFrom(flags, current),
+    ...routerFrom(flags, current.customRouter),
     ...servingFrom(flags),
   }
   if (isEmpty(update))
@@ -315,16 +320,6 @@ function mergedEnv(flags: UpdateFlags, current: Readonly<Record<string, string>>
   return merged
 }
 
-function assignments(flag: string, texts: readonly string[]): Record<string, string> {
-  return Object.fromEntries(
-    texts.map((text) => {
-      const at = text.indexOf('=')
-      if (at < 1) throw usageError(`${flag} is "${text}": write it as KEY=VALUE.`)
-      return [text.slice(0, at), text.slice(at + 1)]
-    }),
-  )
-}
-
 /** `KEY=VALUE`, or `KEY` for the value of that environment variable, which stays out of the shell's history. */
 function secretsFrom(texts: readonly string[], env: Environment): Record<string, string> {
   return Object.fromEntries(
@@ -340,12 +335,6 @@ function secretsFrom(texts: readonly string[], env: Environment): Record<string,
       return [text, value]
     }),
   )
-}
-
-function count(flag: string, text: string | undefined): number | undefined {
-  if (text === undefined) return undefined
-  if (!/^\d{1,9}$/.test(text)) throw usageError(`${flag} is "${text}": write a whole number.`)
-  return Number(text)
 }
 
 function accessFrom(text: string | undefined): Endpoint['type'] | undefined {

@@ -52,6 +52,7 @@ function description(
       ['replicas', `${status.readyReplica} of ${status.targetReplica} ready`],
       ['scaling', scalingInWords(scaling)],
       ['routing', keyValues(endpoint.routing ?? {}).join(' ')],
+      ['router', routerInWords(endpoint)],
       ['limits', keyValues(endpoint.limits ?? {}).join(' ')],
       ['tags', endpoint.tags.join(', ')],
       ['revision', `${status.generation} (observed ${status.observedGeneration})`],
@@ -74,6 +75,12 @@ function description(
     )
   }
   return sections.join('\n\n')
+}
+
+function routerInWords({ customRouter, status: { router } }: EndpointWithStatus): string {
+  if (!customRouter?.tag) return ''
+  const how = router ? `: ${router.state}. ${router.message}` : ''
+  return customRouter.tag + how
 }
 
 const keyValues = (settings: Readonly<Record<string, unknown>>) =>
