@@ -188,6 +188,7 @@ test('what it may have forgotten it is told again by and by', async () => {
   await routed()
   const { id } = router()
   const times = world.told.get(id)!.length
+  await world.pass(25_000)
   await world.until('told again', () => world.told.get(id)!.length > times)
   expect(lastTold(id)).toEqual(urlsOf(replicas().map((replica) => replica.id)))
 })
