@@ -71,6 +71,71 @@ describe.skipIf(!hasChromium)('a form', () => {
     expect(complaints).toEqual([])
   })
 
+  test('keeps what was typed when it is left or loaded anew, but for secrets, and forgets it when it is sent', async () => {
+    const { page, complaints } = await open('/new/admin?model=berth/guide')
+    const name = page.getByLabel('Name', { exact: true }).first()
+    await name.fill('half-typed')
+    await page.getByRole('button', { name: 'Add a secret' }).click()
+    await page.getByLabel('Name', { exact: true }).last().fill('KEY')
+    await page.getByLabel('Value of KEY').fill('hunter2')
+    expect(await page.evaluate(() => JSON.stringify([sessionStorage, localStorage]))).not.toContain('hunter2')
+    await page.getByRole('link', { name: 'Catalog' }).click()
+    await page.getByRole('heading', { name: 'Catalog' }).waitFor()
+    await page.goBack()
+    await page.getByText('What you typed here before is filled in again').waitFor()
+    expect(await name.inputValue()).toBe('half-typed')
+    expect(await page.getByLabel('Value of KEY').inputValue()).toBe('hunter2')
+
+    page.on('dialog', (dialog) => void dialog.accept())
+    await page.reload()
+    await page.getByText('What you typed here before is filled in again').waitFor()
+    expect(await name.inputValue()).toBe('half-typed')
+    expect(await page.getByLabel('Value of KEY').inputValue()).toBe('')
+    await page.getByLabel('Value of KEY').fill('hunter3')
+    await page.getByRole('button', { name: 'Create the endpoint' }).click()
+    await page.waitForURL(/\/endpoints\/admin\/half-typed$/)
+
+    await page.goto('/new/admin?model=berth/guide')
+    await name.waitFor()
+    expect(await name.inputValue()).toBe('guide')
+
+    await page.goto('/endpoints/admin/half-typed/settings')
+    await page.getByLabel('Tags').fill('not saved')
+    await page.reload()
+    await page.getByText('What you changed here before is filled in again').waitFor()
+    expect(await page.getByLabel('Tags').inputValue()).toBe('not saved')
+    await page.getByRole('button', { name: 'Drop my changes' }).click()
+    expect(await page.getByLabel('Tags').inputValue()).toBe('')
+    expect(complaints).toEqual([])
+  })
+
+  test('says everything of a new endpoint that can be said, and each mistake at its field', async () => {
+    const { page, complaints } = await open('/new/admin?model=berth/guide')
+    await page.getByLabel('Name', { exact: true }).first().fill('said-in-full')
+    await page.getByText('Revision, task, adapters, limits').click()
+    await page.getByLabel('Requests a minute').fill('many')
+    await page.getByLabel('Origins').fill('https://app.example.com')
+    await page.getByLabel('Requests on one replica').fill('3')
+    await page.getByLabel('Cost ceiling').fill('2')
+    await page.getByRole('button', { name: 'Keep more warm at certain hours' }).click()
+    await page.getByText('--max-cost-per-hour 2').waitFor()
+    await page.getByText(/--schedule '?Mon,Tue,Wed,Thu,Fri 8-18 1/).waitFor()
+    const create = page.getByRole('button', { name: 'Create the endpoint' })
+    await create.click()
+    await expect.poll(() => page.getByLabel('Requests a minute').getAttribute('aria-invalid')).toBe('true')
+    await page.getByLabel('Requests a minute').fill('90')
+    expect(await accessProblems(page)).toEqual([])
+    await create.click()
+    await page.waitForURL(/\/endpoints\/admin\/said-in-full$/)
+    expect(await berth.endpoint('said-in-full')).toMatchObject({
+      limits: { requestsPerMinute: 90 },
+      cors: { origins: ['https://app.example.com'] },
+      routing: { requestsPerReplica: 3 },
+      compute: { scaling: { maxCostPerHour: 2, schedules: [{ fromHour: 8, toHour: 18, minReplica: 1 }] } },
+    })
+    expect(complaints).toEqual([])
+  })
+
   test('is filled in as another endpoint is, but for its secrets', async () => {
     const { page, complaints } = await open('/endpoints/admin/original')
     await page.getByRole('button', { name: 'More actions' }).click()

@@ -57,7 +57,8 @@ const CONSOLE_MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   app: ['text', 'design', 'api', 'session'],
   catalog: [],
   engine: ['text', 'design'],
-  pages: ['text', 'design', 'charts', 'catalog', 'engine', 'api', 'session', 'app'],
+  form: ['text', 'design', 'engine'],
+  pages: ['text', 'design', 'charts', 'catalog', 'engine', 'form', 'api', 'session', 'app'],
 }
 
 const PACKAGES = path.resolve(import.meta.dirname, '../packages')

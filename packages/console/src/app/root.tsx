@@ -1,6 +1,7 @@
 /** Signed in, the shell with the page inside; else the place to sign in, at whatever address one came to. */
 import { useQueryClient } from '@tanstack/react-query'
 import { lazy, Suspense, useEffect } from 'react'
+import { forgetAllDrafts } from '../session/kept-draft.ts'
 import { useSession } from '../session/session.ts'
 import { Shell } from './shell.tsx'
 
@@ -10,9 +11,11 @@ export function Root() {
   const session = useSession()
   const queries = useQueryClient()
   useEffect(() => {
+    if (session.kind !== 'signedOut') return
     // What one person was shown is nothing for the next.
-    if (session.kind === 'signedOut') queries.clear()
-  }, [session.kind, queries])
+    queries.clear()
+    forgetAllDrafts(session.reason === undefined)
+  }, [session, queries])
 
   if (session.kind === 'asking') return null
   if (session.kind === 'signedOut') {

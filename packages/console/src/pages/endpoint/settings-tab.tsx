@@ -1,5 +1,5 @@
 /** What can be changed about the endpoint: what a change does is shown before it is made. */
-import type { AccessType, EndpointUpdate } from '@berth/contract'
+import type { EndpointUpdate, EndpointWithStatus } from '@berth/contract'
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
 import { useState } from 'react'
 import { client, fieldError } from '../../api/client.ts'
@@ -10,71 +10,89 @@ import { Dialog } from '../../design/dialog.tsx'
 import { Field, Input } from '../../design/field.tsx'
 import { ErrorNote, Note } from '../../design/note.tsx'
 import { Select } from '../../design/select.tsx'
-import { Switch } from '../../design/switch.tsx'
 import { toast } from '../../design/toast.tsx'
+import { AccessForm } from '../../form/access-form.tsx'
+import { draftOf, type EndpointDraft, withoutSecrets } from '../../form/endpoint-draft.ts'
+import { updateOf } from '../../form/endpoint-meaning.ts'
+import { EngineForm } from '../../form/engine-form.tsx'
+import { EnvironmentForm } from '../../form/environment-form.tsx'
+import type { FormPart } from '../../form/form-part.ts'
+import { ModelForm } from '../../form/model-form.tsx'
+import { ScalingForm } from '../../form/scaling-form.tsx'
+import { TrafficForm } from '../../form/traffic-form.tsx'
+import { useKeptDraft } from '../../session/kept-draft.ts'
 import { money, pricePerHour } from '../../text/quantities.ts'
 import { useEndpoint } from './endpoint-context.ts'
-import { draftOf, type Problems, updateOf } from './settings/endpoint-draft.ts'
-import type { FormPart } from './settings/form-part.ts'
-import { ModelForm } from './settings/model-form.tsx'
-import { ScalingForm } from './settings/scaling-form.tsx'
-import { TrafficForm } from './settings/traffic-form.tsx'
 import { PlanText } from './timeline/revisions.tsx'
 
-const ACCESS: readonly { readonly value: AccessType; readonly label: string; readonly hint: string }[] = [
-  { value: 'private', label: 'Private', hint: 'Members of the namespace, with their tokens.' },
-  { value: 'authenticated', label: 'Authenticated', hint: 'Anyone with a token of this Berth.' },
-  { value: 'public', label: 'Public', hint: 'Anyone who reaches it, without a token.' },
-]
+/** The page may be shown something newer than what the draft began with, and what was typed stays. */
+type SettingsDraft = {
+  readonly generation: number
+  readonly before: EndpointDraft
+  readonly after: EndpointDraft
+}
+
+const settingsDraftOf = (endpoint: EndpointWithStatus): SettingsDraft => {
+  const draft = draftOf(endpoint)
+  return { generation: endpoint.status.generation, before: draft, after: draft }
+}
+
+const settingsWithoutSecrets = (draft: SettingsDraft): SettingsDraft => ({
+  ...draft,
+  after: withoutSecrets(draft.after),
+})
 
 export function SettingsTab() {
   const endpoint = useEndpoint()
-  const { namespace } = endpoint
-  const { data: vendors } = useQuery(vendorsQuery(namespace))
-  // What the draft began with: the page may be shown something newer meanwhile, and what was typed stays.
-  const [base, setBase] = useState(endpoint)
-  const [draft, setDraft] = useState(() => draftOf(endpoint))
-  const [problems, setProblems] = useState<Problems>({})
+  const { namespace, name } = endpoint
+  const now = settingsDraftOf(endpoint)
+  const kept = useKeptDraft(`settings:${namespace}/${name}`, now, settingsWithoutSecrets)
+  const { isFromBefore, change, beginWith } = kept
+  const isChanged = JSON.stringify(kept.draft.after) !== JSON.stringify(kept.draft.before)
+  // Where nothing was typed the form follows what the endpoint becomes.
+  const draft = isChanged ? kept.draft : now
   const [reviewed, setReviewed] = useState<EndpointUpdate>()
   const [refusal, setRefusal] = useState<unknown>()
 
-  const offers =
-    vendors?.vendors.flatMap((vendor) => vendor.regions.flatMap((region) => region.computes)) ?? []
-  const isChanged = JSON.stringify(draft) !== JSON.stringify(draftOf(base))
   const part: FormPart = {
-    draft,
+    draft: draft.after,
     set: (changes) => {
-      setDraft({ ...draft, ...changes })
-      setProblems({})
+      change({ ...draft, after: { ...draft.after, ...changes } })
       setRefusal(undefined)
     },
-    errorOf: (field, path) => problems[field] ?? fieldError(refusal, path),
+    errorAt: (path) => fieldError(refusal, path),
   }
   const startAgain = () => {
-    setBase(endpoint)
-    setDraft(draftOf(endpoint))
-    setProblems({})
+    beginWith(now)
     setRefusal(undefined)
-  }
-  const review = () => {
-    const result = updateOf(base, draft, offers)
-    if (result.kind === 'problems') setProblems(result.problems)
-    else setReviewed(result.update)
   }
 
   return (
     <div className="flex max-w-4xl flex-col gap-4 pb-20">
-      {endpoint.status.generation !== base.status.generation && isChanged && (
+      {isChanged && endpoint.status.generation !== draft.generation ? (
         <Note tone="warn" actions={<Button onClick={startAgain}>Drop my changes</Button>}>
           It was changed meanwhile. What you save is put on top of that.
         </Note>
+      ) : (
+        isChanged &&
+        isFromBefore && (
+          <Note tone="calm" actions={<Button onClick={startAgain}>Drop my changes</Button>}>
+            What you changed here before is filled in again; after a reload, secrets have to be given again.
+          </Note>
+        )
       )}
       {refusal !== undefined && <ErrorNote error={refusal} />}
-      <Access {...part} />
-      <Instance {...part} offers={offers} />
+      <AccessForm {...part} />
+      <Hardware {...part} />
       <ScalingForm {...part} />
       <TrafficForm {...part} />
-      <ModelForm {...part} />
+      <ModelForm {...part}>
+        <Field label="Repository" className="sm:col-span-2" error={part.errorAt('model.repository')}>
+          <Input mono value={draft.after.repository} onValue={(repository) => part.set({ repository })} />
+        </Field>
+      </ModelForm>
+      <EngineForm {...part} isKept={draft.before.image.registryUser !== ''} />
+      <EnvironmentForm {...part} />
       <div className="fixed inset-x-0 bottom-0 z-10 flex justify-end gap-2 border-t border-line bg-surface px-6 py-3 md:left-54">
         <span className="mr-auto self-center text-soft">
           {isChanged ? 'Not saved yet.' : 'Nothing is changed.'}
@@ -82,7 +100,11 @@ export function SettingsTab() {
         <Button refusal={isChanged ? undefined : 'Nothing is changed.'} onClick={startAgain}>
           Reset
         </Button>
-        <Button look="primary" refusal={isChanged ? undefined : 'Nothing is changed.'} onClick={review}>
+        <Button
+          look="primary"
+          refusal={isChanged ? undefined : 'Nothing is changed.'}
+          onClick={() => setReviewed(updateOf(draft.before, draft.after))}
+        >
           Review and save
         </Button>
       </div>
@@ -96,8 +118,7 @@ export function SettingsTab() {
           }}
           onSaved={(saved) => {
             setReviewed(undefined)
-            setBase(saved)
-            setDraft(draftOf(saved))
+            beginWith(settingsDraftOf(saved))
           }}
         />
       )}
@@ -105,52 +126,39 @@ export function SettingsTab() {
   )
 }
 
-function Access({ draft, set, errorOf }: FormPart) {
-  return (
-    <Card title="Access" bodyClassName="grid grid-cols-1 gap-4 p-4 sm:grid-cols-2">
-      <Field label="Who may call it" error={errorOf('access', 'type')}>
-        <Select value={draft.access} choices={ACCESS} onValue={(access) => set({ access })} />
-      </Field>
-      <Field label="Tags" help="With commas between them." error={errorOf('tags', 'tags')}>
-        <Input value={draft.tags} onValue={(tags) => set({ tags })} />
-      </Field>
-      <Switch
-        checked={draft.cacheHttpResponses}
-        onChange={(cacheHttpResponses) => set({ cacheHttpResponses })}
-      >
-        Answer the same request from a cache
-      </Switch>
-    </Card>
-  )
-}
-
-function Instance({
-  draft,
-  set,
-  errorOf,
-  offers,
-}: FormPart & {
-  readonly offers: readonly {
-    readonly id: string
-    readonly instanceType: string
-    readonly instanceSize: string
-    readonly memoryGb: number
-    readonly pricePerHour: number
-  }[]
-}) {
+/** Where it runs cannot change, only on what. */
+function Hardware({ draft, set, errorAt }: FormPart) {
+  const { namespace, provider } = useEndpoint()
+  const { data: vendors } = useQuery(vendorsQuery(namespace))
+  const offers =
+    vendors?.vendors
+      .find(({ name }) => name === provider.vendor)
+      ?.regions.find(({ name }) => name === provider.region)?.computes ?? []
+  const wordsOf = ({ instanceType, instanceSize }: EndpointDraft['instance']) =>
+    `${instanceType} ${instanceSize}`
+  const chosen = wordsOf(draft.instance)
   const choices = offers.map((offer) => ({
-    value: offer.id,
-    label: `${offer.instanceType} ${offer.instanceSize}`,
+    value: wordsOf(offer),
+    label: wordsOf(offer),
     hint: `${offer.memoryGb} GB, ${pricePerHour(offer.pricePerHour)}`,
   }))
-  const known = choices.some(({ value }) => value === draft.instance)
+  const isKnown = choices.some(({ value }) => value === chosen)
   return (
     <Card title="Hardware" bodyClassName="p-4">
-      <Field label="Instance" className="max-w-sm" error={errorOf('instance', 'compute')}>
+      <Field
+        label="Instance"
+        className="max-w-sm"
+        error={errorAt('compute.instanceType') ?? errorAt('compute.instanceSize')}
+      >
         <Select
-          value={draft.instance}
-          choices={known ? choices : [{ value: draft.instance, label: draft.instance }, ...choices]}
-          onValue={(instance) => set({ instance })}
+          value={chosen}
+          choices={isKnown ? choices : [{ value: chosen, label: chosen }, ...choices]}
+          onValue={(words) => {
+            const offer = offers.find((one) => wordsOf(one) === words)
+            if (!offer) return
+            const { accelerator, instanceType, instanceSize } = offer
+            set({ instance: { accelerator, instanceType, instanceSize } })
+          }}
         />
       </Field>
     </Card>
@@ -166,7 +174,7 @@ function Review({
   readonly update: EndpointUpdate
   readonly onClose: () => void
   readonly onRefused: (error: unknown) => void
-  readonly onSaved: (endpoint: ReturnType<typeof useEndpoint>) => void
+  readonly onSaved: (endpoint: EndpointWithStatus) => void
 }) {
   const { namespace, name } = useEndpoint()
   const queries = useQueryClient()

@@ -21,7 +21,7 @@ export function endpointAsCode(language: CodeLanguage, endpoint: Endpoint, targe
 }
 
 function berthCommand(endpoint: Endpoint, { namespace, ownNamespace }: Target): string {
-  const { name, type, compute, model, tags = [] } = endpoint
+  const { name, type, compute, model, routing, tags = [] } = endpoint
   const { minReplica, maxReplica, scaleToZeroTimeout } = compute.scaling
   const [variant, settings] = Object.entries(model.image)[0] as [string, Record<string, unknown>]
   const flags = [
@@ -39,15 +39,28 @@ function berthCommand(endpoint: Endpoint, { namespace, ownNamespace }: Target): 
       scaleToZeroTimeout === null || scaleToZeroTimeout === undefined ? 'never' : String(scaleToZeroTimeout),
     ],
     ...scaleOn(compute.scaling.measure),
+    ...scheduleLines(compute.scaling.schedules).map((line) => ['--schedule', line]),
+    ...(compute.scaling.maxCostPerHour
+      ? [['--max-cost-per-hour', String(compute.scaling.maxCostPerHour)]]
+      : []),
     ['--access', type],
     ...(model.revision ? [['--revision', model.revision]] : []),
     ...(model.task ? [['--task', model.task]] : []),
     ...Object.entries(model.env ?? {}).map(([key, value]) => ['--env', `${key}=${value}`]),
     ...Object.keys(model.secrets ?? {}).map((key) => ['--secret', key]),
+    ...Object.entries(model.adapters ?? {}).map(([key, { repository, revision }]) => [
+      '--adapter',
+      `${key}=${repository}${revision ? `@${revision}` : ''}`,
+    ]),
     ...(model.args ?? []).map((argument) => ['--arg', argument]),
+    ...(routing?.policy ? [['--routing', routing.policy]] : []),
+    ...(routing?.requestsPerReplica ? [['--requests-per-replica', String(routing.requestsPerReplica)]] : []),
     ...tags.map((tag) => ['--tag', tag]),
   ]
-  const parts = flags.map(([flag = '', value = '']) => `${flag} ${shellQuoted(value)}`)
+  const parts = [
+    ...flags.map(([flag = '', value = '']) => `${flag} ${shellQuoted(value)}`),
+    ...(compute.scaling.strict ? ['--strict'] : []),
+  ]
   return [`berth deploy ${shellQuoted(model.repository)}`, ...parts].join(' \\\n  ')
 }
 
@@ -55,6 +68,12 @@ function scaleOn(measure: Endpoint['compute']['scaling']['measure']): string[][]
   if (!measure) return []
   return [['--scale-on', 'slo' in measure ? objective(measure.slo) : threshold(measure)]]
 }
+
+const scheduleLines = (schedules: Endpoint['compute']['scaling']['schedules'] = []): string[] =>
+  schedules.map(
+    ({ days, fromHour, toHour, minReplica, timeZone }) =>
+      `${days.join(',')} ${fromHour}-${toHour} ${minReplica} ${timeZone}`,
+  )
 
 type Measure = NonNullable<Endpoint['compute']['scaling']['measure']>
 
@@ -79,21 +98,14 @@ const UNSAID = [
   ['cacheHttpResponses', 'the cache'],
   ['cors', 'the origins'],
   ['fallback', 'the fallback'],
-  ['routing', 'the routing'],
   ['limits', 'the limits'],
   ['experimentalFeatures', 'experimental features'],
 ] as const satisfies readonly (readonly [keyof Endpoint, string])[]
-const UNSAID_OF_SCALING = [
-  ['schedules', 'the schedules'],
-  ['maxCostPerHour', 'the cost ceiling'],
-  ['strict', 'the pace of scaling'],
-] as const satisfies readonly (readonly [keyof Endpoint['compute']['scaling'], string])[]
 
 /** What the command, as it is written here, does not say, so that nobody believes it did. */
 export function unsaidByCommand(endpoint: Endpoint): readonly string[] {
-  const { compute, model } = endpoint
+  const { model } = endpoint
   return [
-    ...UNSAID_OF_SCALING.filter(([field]) => compute.scaling[field] !== undefined).map(([, words]) => words),
     ...UNSAID.filter(([field]) => endpoint[field] !== undefined).map(([, words]) => words),
     ...(model.image.custom?.credentials ? ['who asks the registry'] : []),
     ...(model.command?.length ? ['the container’s command'] : []),

@@ -2,21 +2,21 @@
 import type { Recommendation } from '@berth/contract'
 import { Field } from '../../design/field.tsx'
 import { Select } from '../../design/select.tsx'
+import type { ImageForm } from '../../engine/image-form.ts'
 import { bytes } from '../../text/quantities.ts'
-import type { EndpointForm } from './endpoint-form.ts'
 
 export function FileChoice({
   judged,
-  form,
+  image,
   onChange,
 }: {
   readonly judged: Recommendation | undefined
-  readonly form: EndpointForm
-  readonly onChange: (changes: Partial<EndpointForm>) => void
+  readonly image: ImageForm
+  readonly onChange: (settings: ImageForm['settings']) => void
 }) {
   const files = judged?.files ?? []
-  if (form.variant !== 'llamacpp' || files.length < 2) return null
-  const chosen = form.settings['modelPath'] || files.find((one) => one.chosen)?.file || files[0]!.file
+  if (image.variant !== 'llamacpp' || files.length < 2) return null
+  const chosen = image.settings['modelPath'] || files.find((one) => one.chosen)?.file || files[0]!.file
   return (
     <Field label="Model file" help="A smaller quantisation needs less memory and answers a little worse.">
       <Select
@@ -28,8 +28,8 @@ export function FileChoice({
           hint: `${bytes(sizeBytes)} · ${file}`,
         }))}
         onValue={(modelPath) => {
-          const { variant: _, ...settings } = form.settings
-          onChange({ settings: { ...settings, modelPath } })
+          const { variant: _, ...settings } = image.settings
+          onChange({ ...settings, modelPath })
         }}
       />
     </Field>

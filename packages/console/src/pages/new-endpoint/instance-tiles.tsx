@@ -3,8 +3,7 @@ import type { InstanceFit, Recommendation } from '@berth/contract'
 import { CircleCheck, CircleHelp, CircleX } from 'lucide-react'
 import { classNames } from '../../design/class-names.ts'
 import { memory, pricePerHour } from '../../text/quantities.ts'
-import type { Instance } from './endpoint-form.ts'
-import { type InstanceOffer, instanceRefusal } from './instances.ts'
+import { type InstanceOffer, instanceRefusal, isAt, type Place } from './instances.ts'
 
 export function InstanceTiles({
   instances,
@@ -15,9 +14,9 @@ export function InstanceTiles({
 }: {
   readonly instances: readonly InstanceOffer[]
   readonly judged: Recommendation | undefined
-  readonly chosen: Instance
+  readonly chosen: Place
   readonly error: string | undefined
-  readonly onChoose: (instance: Instance) => void
+  readonly onChoose: (place: Place) => void
 }) {
   return (
     <>
@@ -29,12 +28,7 @@ export function InstanceTiles({
             offer={offer}
             fit={judged?.instances.find((one) => one.id === offer.id)}
             isSuggested={judged?.suggestedCompute === offer.id}
-            isChosen={
-              offer.vendor === chosen.vendor &&
-              offer.region === chosen.region &&
-              offer.instanceType === chosen.instanceType &&
-              offer.instanceSize === chosen.instanceSize
-            }
+            isChosen={isAt(chosen, offer)}
             onChoose={() =>
               onChoose({
                 vendor: offer.vendor,

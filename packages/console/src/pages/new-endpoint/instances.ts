@@ -1,11 +1,21 @@
 /** The hardware one can choose, flat, the cheapest and smallest first. Pure. */
 import type { ComputeOffer, VendorList } from '@berth/contract'
+import type { Instance } from '../../form/endpoint-draft.ts'
 
 export type InstanceOffer = ComputeOffer & {
   readonly vendor: string
   readonly region: string
   readonly regionLabel: string
 }
+
+/** Where something runs and on what. */
+export type Place = Instance & { readonly vendor: string; readonly region: string }
+
+export const isAt = (place: Place, offer: InstanceOffer): boolean =>
+  offer.vendor === place.vendor &&
+  offer.region === place.region &&
+  offer.instanceType === place.instanceType &&
+  offer.instanceSize === place.instanceSize
 
 export function instancesOf(hardware: VendorList | undefined): readonly InstanceOffer[] {
   const offers = hardware?.vendors.flatMap((vendor) =>

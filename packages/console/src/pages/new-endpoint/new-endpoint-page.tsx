@@ -7,10 +7,10 @@ import { Button } from '../../design/button.tsx'
 import { ErrorNote, Note } from '../../design/note.tsx'
 import { Page } from '../../design/page.tsx'
 import { Skeleton } from '../../design/skeleton.tsx'
-import { blankForm, copyOf, formFrom } from './endpoint-form.ts'
 import { EndpointFormView } from './endpoint-form-view.tsx'
 import { instancesOf } from './instances.ts'
 import { ModelChoice } from './model-choice.tsx'
+import { blankDraft, copyOf, type NewDraft, newDraftOf } from './new-draft.ts'
 
 export function NewEndpointPage() {
   const { namespace } = useParams({ from: '/new/$namespace' })
@@ -57,12 +57,17 @@ function Copy({ namespace, original }: { readonly namespace: string; readonly or
     const first = copyOf(endpoint)
     return (
       <div className="flex flex-col gap-5">
-        {first.secrets.length > 0 && (
+        {first.of.secrets.length > 0 && (
           <Note tone="calm">
             Secrets are never read back: give the values of {original} again, or leave them out.
           </Note>
         )}
-        <EndpointFormView namespace={namespace} first={first} instances={instancesOf(hardware)} />
+        <EndpointFormView
+          namespace={namespace}
+          first={first}
+          draftKey={`copy:${namespace}/${original}`}
+          instances={instancesOf(hardware)}
+        />
       </div>
     )
   }
@@ -86,13 +91,22 @@ function Recommended({
   const [byHand, setByHand] = useState(false)
   const instances = instancesOf(hardware)
   const { data, error } = recommendation
+  const form = (first: NewDraft) => (
+    <EndpointFormView
+      namespace={namespace}
+      first={first}
+      draftKey={`new:${namespace}/${model}:${file ?? ''}`}
+      instances={instances}
+    />
+  )
 
   if (data?.endpoint) {
-    return <EndpointFormView namespace={namespace} first={formFrom(data.endpoint)} instances={instances} />
+    return form(newDraftOf(data.endpoint))
   }
   const smallest = instances.find((one) => one.accelerator === 'cpu') ?? instances[0]
   if (byHand && smallest) {
-    return <EndpointFormView namespace={namespace} first={blankForm(model, smallest)} instances={instances} />
+    const { vendor, region, accelerator, instanceType, instanceSize } = smallest
+    return form(blankDraft(model, { vendor, region, accelerator, instanceType, instanceSize }))
   }
   const configure = (
     <Button size="sm" onClick={() => setByHand(true)}>

@@ -3,16 +3,11 @@ import { Endpoint, type EndpointWithStatus } from '@berth/contract'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { engineSettings } from '../../engine/engine-settings.data.ts'
+import type { EndpointDraft } from '../../form/endpoint-draft.ts'
+import { refusalOf } from '../../form/endpoint-meaning.ts'
+import { EVERYTHING } from '../../form/everything.ts'
 import { endpointAsCode, shellQuoted, unsaidByCommand } from './as-code.ts'
-import {
-  blankForm,
-  copyOf,
-  type EndpointForm,
-  endpointFrom,
-  formFrom,
-  nameFor,
-  refusalOf,
-} from './endpoint-form.ts'
+import { blankDraft, copyOf, endpointFrom, nameFor, newDraftOf } from './new-draft.ts'
 
 const RECOMMENDED: Endpoint = {
   name: 'guide',
@@ -33,8 +28,9 @@ const RECOMMENDED: Endpoint = {
 }
 const TARGET = { url: 'http://127.0.0.1:8080', namespace: 'admin', ownNamespace: true }
 const fieldsOf = (variant: string) => engineSettings[variant] ?? []
-const meant = (changes: Partial<EndpointForm>) =>
-  endpointFrom({ ...formFrom(RECOMMENDED), ...changes }, fieldsOf(changes.variant ?? 'llamacpp'))
+const first = newDraftOf(RECOMMENDED)
+const meant = (changes: Partial<EndpointDraft>) => endpointFrom({ ...first, of: { ...first.of, ...changes } })
+const withSettings = (settings: Readonly<Record<string, string>>) => ({ ...first.of.image, settings })
 
 describe('the form', () => {
   test('as recommended, it means what was recommended', () => {
@@ -47,16 +43,16 @@ describe('the form', () => {
 
   test('what is typed is sent, with numbers as numbers and nothing for what is left empty', () => {
     const endpoint = meant({
-      settings: { ctxSize: '4096', nParallel: '' },
+      image: withSettings({ ctxSize: '4096', nParallel: '' }),
       minReplica: '1',
       idle: 'never',
       measure: 'pendingRequests',
       threshold: '2.5',
       env: [
-        { id: 1, name: 'A', value: 'x' },
-        { id: 2, name: '', value: 'nameless' },
+        { key: 1, name: 'A', value: 'x' },
+        { key: 2, name: '', value: 'nameless' },
       ],
-      secrets: [{ id: 1, name: 'HF_TOKEN', value: 'hf_x' }],
+      secrets: [{ name: 'HF_TOKEN', value: 'hf_x', isNew: true, isRemoved: false }],
       tags: ' shop, , live ',
       args: '--mlock\n\n  --no-warmup ',
     })
@@ -80,9 +76,8 @@ describe('the form', () => {
   })
 
   test('a setting of another engine does not go with it', () => {
-    expect(meant({ variant: 'vLLM', settings: { nParallel: '4', maxNumSeqs: '8' } }).model.image).toEqual({
-      vLLM: { maxNumSeqs: 8 },
-    })
+    const image = { ...withSettings({ nParallel: '4', maxNumSeqs: '8' }), variant: 'vLLM' } as const
+    expect(meant({ image }).model.image).toEqual({ vLLM: { maxNumSeqs: 8 } })
   })
 
   test('a model that nobody knows is left to Berth', () => {
@@ -93,7 +88,7 @@ describe('the form', () => {
       instanceType: 'cpu',
       instanceSize: 'x1',
     } as const
-    const endpoint = endpointFrom(blankForm('acme/My_Model.v2-GGUF', instance), fieldsOf('huggingface'))
+    const endpoint = endpointFrom(blankDraft('acme/My_Model.v2-GGUF', instance))
     expect(endpoint).toMatchObject({ name: 'my-model-v2', model: { image: { huggingface: {} } } })
     expect(Endpoint.safeParse(endpoint).success).toBe(true)
   })
@@ -109,97 +104,60 @@ describe('the form', () => {
 })
 
 describe('a copy of an endpoint', () => {
-  const asked: Endpoint = {
-    ...RECOMMENDED,
+  const original = {
+    ...EVERYTHING,
     name: 'a-name-that-is-as-long-as-it-goes',
-    compute: {
-      ...RECOMMENDED.compute,
-      scaling: {
-        ...RECOMMENDED.compute.scaling,
-        measure: {
-          slo: { firstTokenMs: 500, firstTokenMsPerInputToken: 0, interTokenMs: 50, attainment: 0.9 },
-        },
-        schedules: [{ days: ['Mon'], fromHour: 8, toHour: 18, minReplica: 1, timeZone: 'UTC' }],
-        maxCostPerHour: 3,
-        strict: true,
-      },
-    },
     model: {
-      ...RECOMMENDED.model,
+      ...EVERYTHING.model,
       image: {
         custom: { url: 'reg.example.com/e:1', port: 80, credentials: { username: 'me', password: '' } },
       },
-      framework: 'custom',
-      env: { A: '1' },
-      command: ['serve'],
-    },
-    tags: ['shop'],
-    cacheHttpResponses: true,
-    cors: { origins: ['*'] },
-    fallback: { endpoint: 'other' },
-    routing: { policy: 'round-robin' },
-    limits: { requestsPerMinute: 60 },
-  }
-  const original = {
-    ...asked,
-    model: {
-      ...asked.model,
-      revision: null,
-      args: [],
       secrets: { HF_TOKEN: '', KEY: '' },
-      fromCatalog: false,
     },
-    compute: { ...asked.compute, id: 'local-default-cpu-x1' },
-    experimentalFeatures: {},
+    compute: { ...EVERYTHING.compute, id: 'local-default-nvidia-l4-x1' },
   } as unknown as EndpointWithStatus
+  const copy = copyOf(original)
+  const withPassword = {
+    ...copy,
+    of: { ...copy.of, secrets: [], image: { ...copy.of.image, registryPassword: 'hunter2' } },
+  }
 
   test('means the same, under a name of its own', () => {
-    const form = { ...copyOf(original), secrets: [], registryPassword: 'pw' }
-    const { name, ...copied } = endpointFrom(form, fieldsOf('custom'))
+    const { name, ...copied } = endpointFrom(withPassword)
     expect(name).toMatch(/^a-name-that-is-as-long-as-i-?.*-copy$/)
     expect(Endpoint.shape.name.safeParse(name).success).toBe(true)
-    const { name: _, ...meant } = asked
-    expect(copied).toEqual({
-      ...meant,
-      model: {
-        ...meant.model,
-        image: { custom: { ...meant.model.image.custom, credentials: { username: 'me', password: 'pw' } } },
-      },
-    })
+    const { name: _, model, ...meant } = EVERYTHING
+    const { secrets: __, ...rest } = model
+    const credentials = { username: 'me', password: 'hunter2' }
+    const image = { custom: { url: 'reg.example.com/e:1', port: 80, credentials } }
+    expect(copied).toEqual({ ...meant, model: { ...rest, image } })
   })
 
   test('asks for every secret again', () => {
-    const form = copyOf(original)
-    expect(form.secrets.map((secret) => [secret.name, secret.value])).toEqual([
-      ['HF_TOKEN', ''],
-      ['KEY', ''],
-    ])
-    expect(refusalOf(form)).toBe('Give a value for HF_TOKEN and KEY, or remove them.')
-    const given = form.secrets.map((secret) => ({ ...secret, value: 'x' }))
-    expect(refusalOf({ ...form, secrets: given })).toBeUndefined()
-    expect(refusalOf({ ...form, secrets: [] })).toBeUndefined()
-  })
-
-  test('may be scaled by something else than a promise', () => {
-    const form = { ...copyOf(original), measure: 'pendingRequests', threshold: '' } as const
-    expect(endpointFrom(form, []).compute.scaling.measure).toEqual({ pendingRequests: null })
+    expect(refusalOf(copy.of)).toBe('Give a value for HF_TOKEN and KEY, or remove them.')
   })
 
   test('as code shows no password, and the command says what it leaves out', () => {
-    const endpoint = endpointFrom({ ...copyOf(original), registryPassword: 'hunter2' }, fieldsOf('custom'))
+    const endpoint = endpointFrom(withPassword)
     for (const language of ['berth', 'curl', 'python'] as const) {
       expect(endpointAsCode(language, endpoint, TARGET)).not.toContain('hunter2')
     }
     expect(endpointAsCode('curl', endpoint, TARGET)).toContain('$REGISTRY_PASSWORD')
-    expect(endpointAsCode('berth', endpoint, TARGET)).toMatch(/--scale-on slo=ttft:\d+ms,itl:\d+ms/)
+    const command = endpointAsCode('berth', endpoint, TARGET)
+    expect(command).toMatch(/--scale-on slo=ttft:\d+ms,itl:\d+ms/)
+    for (const said of [
+      "--schedule 'Mon,Tue 8-18 1 UTC'",
+      '--max-cost-per-hour 3',
+      '--adapter law=org/law@v1',
+      '--routing least-tokens',
+      '--requests-per-replica 4',
+      '--strict',
+    ])
+      expect(command).toContain(said)
     expect(unsaidByCommand(endpoint)).toEqual([
-      'the schedules',
-      'the cost ceiling',
-      'the pace of scaling',
       'the cache',
       'the origins',
       'the fallback',
-      'the routing',
       'the limits',
       'who asks the registry',
       'the container’s command',
@@ -253,7 +211,9 @@ describe('as code', () => {
   })
 
   test('no language shows a secret; each reads it from the environment', () => {
-    const endpoint = meant({ secrets: [{ id: 1, name: 'HF_TOKEN', value: 'hf_secret' }] })
+    const endpoint = meant({
+      secrets: [{ name: 'HF_TOKEN', value: 'hf_secret', isNew: true, isRemoved: false }],
+    })
     const codes = (['berth', 'curl', 'python'] as const).map((language) =>
       endpointAsCode(language, endpoint, TARGET),
     )
@@ -265,7 +225,7 @@ describe('as code', () => {
 
   test('what curl sends is the endpoint, whatever is in it', () => {
     const endpoint = meant({
-      env: [{ id: 1, name: 'HOSTILE', value: `it's $(rm -rf ~) "quoted" \`x\`\n<img onerror>` }],
+      env: [{ key: 1, name: 'HOSTILE', value: `it's $(rm -rf ~) "quoted" \`x\`\n<img onerror>` }],
     })
     const code = endpointAsCode('curl', endpoint, TARGET).replace(/^curl\b/, 'printf %s')
     const body = execFileSync('sh', ['-c', code.replace(/printf %s[\s\S]*?-d /, 'printf %s ')], {

@@ -1,10 +1,10 @@
 /** Requests: from where they may come, how many, how replicas share them, and who answers instead. */
-import { Card } from '../../../design/card.tsx'
-import { Field, Input, Textarea } from '../../../design/field.tsx'
-import { Select } from '../../../design/select.tsx'
-import { Switch } from '../../../design/switch.tsx'
+import { Card } from '../design/card.tsx'
+import { Field, Input, Textarea } from '../design/field.tsx'
+import { Select } from '../design/select.tsx'
+import { Switch } from '../design/switch.tsx'
+import { type EndpointDraft, FALLBACK_REASONS, type FallbackDraft, LIMITS } from './endpoint-draft.ts'
 import type { FormPart } from './form-part.ts'
-import { FALLBACK_REASONS, type FallbackDraft, LIMITS, type TrafficDraft } from './traffic-draft.ts'
 
 const LIMIT_WORDS: Readonly<Record<(typeof LIMITS)[number], readonly [label: string, help: string]>> = {
   requestsPerMinute: ['Requests a minute', '0 refuses every request.'],
@@ -14,7 +14,7 @@ const LIMIT_WORDS: Readonly<Record<(typeof LIMITS)[number], readonly [label: str
   requestSeconds: ['Seconds a request', 'To the end of its answer.'],
 }
 const POLICIES: readonly {
-  readonly value: TrafficDraft['policy']
+  readonly value: EndpointDraft['policy']
   readonly label: string
   readonly hint?: string
 }[] = [
@@ -40,7 +40,7 @@ const REASON_WORDS: Readonly<Record<(typeof FALLBACK_REASONS)[number], string>> 
 }
 
 export function TrafficForm(part: FormPart) {
-  const { draft, set, errorOf } = part
+  const { draft, set, errorAt } = part
   return (
     <>
       <Card title="Limits" aside="Of all callers together; empty for none">
@@ -50,7 +50,7 @@ export function TrafficForm(part: FormPart) {
               key={name}
               label={LIMIT_WORDS[name][0]}
               help={LIMIT_WORDS[name][1]}
-              error={errorOf('limits', `limits.${name}`)}
+              error={errorAt(`limits.${name}`)}
             >
               <Input
                 inputMode="numeric"
@@ -63,13 +63,13 @@ export function TrafficForm(part: FormPart) {
         </div>
       </Card>
       <Card title="Routing" bodyClassName="grid grid-cols-1 gap-4 p-4 sm:grid-cols-2">
-        <Field label="Replica of a request" error={errorOf('policy', 'routing.policy')}>
+        <Field label="Replica of a request" error={errorAt('routing.policy')}>
           <Select value={draft.policy} choices={POLICIES} onValue={(policy) => set({ policy })} />
         </Field>
         <Field
           label="Requests on one replica"
           help="Further ones wait for the next free replica; empty for what the engine works on at once."
-          error={errorOf('requestsPerReplica', 'routing.requestsPerReplica')}
+          error={errorAt('routing.requestsPerReplica')}
         >
           <Input
             inputMode="numeric"
@@ -81,7 +81,7 @@ export function TrafficForm(part: FormPart) {
           label="Origins"
           className="sm:col-span-2"
           help="Pages that may call it from a browser, one on each line: https://app.example.com, or * alone."
-          error={errorOf('origins', 'cors')}
+          error={errorAt('cors')}
         >
           <Textarea mono value={draft.origins} onValue={(origins) => set({ origins })} />
         </Field>
@@ -91,7 +91,7 @@ export function TrafficForm(part: FormPart) {
   )
 }
 
-function Fallback({ draft, set, errorOf }: FormPart) {
+function Fallback({ draft, set, errorAt }: FormPart) {
   const { fallback } = draft
   const change = (changes: Partial<FallbackDraft>) => set({ fallback: { ...fallback, ...changes } })
   const text = (name: 'endpoint' | 'baseUrl' | 'model' | 'secret') => ({
@@ -104,19 +104,12 @@ function Fallback({ draft, set, errorOf }: FormPart) {
       <div className="grid grid-cols-1 gap-4 sm:grid-cols-2">
         <Field
           label="Who answers instead"
-          error={
-            errorOf('fallback', 'fallback.on') ??
-            (fallback.kind === 'none' ? errorOf('fallback', 'fallback') : undefined)
-          }
+          error={errorAt('fallback.on') ?? (fallback.kind === 'none' ? errorAt('fallback') : undefined)}
         >
           <Select value={fallback.kind} choices={KINDS} onValue={(kind) => change({ kind })} />
         </Field>
         {fallback.kind === 'endpoint' && (
-          <Field
-            label="Endpoint"
-            help="Of the same namespace."
-            error={errorOf('fallback', 'fallback.endpoint')}
-          >
+          <Field label="Endpoint" help="Of the same namespace." error={errorAt('fallback.endpoint')}>
             <Input {...text('endpoint')} />
           </Field>
         )}
@@ -125,21 +118,17 @@ function Fallback({ draft, set, errorOf }: FormPart) {
             <Field
               label="Base URL"
               help="Of an OpenAI-compatible server."
-              error={errorOf('fallback', 'fallback.external.baseUrl')}
+              error={errorAt('fallback.external.baseUrl')}
             >
               <Input {...text('baseUrl')} placeholder="https://api.example.com/v1" />
             </Field>
-            <Field
-              label="Model"
-              help="What that server calls it."
-              error={errorOf('fallback', 'fallback.external.model')}
-            >
+            <Field label="Model" help="What that server calls it." error={errorAt('fallback.external.model')}>
               <Input {...text('model')} />
             </Field>
             <Field
               label="Secret"
-              help="The name of the one below that is its key."
-              error={errorOf('fallback', 'fallback.external.secret')}
+              help="The name of the one that is its key."
+              error={errorAt('fallback.external.secret')}
             >
               <Input {...text('secret')} placeholder="OTHER_KEY" />
             </Field>

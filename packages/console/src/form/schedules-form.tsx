@@ -1,11 +1,13 @@
 /** More replicas at certain hours: a row for each line of the week's plan. */
 import { Plus, Trash2 } from 'lucide-react'
-import { Button, IconButton } from '../../../design/button.tsx'
-import { Field, Input } from '../../../design/field.tsx'
+import { Button, IconButton } from '../design/button.tsx'
+import { Field, Input } from '../design/field.tsx'
+import { type ScheduleDraft, WEEKDAYS } from './endpoint-draft.ts'
 import type { FormPart } from './form-part.ts'
-import { type ScheduleDraft, WEEKDAYS } from './traffic-draft.ts'
 
-export function SchedulesForm({ draft, set, errorOf }: FormPart) {
+const SCHEDULES = 'compute.scaling.schedules'
+
+export function SchedulesForm({ draft, set, errorAt }: FormPart) {
   const { schedules } = draft
   const change = (key: number, changes: Partial<ScheduleDraft>) =>
     set({ schedules: schedules.map((one) => (one.key === key ? { ...one, ...changes } : one)) })
@@ -15,6 +17,9 @@ export function SchedulesForm({ draft, set, errorOf }: FormPart) {
     const { timeZone } = Intl.DateTimeFormat().resolvedOptions()
     set({ schedules: [...schedules, { key, days, fromHour: '8', toHour: '18', minReplica: '1', timeZone }] })
   }
+  const errorOf = (place: number) => errorAt(`${SCHEDULES}.${place}`)
+  const isSaidBelow = schedules.some((_, place) => errorOf(place) !== undefined)
+  const error = isSaidBelow ? undefined : errorAt(SCHEDULES)
   return (
     <fieldset className="flex flex-col gap-3">
       <legend className="mb-1.5 text-sm font-medium">Schedules</legend>
@@ -22,12 +27,17 @@ export function SchedulesForm({ draft, set, errorOf }: FormPart) {
         <Row
           key={schedule.key}
           schedule={schedule}
-          error={errorOf('schedules', `compute.scaling.schedules.${place}`)}
+          error={errorOf(place)}
           onChange={(changes) => change(schedule.key, changes)}
           onRemove={() => set({ schedules: schedules.filter(({ key }) => key !== schedule.key) })}
         />
       ))}
-      <Button size="sm" icon={Plus} className="self-start" onClick={add}>
+      {error && (
+        <p role="alert" className="text-xs text-bad">
+          {error}
+        </p>
+      )}
+      <Button size="sm" look="quiet" icon={Plus} className="self-start" onClick={add}>
         Keep more warm at certain hours
       </Button>
     </fieldset>

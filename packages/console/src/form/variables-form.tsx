@@ -1,7 +1,7 @@
 /** Names and values for the engine: what may be read back, and what may not. */
 import { Plus, Trash2, Undo2 } from 'lucide-react'
-import { Button, IconButton } from '../../../design/button.tsx'
-import { Field, Input } from '../../../design/field.tsx'
+import { Button, IconButton } from '../design/button.tsx'
+import { Field, Input } from '../design/field.tsx'
 import type { SecretDraft, Variable } from './endpoint-draft.ts'
 
 export function VariablesForm({
@@ -17,13 +17,15 @@ export function VariablesForm({
     onChange(variables.map((one) => (one.key === key ? { ...one, ...part } : one)))
   const next = Math.max(-1, ...variables.map(({ key }) => key)) + 1
   return (
-    <div className="flex flex-col gap-2">
+    <fieldset className="flex flex-col gap-2">
+      <legend className="text-sm font-medium">Environment</legend>
+      <p className="mb-1 text-xs text-soft">Readable by everybody who sees the endpoint.</p>
       {variables.map(({ key, name, value }) => (
         <div key={key} className="flex items-end gap-2">
           <Field label="Name" labelHidden className="w-2/5">
             <Input mono value={name} onValue={(text) => change(key, { name: text })} placeholder="NAME" />
           </Field>
-          <Field label={`Value of ${name}`} labelHidden className="flex-1">
+          <Field label={`Value of ${name || 'it'}`} labelHidden className="flex-1">
             <Input mono value={value} onValue={(text) => change(key, { value: text })} placeholder="value" />
           </Field>
           <IconButton
@@ -33,16 +35,21 @@ export function VariablesForm({
           />
         </div>
       ))}
-      {error && <p className="text-xs text-bad">{error}</p>}
+      {error && (
+        <p role="alert" className="text-xs text-bad">
+          {error}
+        </p>
+      )}
       <Button
         size="sm"
+        look="quiet"
         icon={Plus}
         className="self-start"
         onClick={() => onChange([...variables, { key: next, name: '', value: '' }])}
       >
         Add a variable
       </Button>
-    </div>
+    </fieldset>
   )
 }
 
@@ -58,7 +65,9 @@ export function SecretsForm({
   const change = (place: number, part: Partial<SecretDraft>) =>
     onChange(secrets.map((one, i) => (i === place ? { ...one, ...part } : one)))
   return (
-    <div className="flex flex-col gap-2">
+    <fieldset className="flex flex-col gap-2">
+      <legend className="text-sm font-medium">Secrets</legend>
+      <p className="mb-1 text-xs text-soft">Encrypted when stored, and never shown again.</p>
       {secrets.map((secret, place) => (
         <div key={String(place)} className="flex items-end gap-2">
           <Field label="Name" labelHidden className="w-2/5">
@@ -71,7 +80,7 @@ export function SecretsForm({
               placeholder="NAME"
             />
           </Field>
-          <Field label={`Value of ${secret.name}`} labelHidden className="flex-1">
+          <Field label={`Value of ${secret.name || 'it'}`} labelHidden className="flex-1">
             <Input
               mono
               type="password"
@@ -94,15 +103,20 @@ export function SecretsForm({
           />
         </div>
       ))}
-      {error && <p className="text-xs text-bad">{error}</p>}
+      {error && (
+        <p role="alert" className="text-xs text-bad">
+          {error}
+        </p>
+      )}
       <Button
         size="sm"
+        look="quiet"
         icon={Plus}
         className="self-start"
         onClick={() => onChange([...secrets, { name: '', value: '', isRemoved: false, isNew: true }])}
       >
         Add a secret
       </Button>
-    </div>
+    </fieldset>
   )
 }
