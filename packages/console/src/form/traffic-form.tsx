@@ -44,7 +44,7 @@ export function TrafficForm(part: FormPart) {
   return (
     <>
       <Card title="Limits" aside="Of all callers together; empty for none">
-        <div className="grid grid-cols-2 gap-4 sm:grid-cols-4">
+        <div className="grid grid-cols-2 gap-4 sm:grid-cols-3">
           {LIMITS.map((name) => (
             <Field
               key={name}

@@ -93,7 +93,7 @@ export function SettingsTab() {
       </ModelForm>
       <EngineForm {...part} isKept={draft.before.image.registryUser !== ''} />
       <EnvironmentForm {...part} />
-      <div className="fixed inset-x-0 bottom-0 z-10 flex justify-end gap-2 border-t border-line bg-surface px-6 py-3 md:left-54">
+      <div className="fixed inset-x-0 bottom-0 z-10 flex justify-end gap-2 border-t border-line bg-surface px-6 py-3 lg:left-56">
         <span className="mr-auto self-center text-soft">
           {isChanged ? 'Not saved yet.' : 'Nothing is changed.'}
         </span>
