@@ -4,7 +4,7 @@ import { flushSync } from 'react-dom'
 import { drawnRows, NO_ROWS, rowWindow } from './row-window.ts'
 
 /** So long after the last scroll it has come to rest. */
-const REST_MS = 150
+const REST_MS = 300
 
 export function useRowWindow(scroller: RefObject<HTMLElement | null>, count: number, rowPx: number) {
   const [drawn, setDrawn] = useState(NO_ROWS)

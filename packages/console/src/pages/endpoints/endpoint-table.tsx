@@ -266,15 +266,11 @@ function useFollowedLinks(isScrolling: boolean) {
   }
 }
 
-const NARROW = '(max-width: 47.99rem)'
+const narrow = matchMedia('(max-width: 47.99rem)')
 
-function useIsNarrow(): boolean {
-  return useSyncExternalStore(
-    (listener) => {
-      const query = matchMedia(NARROW)
-      query.addEventListener('change', listener)
-      return () => query.removeEventListener('change', listener)
-    },
-    () => matchMedia(NARROW).matches,
-  )
+function followNarrow(listener: () => void): () => void {
+  narrow.addEventListener('change', listener)
+  return () => narrow.removeEventListener('change', listener)
 }
+
+const useIsNarrow = (): boolean => useSyncExternalStore(followNarrow, () => narrow.matches)
