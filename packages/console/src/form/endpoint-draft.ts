@@ -42,6 +42,13 @@ export type FallbackDraft = {
   readonly secret: string
   readonly on: readonly FallbackReason[]
 }
+export type RouterDraft = {
+  /** Its image or program; empty for none. */
+  readonly tag: string
+  /** Empty for the usual one. */
+  readonly port: string
+  readonly env: readonly Variable[]
+}
 export type ScheduleDraft = {
   readonly key: number
   readonly days: ScalingSchedule['days']
@@ -88,6 +95,7 @@ export type EndpointDraft = {
   readonly policy: RoutingPolicy | ''
   /** Empty for the engine's. */
   readonly requestsPerReplica: string
+  readonly router: RouterDraft
   /** Empty for none. */
   readonly limits: Readonly<Record<keyof UsageLimits, string>>
   /** What no field stands for, as it came. */
@@ -138,7 +146,7 @@ export function draftOf(endpoint: Endpoint | EndpointWithStatus): EndpointDraft 
     image: imageFormOf(model.image),
     args: (model.args ?? []).join('\n'),
     command: (model.command ?? []).join('\n'),
-    env: Object.entries(model.env ?? {}).map(([name, value], key) => ({ key, name, value })),
+    env: variablesOf(model.env),
     secrets: Object.keys(model.secrets ?? {}).map((name) => ({
       ...{ name, value: '', isRemoved: false, isNew: false },
     })),
@@ -149,6 +157,11 @@ export function draftOf(endpoint: Endpoint | EndpointWithStatus): EndpointDraft 
     fallback: fallbackDraftOf(endpoint.fallback),
     policy: routing?.policy ?? '',
     requestsPerReplica: textOf(routing?.requestsPerReplica),
+    router: {
+      tag: endpoint.customRouter?.tag ?? '',
+      port: textOf(endpoint.customRouter?.port),
+      env: variablesOf(endpoint.customRouter?.env),
+    },
     limits: {
       requestsPerMinute: limitOf('requestsPerMinute'),
       tokensPerMinute: limitOf('tokensPerMinute'),
@@ -166,6 +179,9 @@ export const withoutSecrets = (draft: EndpointDraft): EndpointDraft => ({
   image: { ...draft.image, registryPassword: '' },
   secrets: draft.secrets.map((secret) => ({ ...secret, value: '' })),
 })
+
+const variablesOf = (record: Readonly<Record<string, string>> = {}): readonly Variable[] =>
+  Object.entries(record).map(([name, value], key) => ({ key, name, value }))
 
 function measureDraftOf(measure: ScalingMeasure | undefined) {
   const slo = measure && 'slo' in measure ? measure.slo : undefined

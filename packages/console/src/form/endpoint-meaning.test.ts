@@ -91,6 +91,7 @@ describe('a change sends its own part alone', () => {
     ],
     ['routing', { policy: 'least-tokens' }, { routing: { policy: 'least-tokens', requestsPerReplica: 4 } }],
     ['no routing', { requestsPerReplica: '' }, { routing: null }],
+    ['a router', { router: { tag: 'r:1', port: '', env: [] } }, { customRouter: { tag: 'r:1' } }],
     [
       'limits',
       { limits: { ...BEFORE.limits, tokensPerMinute: '1000' } },

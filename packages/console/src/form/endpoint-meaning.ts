@@ -18,6 +18,7 @@ function saidBy(draft: EndpointDraft) {
     cors: origins.length > 0 ? { origins } : null,
     fallback: fallbackOf(draft.fallback),
     routing: routingOf(draft),
+    customRouter: routerOf(draft.router),
     limits: limitsOf(draft.limits),
     experimentalFeatures: draft.experimentalFeatures ?? {},
     compute: { ...draft.instance, scaling: scalingOf(draft) },
@@ -29,7 +30,7 @@ function saidBy(draft: EndpointDraft) {
       image: imageOf(draft.image, engineSettings[draft.image.variant] ?? []),
       args: linesOf(draft.args),
       command: linesOf(draft.command),
-      env: recordOf(draft.env.map(({ name, value }) => [name, value])),
+      env: valuesOf(draft.env),
       secrets: secretsOf(draft.secrets),
       adapters: recordOf(
         draft.adapters.map(({ name, repository, revision }) => [
@@ -161,6 +162,15 @@ function routingOf({ policy, requestsPerReplica }: EndpointDraft) {
   }
 }
 
+function routerOf({ tag, port, env }: EndpointDraft['router']) {
+  if (tag.trim() === '') return null
+  return {
+    tag: tag.trim(),
+    ...(port.trim() !== '' && { port: numberIn(port) }),
+    ...(env.length > 0 && { env: valuesOf(env) }),
+  }
+}
+
 function limitsOf(limits: EndpointDraft['limits']) {
   const said = LIMITS.filter((name) => limits[name].trim() !== '')
   return said.length === 0 ? null : Object.fromEntries(said.map((name) => [name, numberIn(limits[name])]))
@@ -181,6 +191,9 @@ const recordOf = <Value>(pairs: readonly (readonly [name: string, value: Value])
   Object.fromEntries(
     pairs.filter(([name]) => name.trim() !== '').map(([name, value]) => [name.trim(), value] as const),
   )
+
+const valuesOf = (variables: EndpointDraft['env']) =>
+  recordOf(variables.map(({ name, value }) => [name, value]))
 
 const separated = (text: string, mark: string): string[] =>
   text

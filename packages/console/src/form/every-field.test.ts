@@ -36,7 +36,6 @@ const NOT_ASKED: Readonly<Record<string, string>> = {
   network: 'refused: no installation has it',
   route: 'refused: no installation has it',
   privateService: 'refused: no installation has it',
-  customRouter: 'refused: no installation has it',
   experimentalFeatures: 'refused, or without effect, but for an older word for the cache',
 }
 

@@ -41,6 +41,7 @@ export const EVERYTHING = {
     on: ['cold'],
   },
   routing: { policy: 'least-tokens', requestsPerReplica: 4 },
+  customRouter: { tag: 'ghcr.io/acme/least-latency:1.0.0', port: 4_000, env: { LOG: 'info' } },
   limits: {
     requestsPerMinute: 60,
     tokensPerMinute: 100_000,

@@ -3,8 +3,9 @@ import { Card } from '../design/card.tsx'
 import { Field, Input, Textarea } from '../design/field.tsx'
 import { Select } from '../design/select.tsx'
 import { Switch } from '../design/switch.tsx'
-import { type EndpointDraft, FALLBACK_REASONS, type FallbackDraft, LIMITS } from './endpoint-draft.ts'
+import { FALLBACK_REASONS, type FallbackDraft, LIMITS } from './endpoint-draft.ts'
 import type { FormPart } from './form-part.ts'
+import { RoutingForm } from './routing-form.tsx'
 
 const LIMIT_WORDS: Readonly<Record<(typeof LIMITS)[number], readonly [label: string, help: string]>> = {
   requestsPerMinute: ['Requests a minute', '0 refuses every request.'],
@@ -13,21 +14,6 @@ const LIMIT_WORDS: Readonly<Record<(typeof LIMITS)[number], readonly [label: str
   bodyBytes: ['Bytes a request', 'The body of one.'],
   requestSeconds: ['Seconds a request', 'To the end of its answer.'],
 }
-const POLICIES: readonly {
-  readonly value: EndpointDraft['policy']
-  readonly label: string
-  readonly hint?: string
-}[] = [
-  { value: '', label: 'What suits the engine' },
-  { value: 'round-robin', label: 'In turn' },
-  { value: 'least-requests', label: 'Where the fewest requests are' },
-  { value: 'least-tokens', label: 'Where the least is outstanding' },
-  {
-    value: 'prefix-affinity',
-    label: 'Where the prompt’s beginning was read',
-    hint: 'As long as that one is not too busy.',
-  },
-]
 const KINDS: readonly { readonly value: FallbackDraft['kind']; readonly label: string }[] = [
   { value: 'none', label: 'Nobody' },
   { value: 'endpoint', label: 'Another endpoint' },
@@ -62,24 +48,11 @@ export function TrafficForm(part: FormPart) {
           ))}
         </div>
       </Card>
-      <Card title="Routing" bodyClassName="grid grid-cols-1 gap-4 p-4 sm:grid-cols-2">
-        <Field label="Replica of a request" error={errorAt('routing.policy')}>
-          <Select value={draft.policy} choices={POLICIES} onValue={(policy) => set({ policy })} />
-        </Field>
-        <Field
-          label="Requests on one replica"
-          help="Further ones wait for the next free replica; empty for what the engine works on at once."
-          error={errorAt('routing.requestsPerReplica')}
-        >
-          <Input
-            inputMode="numeric"
-            value={draft.requestsPerReplica}
-            onValue={(requestsPerReplica) => set({ requestsPerReplica })}
-          />
-        </Field>
+      <RoutingForm {...part} />
+      <Card title="Origins" bodyClassName="p-4">
         <Field
           label="Origins"
-          className="sm:col-span-2"
+          labelHidden
           help="Pages that may call it from a browser, one on each line: https://app.example.com, or * alone."
           error={errorAt('cors')}
         >

@@ -5,10 +5,12 @@ import { Field, Input } from '../design/field.tsx'
 import type { SecretDraft, Variable } from './endpoint-draft.ts'
 
 export function VariablesForm({
+  title = 'Environment',
   variables,
   onChange,
   error,
 }: {
+  readonly title?: string
   readonly variables: readonly Variable[]
   readonly onChange: (variables: readonly Variable[]) => void
   readonly error?: string | undefined
@@ -18,7 +20,7 @@ export function VariablesForm({
   const next = Math.max(-1, ...variables.map(({ key }) => key)) + 1
   return (
     <fieldset className="flex flex-col gap-2">
-      <legend className="text-sm font-medium">Environment</legend>
+      <legend className="text-sm font-medium">{title}</legend>
       <p className="mb-1 text-xs text-soft">Readable by everybody who sees the endpoint.</p>
       {variables.map(({ key, name, value }) => (
         <div key={key} className="flex items-end gap-2">

@@ -55,6 +55,7 @@ function berthCommand(endpoint: Endpoint, { namespace, ownNamespace }: Target): 
     ...(model.args ?? []).map((argument) => ['--arg', argument]),
     ...(routing?.policy ? [['--routing', routing.policy]] : []),
     ...(routing?.requestsPerReplica ? [['--requests-per-replica', String(routing.requestsPerReplica)]] : []),
+    ...routerFlags(endpoint.customRouter),
     ...tags.map((tag) => ['--tag', tag]),
   ]
   const parts = [
@@ -67,6 +68,15 @@ function berthCommand(endpoint: Endpoint, { namespace, ownNamespace }: Target): 
 function scaleOn(measure: Endpoint['compute']['scaling']['measure']): string[][] {
   if (!measure) return []
   return [['--scale-on', 'slo' in measure ? objective(measure.slo) : threshold(measure)]]
+}
+
+function routerFlags(router: Endpoint['customRouter']): string[][] {
+  if (!router?.tag) return []
+  return [
+    ['--router', router.tag],
+    ...Object.entries(router.env ?? {}).map(([key, value]) => ['--router-env', `${key}=${value}`]),
+    ...(router.port ? [['--router-port', String(router.port)]] : []),
+  ]
 }
 
 const scheduleLines = (schedules: Endpoint['compute']['scaling']['schedules'] = []): string[] =>

@@ -145,6 +145,7 @@ const FIELDS_OF_MORE = [
   'model.adapters',
   'limits',
   'routing',
+  'customRouter',
   'cors',
   'fallback',
 ]
@@ -158,6 +159,7 @@ function More(part: FormPart) {
     draft.origins !== '' ||
     draft.policy !== '' ||
     draft.requestsPerReplica !== '' ||
+    draft.router.tag !== '' ||
     draft.fallback.kind !== 'none' ||
     Object.values(draft.limits).some((limit) => limit !== '')
   const isRefused = FIELDS_OF_MORE.some((field) => errorAt(field) !== undefined)

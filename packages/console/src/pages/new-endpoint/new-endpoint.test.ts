@@ -151,6 +151,9 @@ describe('a copy of an endpoint', () => {
       '--adapter law=org/law@v1',
       '--routing least-tokens',
       '--requests-per-replica 4',
+      '--router ghcr.io/acme/least-latency:1.0.0',
+      '--router-env LOG=info',
+      '--router-port 4000',
       '--strict',
     ])
       expect(command).toContain(said)
