@@ -40,6 +40,19 @@ test('load raises the count within three seconds, to what is needed, and says wh
   })
 })
 
+test('a queue far above the threshold is judged when it is reported, not at the next look', async () => {
+  await running(80)
+  const id = await idOf()
+  const judgedAt = () => world.autoscaler.present(id)!.judged!.now
+  const before = judgedAt()
+  await world.until('a look', () => judgedAt() > before)
+  const lookedAt = judgedAt()
+  await load(50)
+  await world.until('a raise', async () => (await wanted()) > 1)
+  // Looks are two seconds apart.
+  expect(judgedAt() - lookedAt).toBeLessThan(2_000)
+})
+
 test('the measure that is asked for decides, one by one when that is asked for', async () => {
   await running(8)
   await world.update({ compute: { scaling: { measure: { pendingRequests: 3 } } } })
@@ -51,7 +64,7 @@ test('the measure that is asked for decides, one by one when that is asked for',
   await world.until('four', async () => (await wanted()) === 4)
   await world.pass(30_000)
   expect(await wanted()).toBe(4)
-})
+}, 60_000)
 
 test('less load lowers the count slowly, and idleness ends in zero', async () => {
   await running(4, { idleMinutes: 6 })
@@ -162,7 +175,7 @@ test('replicas that never become ready do not raise the count without bound', as
   await world.until('six', async () => (await wanted()) === 6)
   await world.pass(120_000)
   expect(await wanted()).toBe(6)
-}, 30_000)
+}, 60_000)
 
 test('who asks for zero gets zero, whatever the load was a moment ago, until a request comes', async () => {
   await running(4, { min: 2 })

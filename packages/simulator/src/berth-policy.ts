@@ -1,11 +1,11 @@
 /** The autoscaler itself, as the platform runs it. */
 import type { ScaleSpec } from '@berth/server/domain/scale/scale-spec'
 import { firstScaleState, type ScaleState, step } from '@berth/server/domain/scale/step'
+import { isUrgent, JUDGE_EVERY_MS } from '@berth/server/domain/scale/urgency'
 import type { Policy } from './policy.ts'
 
 /** Any day at midnight: a trace begins with it, and so do its schedules. */
 const MIDNIGHT = Date.UTC(2026, 0, 5)
-const DECIDE_EVERY_MS = 1_000
 
 export type BerthSettings = {
   readonly name: string
@@ -21,7 +21,8 @@ export function berthPolicy({ name, family, spec, beginWith, beganAt = MIDNIGHT 
   return {
     name,
     family,
-    everyMs: DECIDE_EVERY_MS,
+    everyMs: JUDGE_EVERY_MS,
+    isUrgent: (news, now) => isUrgent(state, spec, news, beganAt + now),
     decide(sample, now) {
       const result = step(state, sample, spec, beganAt + now)
       state = result.state

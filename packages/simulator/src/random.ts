@@ -26,7 +26,25 @@ export class Random {
 
   /** Log-normal with this median; a spread of 1 puts 95 % within a factor of seven. */
   around(median: number, spread: number): number {
-    const normal = Math.sqrt(-2 * Math.log(1 - this.next())) * Math.cos(2 * Math.PI * this.next())
-    return median * Math.exp(spread * normal)
+    return median * Math.exp(spread * this.#normal())
+  }
+
+  /** Gamma distributed with mean 1: gaps that vary by `variation` times their mean (Marsaglia and Tsang). */
+  unevenGap(variation: number): number {
+    const shape = 1 / variation ** 2
+    // Below a shape of 1, one of a shape more is shrunk.
+    const shrunk = shape < 1 ? (1 - this.next()) ** (1 / shape) : 1
+    const d = (shape < 1 ? shape + 1 : shape) - 1 / 3
+    for (;;) {
+      const normal = this.#normal()
+      const cube = (1 + normal / Math.sqrt(9 * d)) ** 3
+      const isTaken =
+        cube > 0 && Math.log(1 - this.next()) < normal ** 2 / 2 + d * (1 - cube + Math.log(cube))
+      if (isTaken) return (shrunk * d * cube) / shape
+    }
+  }
+
+  #normal(): number {
+    return Math.sqrt(-2 * Math.log(1 - this.next())) * Math.cos(2 * Math.PI * this.next())
   }
 }

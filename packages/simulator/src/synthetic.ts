@@ -58,9 +58,14 @@ export function poisson(name: string, rate: Rate, lengthMs: number, seed: number
   const rows: { at: number; input: number; output: number }[] = []
   for (let at = random.gap(1_000 / BUSY_RATE); at < lengthMs; at += random.gap(1_000 / BUSY_RATE)) {
     const isKept = random.next() * BUSY_RATE < rate(at)
-    const input = Math.ceil(random.around(PROMPT_TOKENS, 0.8))
-    const output = Math.ceil(random.around(ANSWER_TOKENS, 0.8))
-    if (isKept) rows.push({ at, input: Math.min(input, 16_000), output: Math.min(output, 4_000) })
+    const sizes = sizesOfChat(random)
+    if (isKept) rows.push({ at, ...sizes })
   }
   return traceOf(name, rows)
+}
+
+export function sizesOfChat(random: Random): { input: number; output: number } {
+  const input = Math.ceil(random.around(PROMPT_TOKENS, 0.8))
+  const output = Math.ceil(random.around(ANSWER_TOKENS, 0.8))
+  return { input: Math.min(input, 16_000), output: Math.min(output, 4_000) }
 }

@@ -1,11 +1,13 @@
 /**
  * A load: when requests arrive and how many tokens each has. Read from files that others recorded.
  *
- * Two formats, by the file's ending: `.csv` with the columns `t_ms,input,output` (more are ignored), and `.jsonl` with
- * the same names and `hash_ids`, the chain of 512-token blocks that a prefix cache may hold.
+ * By the file's ending and its first line: `.csv` with the columns `t_ms,input,output` (more are ignored), `.jsonl` with
+ * the same names and `hash_ids`, the chain of 512-token blocks that a prefix cache may hold, and `.csv` with rates alone
+ * (`rates.ts`), whose requests are made up.
  */
 import { readFileSync } from 'node:fs'
 import { basename } from 'node:path'
+import { isRates, requestsOfRates } from './rates.ts'
 
 export type Trace = {
   readonly name: string
@@ -17,13 +19,18 @@ export type Trace = {
   readonly blocks: readonly (readonly number[])[] | null
 }
 
-type Row = { at: number; input: number; output: number; blocks?: readonly number[] }
+export type Row = { at: number; input: number; output: number; blocks?: readonly number[] }
 
 /** @throws when the file is no trace. */
 export function readTrace(path: string): Trace {
   const text = readFileSync(path, 'utf8')
-  const rows = path.endsWith('.jsonl') ? rowsOfJson(text, path) : rowsOfCsv(text, path)
+  const rows = rowsOf(text, path)
   return traceOf(basename(path).replace(/\.(csv|jsonl)$/, ''), rows)
+}
+
+function rowsOf(text: string, path: string): Row[] {
+  if (path.endsWith('.jsonl')) return rowsOfJson(text, path)
+  return isRates(text) ? requestsOfRates(text, path) : rowsOfCsv(text, path)
 }
 
 export function traceOf(name: string, rows: readonly Row[]): Trace {
@@ -55,12 +62,13 @@ export function beginningOf(trace: Trace, hours: number): Trace {
 /** Whether a file's first line is that of a trace of requests. */
 export function isTrace(path: string, firstLine: string): boolean {
   if (path.endsWith('.jsonl')) return firstLine.includes('"t_ms"')
-  return path.endsWith('.csv') && firstLine.startsWith('t_ms,input,output')
+  return path.endsWith('.csv') && (firstLine.startsWith('t_ms,input,output') || isRates(firstLine))
 }
 
 function rowsOfCsv(text: string, path: string): Row[] {
   const lines = text.split('\n')
-  if (!isTrace(path, lines[0] ?? '')) throw new Error(`${path} does not begin with t_ms,input,output.`)
+  if (!isTrace(path, lines[0] ?? ''))
+    throw new Error(`${path} begins neither with t_ms,input,output nor with t_s,rate_rps,mean_cv.`)
   const rows: Row[] = []
   for (let i = 1; i < lines.length; i++) {
     const line = lines[i]!

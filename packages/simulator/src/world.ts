@@ -5,6 +5,7 @@
 import { DEFAULT_ROUTING, type RoutingRules } from '@berth/server/domain/routing/choose-replica'
 import type { ScaleSample } from '@berth/server/domain/scale/scale-sample'
 import type { LatencySlo } from '@berth/server/domain/scale/scale-spec'
+import type { News } from '@berth/server/domain/scale/urgency'
 import { BerthRouter } from './berth-router.ts'
 import { EventQueue } from './event-queue.ts'
 import { EVERYDAY, Fleet, type Hardship, type StartEvent } from './fleet.ts'
@@ -39,7 +40,10 @@ export type Played = {
   readonly decisionUs: { readonly p50: number; readonly p99: number }
 }
 
-const SAMPLE_MS = 1_000
+/** As often as a gateway reports. */
+const REPORT_MS = 250
+/** What is counted for the report, counted so often. */
+const COUNT_MS = 1_000
 /** After the last arrival what is under way may end. */
 const AFTERWARDS_MS = 30 * 60_000
 /** Subjects of events: a replica's number and plan, or a start. */
@@ -78,7 +82,7 @@ class World {
   #waitingTokens = 0
   #count: number
   #arrived = 0
-  #nextDecisionAt = 0
+  #nextLookAt = 0
   #seen = { arrivals: 0, promptTokens: 0, generated: 0, prefilled: 0, interTokenMsSum: 0 }
   #gone = { generated: 0, prefilled: 0, interTokenMsSum: 0 }
 
@@ -100,17 +104,17 @@ class World {
     const { at } = this.#settings.trace
     const lastArrival = at[at.length - 1] ?? 0
     const crashes = [...(this.#settings.hardship?.crashesAt ?? [])]
-    let sampleAt = 0
+    let reportAt = 0
     for (;;) {
       const arrivalAt = this.#arrived < at.length ? at[this.#arrived]! : Number.POSITIVE_INFINITY
-      const next = Math.min(arrivalAt, this.#events.nextAt, sampleAt, crashes[0] ?? Number.POSITIVE_INFINITY)
+      const next = Math.min(arrivalAt, this.#events.nextAt, reportAt, crashes[0] ?? Number.POSITIVE_INFINITY)
       if (next > lastArrival && (this.#isDone() || next > lastArrival + AFTERWARDS_MS)) break
       if (next === crashes[0]) this.#crash(crashes.shift()!)
       else if (next === this.#events.nextAt) this.#happen(next)
       else if (next === arrivalAt) this.#arrive(this.#arrived++, next)
       else {
-        this.#sample(next, next <= lastArrival)
-        sampleAt += SAMPLE_MS
+        this.#report(next, next <= lastArrival)
+        reportAt += REPORT_MS
       }
     }
     const { startCommands } = this.#fleet
@@ -167,6 +171,7 @@ class World {
       this.#replicas.set(start.replica.number, start.replica)
       this.#router.list(this.#fleet.serving, now)
       this.#handOut(now)
+      this.#noticed(now)
     } else this.#scale(now)
   }
 
@@ -183,6 +188,12 @@ class World {
     for (const request of lost) this.#waitingTokens += this.#requests.trace.input[request]!
     this.#scale(now)
     this.#handOut(now)
+    this.#noticed(now)
+  }
+
+  /** A replica became ready or was lost: who hears of it judges. */
+  #noticed(now: number): void {
+    if (this.#settings.policy.isUrgent) this.#decide(now)
   }
 
   #scale(now: number): void {
@@ -220,23 +231,37 @@ class World {
     if (at < Number.POSITIVE_INFINITY) this.#events.add(at + 1e-6, replica.number * PLANS + replica.plan)
   }
 
-  #sample(now: number, isCounted: boolean): void {
+  #report(now: number, isCounted: boolean): void {
+    const { policy } = this.#settings
+    if (now >= this.#nextLookAt) {
+      this.#decide(now)
+      this.#nextLookAt = now + policy.everyMs
+    } else if (policy.isUrgent?.(this.#news(), now)) this.#decide(now)
+    if (isCounted && now % COUNT_MS === 0) {
+      this.#timeline.count(now, this.#fleet.serving.length, this.#fleet.size, COUNT_MS)
+    }
+  }
+
+  #decide(now: number): void {
     for (const replica of this.#replicas.values()) this.#advance(replica, now)
     this.#handOut(now)
     const { policy, max } = this.#settings
-    const { fleet, count } = { fleet: this.#fleet, count: this.#count }
-    if (now >= this.#nextDecisionAt) {
-      const sample = this.#view()
-      const began = process.hrtime.bigint()
-      const wanted = Math.min(max, policy.decide(sample, now))
-      this.#decisionUs.push(Number(process.hrtime.bigint() - began) / 1_000)
-      this.#nextDecisionAt = now + policy.everyMs
-      this.#timeline.load(sample)
-      if (wanted !== count) this.#timeline.changed(now, count, wanted)
-      this.#count = wanted
-      this.#scale(now)
-    }
-    if (isCounted) this.#timeline.count(now, fleet.serving.length, fleet.size, SAMPLE_MS)
+    const count = this.#count
+    const sample = this.#view()
+    const began = process.hrtime.bigint()
+    const wanted = Math.min(max, policy.decide(sample, now))
+    this.#decisionUs.push(Number(process.hrtime.bigint() - began) / 1_000)
+    this.#timeline.load(sample)
+    if (wanted !== count) this.#timeline.changed(now, count, wanted)
+    this.#count = wanted
+    this.#scale(now)
+  }
+
+  #news(): News {
+    const waiting = this.#line.length - this.#served
+    let pending = waiting
+    for (const replica of this.#replicas.values()) pending += replica.inFlight
+    return { arrivals: this.#seen.arrivals, pending, waiting }
   }
 
   /** What the gateway and the reconciler would report. */

@@ -1,8 +1,8 @@
 /**
  * The autoscaler: the one writer of scale targets.
  *
- * It keeps for each endpoint what the gateways and the reconciler said, has it judged every two seconds, or sooner when
- * something happened, and writes down what comes of it. How the count is found is `domain/scale`; what people ask for
+ * It keeps for each endpoint what the gateways and the reconciler said, has it judged every two seconds, or at once when
+ * something happened that may change the count (`domain/scale/urgency.ts`), and writes down what comes of it. How the count is found is `domain/scale`; what people ask for
  * (start, sleep) it writes as they ask. Endpoints that sleep are not looked at until a request comes, or their hour.
  */
 import type { EndpointRecord, ScaleTarget } from '../domain/endpoint.ts'
@@ -10,6 +10,7 @@ import type { StatusRecord } from '../domain/endpoint-status.ts'
 import { messageOf } from '../domain/errors.ts'
 import type { EndpointId, Replica } from '../domain/replica.ts'
 import { changeRecord, judgedAgain, type NewDecision } from '../domain/scale/decision-record.ts'
+import { isUrgent, JUDGE_EVERY_MS } from '../domain/scale/urgency.ts'
 import { startEstimate } from '../domain/start-times.ts'
 import type { EndpointDemand } from '../link/messages.ts'
 import type { Store } from '../store/store.ts'
@@ -20,7 +21,6 @@ import { learnSpec } from './learn-spec.ts'
 import type { AutoscaleRooms } from './rooms.ts'
 import { type Decided, WatchedEndpoint } from './watched-endpoint.ts'
 
-const JUDGE_EVERY_MS = 2_000
 /** The endpoints that are awake are spread over the two seconds, so that no look at them takes long. */
 const SPREAD_MS = 100
 const SHORTEST_PAUSE_MS = 20
@@ -177,13 +177,18 @@ export class Autoscaler {
     this.#nap.abort()
   }
 
-  /** Demand came. A sleeping endpoint is woken now; the rest of a crowd may make it more. */
+  /** Demand came. A sleeping endpoint is woken now, the rest of a crowd may make it more, and a surge does not wait. */
   #asked(watched: WatchedEndpoint): void {
     this.#settle(watched)
     const now = this.#rooms.clock.now()
     if (watched.isPaused || watched.isWriting || !watched.spec || watched.demand.isQuiet) return
     if (watched.state.count > 0) this.#judgeCrowd(watched, now)
-    else if (watched.demand.waiting > 0) this.#judge(watched, now)
+    if (watched.isWriting || !isUrgent(watched.state, watched.spec, watched.demand.news, now)) return
+    const { dueAt } = watched
+    const isWake = watched.state.count === 0
+    this.#judge(watched, now)
+    // The looks keep their beat, so that no load can put one off.
+    if (!isWake) watched.dueAt = dueAt
   }
 
   #settle(watched: WatchedEndpoint): void {

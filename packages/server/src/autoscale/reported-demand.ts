@@ -1,5 +1,6 @@
 /** What the gateways said of one endpoint: what is there now, by gateway, and what flowed since it was last taken. */
 import type { TokenFlow } from '../domain/scale/scale-sample.ts'
+import type { News } from '../domain/scale/urgency.ts'
 import type { EndpointDemand, TokenDemand } from '../link/messages.ts'
 
 type Standing = Pick<EndpointDemand, 'pending' | 'waiting' | 'inFlight'> & {
@@ -40,9 +41,18 @@ export class ReportedDemand {
   }
 
   get waiting(): number {
+    return this.news.waiting
+  }
+
+  /** What a judgement need not wait for its turn for. */
+  get news(): News {
+    let pending = 0
     let waiting = 0
-    for (const standing of this.#standing.values()) waiting += standing.waiting
-    return waiting
+    for (const standing of this.#standing.values()) {
+      pending += standing.pending
+      waiting += standing.waiting
+    }
+    return { arrivals: this.#arrivals, pending: Math.max(pending, waiting), waiting }
   }
 
   report(gatewayId: string, { arrivals, pending, waiting, inFlight, tokens }: EndpointDemand): void {

@@ -8,22 +8,18 @@ import type { CapacityProfile } from './capacity-profile.ts'
 import { answerMsOf, loadOfFlow, replicasNeeded } from './replicas-needed.ts'
 import type { ScaleSample, TokenFlow } from './scale-sample.ts'
 import type { LatencySlo } from './scale-spec.ts'
-import { covers, emptyAverage, meanOver, restarted, type TimeAverage, withValue } from './time-average.ts'
+import { type Arrivals, PRIOR_SCATTER, type Scatter, surgeOf, withArrivals } from './surge.ts'
+import { covers, emptyAverage, meanOver, restarted, withValue } from './time-average.ts'
 
 /**
  * Arrivals are counted over about as long as an answer takes: a shorter while makes a burst look like a flow that
  * would fill replicas for all that time, a longer one is late.
  */
 const FLOW_WINDOW_MS = { shortest: 20_000, longest: 120_000 }
-/** A flow that just began shows sooner: in one of these parts of that while. */
-const SURGE_SHARES_OF_ANSWER = [1 / 6, 1 / 10] as const
-const SURGE_WINDOW_MS = { shortest: 2_000, longest: 20_000 }
-/** A surge has to show in two samples in a row, each this close to the whole of it. */
-const SURGE_SHARE = 1.5
-/** Arrivals scatter like the square root of their number; so many times that much is no chance. */
-const CERTAINTY = 2.5
 /** What runs may need so many times what is ready or what the flow needs; beyond that it is only a pile. */
 const PILED_UP_FACTOR = 2
+/** What is usual, when it is asked how even arrivals are. */
+const SCATTER_WINDOW_MS = 60_000
 /** A mean remembers about so many requests. */
 const SIZE_MEMORY_REQUESTS = 500
 /** What an answer is believed to be before any ended, and as how many it counts. */
@@ -34,11 +30,7 @@ const LONGEST_MEAN_ANSWER_TOKENS = 16_000
 
 type SizeMean = { readonly tokens: number; readonly requests: number }
 
-export type DemandEstimate = {
-  /** Per second. */
-  readonly arrivals: TimeAverage
-  readonly lastRate: number
-  readonly rateBefore: number
+export type DemandEstimate = Arrivals & {
   readonly prompts: SizeMean
   /** Of the prompts, the square of how far they are from their mean. */
   readonly promptSpread: SizeMean
@@ -53,6 +45,10 @@ export type Needs = {
   readonly surge: number
   /** As much of that as cannot be chance. */
   readonly certainSurge: number
+  /** Of one more request a second. */
+  readonly perRequestPerSecond: number
+  /** How long an answer takes when tokens are just as slow as promised. */
+  readonly answerMs: number
   readonly infeasible: boolean
 }
 
@@ -61,6 +57,7 @@ export function firstEstimate(at: number): DemandEstimate {
     arrivals: emptyAverage(FLOW_WINDOW_MS.longest, at),
     lastRate: 0,
     rateBefore: 0,
+    scatter: PRIOR_SCATTER,
     prompts: { tokens: 0, requests: 0 },
     promptSpread: { tokens: 0, requests: 0 },
     answers: { tokens: PRIOR_ANSWERS * PRIOR_ANSWER_TOKENS, requests: PRIOR_ANSWERS },
@@ -84,10 +81,17 @@ export function withDemand(
     arrivals: withValue(before.arrivals, rate, at),
     lastRate: rate,
     rateBefore: before.lastRate,
+    scatter: scatterAfter(before, arrivals, elapsedMs),
     prompts: withSizes(before.prompts, tokens.prompt, arrivals),
     promptSpread: withSizes(before.promptSpread, spread, arrivals),
     answers: withSizes(before.answers, tokens.generated, tokens.answers),
   }
+}
+
+function scatterAfter({ arrivals, scatter }: DemandEstimate, count: number, elapsedMs: number): Scatter {
+  if (elapsedMs <= 0 || !covers(arrivals, SCATTER_WINDOW_MS)) return scatter
+  const usual = (meanOver(arrivals, SCATTER_WINDOW_MS) * elapsedMs) / 1_000
+  return withArrivals(scatter, count, usual)
 }
 
 export function needsOf(
@@ -98,18 +102,13 @@ export function needsOf(
 ): Needs {
   const meanPromptTokens = meanOf(estimate.prompts)
   const meanAnswerTokens = Math.min(meanOf(estimate.answers), LONGEST_MEAN_ANSWER_TOKENS)
-  const needAt = (requestsPerSecond: number) => {
-    return replicasNeeded(
-      loadOfFlow({ meanPromptTokens, meanAnswerTokens, requestsPerSecond }, slo),
-      slo,
-      profile,
-    )
-  }
+  const one = loadOfFlow({ meanPromptTokens, meanAnswerTokens, requestsPerSecond: 1 }, slo)
+  const { replicas: perRequestPerSecond, infeasible } = replicasNeeded(one, slo, profile)
   const answerMs = answerMsOf(meanAnswerTokens, slo)
   const usualRate = usualRateOf(estimate, answerMs)
-  const { replicas: byFlow, infeasible } = needAt(usualRate)
-  const rising = surgeRatesOf(estimate, answerMs)
-  const surge = Math.max(byFlow, needAt(rising.likely).replicas)
+  const byFlow = perRequestPerSecond * usualRate
+  const rising = surgeOf(estimate, answerMs)
+  const surge = Math.max(byFlow, perRequestPerSecond * rising.likely)
   const runningShare = inFlight / Math.max(1, inFlight + waiting)
   const running = {
     sequences: inFlight,
@@ -124,7 +123,9 @@ export function needsOf(
     // What is piled up on too few replicas says that they are too few; how many are needed is for the flow to say.
     usual: Math.max(byFlow, Math.min(byRunning, PILED_UP_FACTOR * Math.max(ready, surge))),
     surge,
-    certainSurge: Math.max(byFlow, needAt(rising.certain).replicas),
+    certainSurge: Math.max(byFlow, perRequestPerSecond * rising.certain),
+    perRequestPerSecond,
+    answerMs,
     infeasible,
   }
 }
@@ -134,29 +135,6 @@ function usualRateOf({ arrivals }: DemandEstimate, answerMs: number): number {
   const windowMs = within(FLOW_WINDOW_MS, answerMs)
   const measuredMs = Math.min(windowMs, arrivals.until - arrivals.since)
   return (meanOver(arrivals, windowMs) * measuredMs) / windowMs
-}
-
-/** In whichever of the windows the rise is most certain: the shorter one right after it, the longer one later. */
-function surgeRatesOf({ arrivals, lastRate, rateBefore }: DemandEstimate, answerMs: number) {
-  const lasting = SURGE_SHARE * Math.min(lastRate, rateBefore)
-  let surge = { likely: 0, certain: 0 }
-  for (const share of SURGE_SHARES_OF_ANSWER) {
-    const windowMs = within(SURGE_WINDOW_MS, share * answerMs)
-    if (!covers(arrivals, windowMs)) continue
-    const rate = meanOver(arrivals, windowMs)
-    const certain = Math.min(lasting, (certainCount((rate * windowMs) / 1_000) * 1_000) / windowMs)
-    if (certain > surge.certain) surge = { likely: Math.min(rate, lasting), certain }
-  }
-  return surge
-}
-
-/**
- * The mean that so many arrivals at least have, by Wilson and Hilferty's approximation. A multiple of the square root
- * less comes to the same for hundreds, and to far too little for the few that a rise begins with.
- */
-function certainCount(count: number): number {
-  if (count <= 0) return 0
-  return count * Math.max(0, 1 - 1 / (9 * count) - CERTAINTY / (3 * Math.sqrt(count))) ** 3
 }
 
 function within({ shortest, longest }: { shortest: number; longest: number }, ms: number): number {

@@ -31,6 +31,8 @@ export type PendingState = {
   readonly nextDownAt: number
   readonly lastUpAt: number | null
   readonly quietUntil: number
+  /** More were pending at the last judgement than a burst has to have. */
+  readonly isBurst: boolean
   /** The count at the last raise and the arrivals per second that it was made for. */
   readonly raise: { readonly count: number; readonly arrivalRate: number } | null
 }
@@ -46,7 +48,13 @@ export function firstPendingState(at: number): PendingState {
     lastUpAt: null,
     quietUntil: at,
     raise: null,
+    isBurst: false,
   }
+}
+
+/** So many pending requests at once are twice the threshold: they do not wait for the next look. */
+export function isBurst(pending: number, count: number, { perReplica }: PendingRule): boolean {
+  return pending > BURST_FACTOR * perReplica * count
 }
 
 /** The windows begin anew: what came before is too old to be compared. */
@@ -75,6 +83,7 @@ export function judgePending(
     ...before,
     pending,
     arrivals,
+    isBurst: isBurst(sample.pending, count, rule),
     nextUpAt: isUpDue ? at + UP_EVERY_MS : before.nextUpAt,
     nextDownAt: isDownDue ? at + DOWN_EVERY_MS : before.nextDownAt,
   }
@@ -96,11 +105,7 @@ function wantedUp(
 ) {
   const { pending, lastUpAt } = state
   const burst = meanOver(pending, BURST_WINDOW_MS)
-  if (
-    !rule.oneAtATime &&
-    covers(pending, BURST_WINDOW_MS) &&
-    burst > BURST_FACTOR * rule.perReplica * count
-  ) {
+  if (!rule.oneAtATime && covers(pending, BURST_WINDOW_MS) && isBurst(burst, count, rule)) {
     // The load may have begun in the middle of the window: what is there now is all of it.
     const mean = Math.max(burst, sample.pending)
     return { mean, wanted: Math.ceil(mean / rule.perReplica) }

@@ -20,6 +20,7 @@ import { corrected, type LearnedCapacity, nothingLearned, withBatch } from './le
 import type { Judgement, ScaleTerm } from './scale-decision.ts'
 import type { ScaleSample, TokenFlow } from './scale-sample.ts'
 import type { LatencySlo } from './scale-spec.ts'
+import { arrivalsUntilSurge } from './surge.ts'
 
 const BETWEEN_DOWNS_MS = 30_000
 const LARGEST_DOWN_SHARE = 0.25
@@ -35,6 +36,7 @@ const TEACHING_FROM_STARTS = 2
 const SHORTEST_START_MS = 5_000
 /** A cold start that is learned to be so much longer or shorter makes the need be held for another while. */
 const START_DRIFT = 1.5
+const NEVER = Number.MAX_SAFE_INTEGER
 
 export type SloRule = { readonly slo: LatencySlo; readonly profile: CapacityProfile }
 
@@ -54,6 +56,8 @@ export type SloState = {
   readonly need: HeldNeed | null
   readonly measuredSince: number
   readonly loweredAt: number
+  /** So many arrivals until the next judgement could be a surge. */
+  readonly surgeArrivals: number
 }
 
 export function firstSloState(at: number): SloState {
@@ -64,6 +68,7 @@ export function firstSloState(at: number): SloState {
     need: null,
     measuredSince: at,
     loweredAt: at,
+    surgeArrivals: NEVER,
   }
 }
 
@@ -108,7 +113,14 @@ export function judgeSlo(
   })
   const wish = wanted(headRoom.factor, need, needs, count)
   const raised = wish.term === 'sloSurge' ? Math.max(need.raised, needs.surge) : need.raised
-  const state = { ...before, demand, capacity, need: { ...need, raised }, headRoom }
+  const state = {
+    ...before,
+    demand,
+    capacity,
+    need: { ...need, raised },
+    headRoom,
+    surgeArrivals: surgeArrivals(demand, needs, Math.max(count, wish.desired), ceiling),
+  }
   const inputs = {
     need: needs.usual,
     largestNeed: largestOf(need.held),
@@ -156,6 +168,17 @@ function wanted(
   const usual = Math.max(1, Math.ceil(headRoom * Math.max(largestOf(held), raised)))
   if (certainSurge <= SURGE_FACTOR * Math.max(count, usual)) return { desired: usual, term: 'sloNeed' }
   return { desired: Math.max(usual, Math.ceil(SMALLEST_HEAD_ROOM * surge)), term: 'sloSurge' }
+}
+
+/** As soon as so many came the endpoint is judged again (`urgency.ts`). */
+function surgeArrivals(
+  demand: DemandEstimate,
+  { perRequestPerSecond, answerMs }: Needs,
+  count: number,
+  ceiling: number,
+): number {
+  if (count >= ceiling || perRequestPerSecond <= 0) return NEVER
+  return arrivalsUntilSurge(demand, answerMs, (SURGE_FACTOR * count) / perRequestPerSecond)
 }
 
 function lowered(state: SloState, startMs: number, wish: number, { count, at }: Facts) {

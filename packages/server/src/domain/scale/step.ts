@@ -206,7 +206,7 @@ function plain(desired: number, term: ScaleTerm): Judgement {
   return { desired, term, inputs: {}, alternative: null, holdsForMs: 0, infeasible: false }
 }
 
-function pendingRule(measure: Extract<ScaleMeasure, { kind: 'pendingRequests' }>) {
+export function pendingRule(measure: Extract<ScaleMeasure, { kind: 'pendingRequests' }>) {
   return { ...measure, perReplica: positive(measure.perReplica, DEFAULT_PENDING_PER_REPLICA) }
 }
 
