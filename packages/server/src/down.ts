@@ -50,6 +50,7 @@ async function stopReplicas(home: Home): Promise<number> {
     const replicas = await driver.list()
     running += replicas.filter((replica) => replica.state === 'running').length
     await Promise.all(replicas.map(({ id }) => driver.stop(id, { graceMs: REPLICA_GRACE_MS })))
+    await driver.keepOnly(new Set())
     driver.close()
   }
   return running

@@ -78,6 +78,7 @@ async function end(opened: Opened, drainMs: number): Promise<void> {
   await loops?.ended
   const replicas = (await driver?.list()) ?? []
   await Promise.all(replicas.map(({ id }) => driver?.stop(id, { graceMs: 2_000 })))
+  await driver?.keepOnly(new Set())
   await insight?.close()
   driver?.close()
   await hub?.close()

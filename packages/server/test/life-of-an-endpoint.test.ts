@@ -339,6 +339,15 @@ test('a deleted endpoint finishes what it has, then nothing of it is left', asyn
   await world.until('gone', () => world.replicas.length === 0)
 })
 
+test('the runtime keeps things for the endpoints that are left, and not for one that is deleted', async () => {
+  await world.create({ name: 'other' })
+  await world.create()
+  const other = (await world.store.endpoints.find('admin', 'other'))!
+  await world.act('deleteEndpoint')
+  await world.until('told', () => world.runtime.keptFor !== undefined)
+  expect(world.runtime.keptFor).toEqual(new Set([other.id]))
+})
+
 test('a replica that never was ready has nothing to finish when its endpoint is deleted', async () => {
   world.onStart((id) => {
     world.health.set(id, 'loading')

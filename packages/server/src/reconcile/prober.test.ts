@@ -27,7 +27,13 @@ async function engine(answer: { status: number | 'silent' }) {
   closers.push(close)
   const { port } = server.address() as AddressInfo
   return {
-    target: { id: ID, address: { host: '127.0.0.1', port }, route: '/health', apiKey: 'k' },
+    target: {
+      id: ID,
+      address: { host: '127.0.0.1', port },
+      route: '/health',
+      apiKey: 'k',
+      startedAt: systemClock.now(),
+    },
     asked,
     close,
   }
@@ -115,6 +121,18 @@ test('a replica that is not tracked any more is not asked any more', async () =>
 
   expect(it.probe(ID)).toBeUndefined()
   expect(asked.length).toBeLessThanOrEqual(before + 1)
+})
+
+test('the usual time of a start counts from where the runtime began it, not from when it was heard of', async () => {
+  const { target, asked } = await engine({ status: 503 })
+  const clock = new FakeClock(10_000)
+  const { it } = prober(clock)
+  it.track({ ...target, startedAt: 9_000, usual: { usualMs: 1_100, earliestMs: 1_000, latestMs: 1_200 } })
+  await it.firstAnswer(ID)
+  await new Promise(setImmediate)
+
+  await clock.advance(5)
+  await vi.waitFor(() => expect(asked).toHaveLength(2))
 })
 
 const usual = { usualMs: 30_000, earliestMs: 20_000, latestMs: 40_000 }

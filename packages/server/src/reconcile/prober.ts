@@ -29,6 +29,8 @@ export type ProbeTarget = {
   readonly address: ReplicaAddress
   readonly route: string
   readonly apiKey: string
+  /** When its runtime began to start it, from where `usual` counts. */
+  readonly startedAt: number
   /** How long earlier starts took; absent before the first. */
   readonly usual?: StartEstimate
 }
@@ -137,7 +139,7 @@ export class Prober {
   }
 
   #pauseMs({ probe, misses, target }: Tracked): number {
-    if (probe.state !== 'ready') return startIntervalMs(this.#clock.now() - probe.trackedSince, target.usual)
+    if (probe.state !== 'ready') return startIntervalMs(this.#clock.now() - target.startedAt, target.usual)
     return misses > 0 ? DOUBT_INTERVAL_MS : READY_INTERVAL_MS
   }
 

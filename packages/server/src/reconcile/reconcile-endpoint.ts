@@ -163,9 +163,10 @@ function learn(facts: Facts, memory: EndpointMemory, tools: LookTools): void {
       // The newest may have failed for its very route, and the one before is probed by its own.
       const revision = replica.revision === facts.aim.number ? facts.aim : facts.newest
       const route = healthRouteOf(rooms, revision)
-      const { id, address } = replica
+      const { id, address, startedAt } = replica
       const usual = startEstimate(memory.startTimes)
-      prober.track({ id, address, route, apiKey: rooms.replicaKey(id), ...(usual && { usual }) })
+      const apiKey = rooms.replicaKey(id)
+      prober.track({ id, address, route, apiKey, startedAt, ...(usual && { usual }) })
     }
   }
   for (const replica of facts.replicas) {
@@ -366,5 +367,7 @@ async function removeWhatIsLeft(
   }
   if (left.length > 0) return SOON_MS
   fetches.releaseAllBut(id, new Set())
+  const others = await rooms.store.endpoints.list()
+  await rooms.driver.keepOnly(new Set(others.map((endpoint) => endpoint.id)))
   return undefined
 }

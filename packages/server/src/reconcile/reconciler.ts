@@ -190,9 +190,9 @@ export class Reconciler {
     for (const replica of running) this.#owners.set(replica.id, replica.endpointId)
     const alive = running.filter((replica) => replica.state === 'running')
     for (const replica of alive) {
-      const { id, address } = replica
+      const { id, address, startedAt } = replica
       const route = await this.#healthRouteOf(replica)
-      this.#tools.prober.track({ id, address, route, apiKey: this.#rooms.replicaKey(id) })
+      this.#tools.prober.track({ id, address, route, apiKey: this.#rooms.replicaKey(id), startedAt })
     }
     const giveUp = new AbortController()
     await Promise.race([

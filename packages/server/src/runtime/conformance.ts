@@ -294,6 +294,12 @@ export function describeRuntimeDriver(
       expect(await driver.list()).toMatchObject([{ id: A, state: 'running' }])
     })
 
+    promise('leaves what runs alone when it gives back what no endpoint needs', async (driver, world) => {
+      await world.start(driver, A, { kind: 'run' })
+      await driver.keepOnly(new Set())
+      expect(await driver.list()).toMatchObject([{ id: A, state: 'running' }])
+    })
+
     promise('says what it offers', async (driver) => {
       const { instanceTypes, total } = await driver.capacity()
       expect(total.memoryBytes).toBeGreaterThan(0)

@@ -54,6 +54,12 @@ export interface RuntimeDriver {
   capacity(): Promise<Capacity>
 
   /**
+   * Gives back what is kept for endpoints between their replicas, such as networks, but for these endpoints and those
+   * that have a replica. Nothing that runs is touched.
+   */
+  keepOnly(endpoints: ReadonlySet<EndpointId>): Promise<void>
+
+  /**
    * Calls `listener` when something may have changed, for example when a replica ended. Only a hint: everything
    * still works if it never comes. @returns a function that ends it.
    */

@@ -5,7 +5,7 @@
  * runtime cannot hang the reconciler. Whatever else a driver throws becomes a `PlatformError` with its cause.
  */
 import { messageOf, PlatformError } from '../domain/errors.ts'
-import type { ReplicaId } from '../domain/replica.ts'
+import type { EndpointId, ReplicaId } from '../domain/replica.ts'
 import type { Clock } from '../platform/clock.ts'
 import type {
   Capacity,
@@ -25,6 +25,7 @@ export type DriverTimeouts = {
   readonly listTimeoutMs: number
   readonly statsTimeoutMs: number
   readonly capacityTimeoutMs: number
+  readonly keepOnlyTimeoutMs: number
 }
 
 export const DRIVER_TIMEOUTS: DriverTimeouts = {
@@ -33,6 +34,7 @@ export const DRIVER_TIMEOUTS: DriverTimeouts = {
   listTimeoutMs: 15_000,
   statsTimeoutMs: 10_000,
   capacityTimeoutMs: 20_000,
+  keepOnlyTimeoutMs: 30_000,
 }
 
 export class GuardedDriver implements RuntimeDriver {
@@ -93,6 +95,11 @@ export class GuardedDriver implements RuntimeDriver {
   capacity(): Promise<Capacity> {
     const act = () => this.#inner.capacity()
     return this.#guarded('say what it offers', this.#timeouts.capacityTimeoutMs, act)
+  }
+
+  keepOnly(endpoints: ReadonlySet<EndpointId>): Promise<void> {
+    const act = () => this.#inner.keepOnly(endpoints)
+    return this.#guarded('give back what no endpoint needs', this.#timeouts.keepOnlyTimeoutMs, act)
   }
 
   onChange(listener: (id: ReplicaId) => void): () => void {

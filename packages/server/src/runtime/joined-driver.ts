@@ -9,7 +9,7 @@
  */
 import { messageOf, PlatformError } from '../domain/errors.ts'
 import type { InstanceType, Resources } from '../domain/instance-type.ts'
-import type { ReplicaId } from '../domain/replica.ts'
+import type { EndpointId, ReplicaId } from '../domain/replica.ts'
 import type {
   Capacity,
   LogOptions,
@@ -70,6 +70,10 @@ export class JoinedDriver implements RuntimeDriver {
       notices: [...new Set(all.flatMap(({ notices }) => notices))],
       runtimes: all.map(({ notices }, at) => ({ name: this.#members[at]!.driver.name, notices })),
     }
+  }
+
+  async keepOnly(endpoints: ReadonlySet<EndpointId>): Promise<void> {
+    await Promise.all(this.#members.map(({ driver }) => driver.keepOnly(endpoints)))
   }
 
   onChange(listener: (id: ReplicaId) => void): () => void {

@@ -56,6 +56,7 @@ export class OfferedHardware {
       output: (id, options) => driver.output(id, options),
       stats: (id) => driver.stats(id),
       capacity: async () => this.#applied(await driver.capacity()),
+      keepOnly: (endpoints) => driver.keepOnly(endpoints),
       onChange: (listener) => driver.onChange(listener),
       close: () => driver.close(),
     }

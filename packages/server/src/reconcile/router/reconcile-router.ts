@@ -116,11 +116,12 @@ export function learnOfRouters(facts: Facts, memory: EndpointMemory, tools: Look
       continue
     }
     const apiKey = rooms.replicaKey(id)
-    prober.track({ id, address: router.address, route: ROUTER_HEALTH_ROUTE, apiKey })
+    const { address, startedAt } = router
+    prober.track({ id, address, route: ROUTER_HEALTH_ROUTE, apiKey, startedAt })
     const probe = prober.probe(id)
     const answers = probe?.state === 'ready' || probe?.state === 'loading'
     if (answers && !memory.drainingSince.has(id)) {
-      const toTell = { id, address: router.address, apiKey, answersSince: probe.since }
+      const toTell = { id, address, apiKey, answersSince: probe.since }
       tools.backends.tell(toTell, backendsFor(id, facts, tools))
     }
   }

@@ -75,6 +75,14 @@ test('the whole command is the entrypoint, with its places filled in, and people
   ])
 })
 
+test('a port is published only where the container cannot be reached at its own address', () => {
+  const published = containerOptions(spec, place).HostConfig?.PortBindings
+  expect(published).toEqual({ '8000/tcp': [{ HostIp: '127.0.0.1', HostPort: '0' }] })
+  expect(containerOptions(spec, { ...place, publishOn: undefined }).HostConfig).not.toHaveProperty(
+    'PortBindings',
+  )
+})
+
 test('a plan without a command leaves the command to the image', () => {
   const options = containerOptions({ ...spec, plan: { ...spec.plan, command: [] } }, place)
   expect(options).not.toHaveProperty('Entrypoint')

@@ -2,10 +2,10 @@
  * How a replica becomes a container: what it runs, what it may use, and what it is kept from.
  *
  * A container gets no capabilities, cannot gain privileges, sees its model read-only at `/repository` and writes to
- * `/tmp` alone, unless its image has to write elsewhere. It listens on all addresses inside its own network; the
- * daemon publishes that port at one address of its machine, on loopback wherever Berth runs on the same machine.
- * Published ports are used rather than container addresses because they also work where the daemon runs in a virtual
- * machine or without root, and because a port on loopback cannot be reached from another container.
+ * `/tmp` alone, unless its image has to write elsewhere. It listens on all addresses inside its own network, where
+ * only its own machine reaches it. Where that network lies in a virtual machine, on another machine or in the name
+ * space of a daemon without root, the daemon publishes the port at one address of its machine instead, on loopback
+ * wherever Berth runs on the same machine.
  */
 import type { ContainerCreateOptions } from 'dockerode'
 import { fillPlaceholders } from '../../domain/launch-plan.ts'
@@ -29,8 +29,8 @@ export type ContainerPlace = LabelFacts & {
   readonly daemon: DaemonKind
   readonly imageId: string
   readonly network: string
-  /** The daemon's address at which the port is published. */
-  readonly publishOn: string
+  /** The daemon's address at which the port is published; undefined where it is reached without. */
+  readonly publishOn: string | undefined
   /** `uid:gid`; the image's own user if undefined. */
   readonly user: string | undefined
   readonly writableRoot: boolean
@@ -63,7 +63,9 @@ export function containerOptions(spec: ReplicaSpec, place: ContainerPlace): Cont
       ...limits(spec),
       ...confinement(place.writableRoot),
       NetworkMode: place.network,
-      PortBindings: { [port]: [{ HostIp: place.publishOn, HostPort: '0' }] },
+      ...(place.publishOn === undefined
+        ? {}
+        : { PortBindings: { [port]: [{ HostIp: place.publishOn, HostPort: '0' }] } }),
       Mounts: [
         ...(spec.modelPath ? [readOnly(spec.modelPath, MODEL_PATH)] : []),
         ...adapters.map(([id, path]) => readOnly(path, adapterPath(id))),

@@ -23,7 +23,7 @@ export type Daemon = {
   /** Whether it runs on this machine and sees its files. */
   readonly isLocal: boolean
   readonly isEncrypted: boolean
-  /** The address of its machine at which replicas are published and reached. */
+  /** The address of its machine at which replicas are published, where they are not reached at their own. */
   readonly publishOn: string
 }
 
@@ -152,6 +152,11 @@ type Refusal = {
   readonly advice: string
 }
 
+const NO_FREE_NETWORK = /address pool|fully subnetted/i
+
+export const isOutOfNetworks = (error: unknown): boolean =>
+  statusOf(error) !== undefined && NO_FREE_NETWORK.test(daemonMessage(error))
+
 /** What daemons say when a container cannot be made or started, and what a person can do about it. */
 const REFUSALS: readonly Refusal[] = [
   {
@@ -173,7 +178,7 @@ const REFUSALS: readonly Refusal[] = [
     advice: "The model has to lie at this path on the daemon's machine.",
   },
   {
-    words: /address pool|fully subnetted/i,
+    words: NO_FREE_NETWORK,
     code: 'unavailable',
     reason: 'no_free_network',
     advice: `Every endpoint has a network of its own: give the daemon more addresses ("default-address-pools").`,

@@ -5,16 +5,19 @@ import { type AddressInfo, createConnection, createServer, type Socket } from 'n
 import path from 'node:path'
 import { createServer as createTlsServer } from 'node:tls'
 import { promisify } from 'node:util'
+import type Docker from 'dockerode'
 import { describe, expect, onTestFinished, test, vi } from 'vitest'
-import type { EndpointId, ReplicaId } from '../../domain/replica.ts'
+import type { EndpointId, ReplicaAddress, ReplicaId } from '../../domain/replica.ts'
 import { systemClock } from '../../platform/clock.ts'
 import { silentLog } from '../../platform/log.ts'
 import { type Behaviour, describeRuntimeDriver } from '../conformance.ts'
-import type { ReplicaSpec, RuntimeDriver } from '../driver.ts'
+import type { ReplicaSpec, RunningReplica, RuntimeDriver } from '../driver.ts'
 import { createDockerDriver } from './docker-driver.ts'
 import { allLines, DockerWorld, firstLine, never, planOf, testDaemon } from './docker-world.ts'
 
 const A = 'replica-a' as ReplicaId
+const B = 'replica-b' as ReplicaId
+const C = 'replica-c' as ReplicaId
 const PATIENCE = { timeout: 15_000, interval: 20 }
 const RUN = 'setInterval(() => {}, 1e6)'
 const GIB = 2 ** 30
@@ -114,10 +117,8 @@ function onARealDaemon() {
     }
     await driver.start({ ...spec, plan })
     expect(await firstLine(driver, A)).toBe('up')
-    const [replica] = await driver.list()
-    if (replica?.state !== 'running') throw new Error('the replica does not run')
-    expect(replica.address.host).toBe('127.0.0.1')
-    const answer = await fetch(`http://127.0.0.1:${replica.address.port}/`)
+    const [address] = (await driver.list()).map(addressOf)
+    const answer = await fetch(`http://${address?.host}:${address?.port}/`)
     expect(await answer.json()).toEqual({
       url: 'http://0.0.0.0:9123',
       port: '9123',
@@ -222,63 +223,79 @@ function onARealDaemon() {
     }, PATIENCE)
   })
 
-  test('replicas reach neither another endpoint nor a twin, and their ports are on loopback only', async () => {
-    const { world, driver } = await worldForTest()
+  test.for([
+    { where: 'at their own addresses', interfaces: undefined },
+    { where: 'on loopback, where their network is not of this machine', interfaces: '/nowhere' },
+  ])('replicas reach neither another endpoint nor a twin, and are reached $where', async ({ interfaces }) => {
+    const { world, driver } = await worldForTest(interfaces === undefined ? {} : { interfaces })
+    const isPodman = await world.isPodman()
+    const ids = [A, B, C]
     const serve = `require("http").createServer((_, response) => response.end("hello")).listen(8000, () => console.log("up")); ${RUN}`
     await driver.start(world.spec(A, serve))
-    await driver.start(world.spec('replica-b', serve))
-    await driver.start(world.spec('replica-c', serve, { endpointId: 'endpoint-2' as EndpointId }))
-    for (const id of [A, 'replica-b', 'replica-c']) expect(await firstLine(driver, id)).toBe('up')
+    await driver.start(world.spec(B, serve))
+    await driver.start(world.spec(C, serve, { endpointId: 'endpoint-2' as EndpointId }))
+    for (const id of ids) expect(await firstLine(driver, id)).toBe('up')
 
-    const { NetworkSettings } = await world.inspect(A)
-    const [network] = Object.values(NetworkSettings.Networks)
-    const ports = (await driver.list()).map((replica) =>
-      replica.state === 'running' ? replica.address.port : 0,
-    )
-    const targets = [
-      `http://${network?.IPAddress}:8000/`,
-      ...ports.map((port) => `http://${network?.Gateway}:${port}/`),
-    ]
+    const networks = await Promise.all(ids.map(async (id) => networkOf(await world.inspect(id))))
+    const addresses = (await driver.list()).map(addressOf)
+    const isPublished = addresses.some(({ host }) => host === '127.0.0.1')
+    expect(isPublished).toBe(interfaces !== undefined || isPodman)
+    const inside = networks.map(({ IPAddress }) => `http://${IPAddress}:8000/`)
+    const outside = isPublished ? addresses.map(({ port }) => `http://${networks[0]!.Gateway}:${port}/`) : []
     const get = `
-      const text = (target) => fetch(target, { signal: AbortSignal.timeout(3000) })
+      const text = (target) => fetch(target, { signal: AbortSignal.timeout(8000) })
         .then((answer) => answer.text(), () => "unreachable")
       Promise.all(process.argv.slice(1).map(text))
         .then((texts) => console.log(texts.join())).then(() => process.exit())`
-    const reach = (from: string) => output(world, from, ['node', '-e', get, ...targets])
-    const [own, twin, other] = await Promise.all([reach(A), reach('replica-b'), reach('replica-c')])
-    // It can be reached at all, and from inside.
-    expect(own).toBe('hello,unreachable,unreachable,unreachable')
-    expect(other).toBe('unreachable,unreachable,unreachable,unreachable')
-    expect(twin).toBe((await world.isPodman()) ? own : other)
-    for (const port of ports) expect(await (await fetch(`http://127.0.0.1:${port}/`)).text()).toBe('hello')
+    const reached = await Promise.all(
+      ids.map((id) => output(world, id, ['node', '-e', get, ...inside, ...outside])),
+    )
+    // Each can be reached at all, and from inside. Podman does not keep twins apart.
+    const mayReach = (from: string, to: string) => from === to || (isPodman && from !== C && to !== C)
+    expect(reached).toEqual(
+      ids.map((from) =>
+        [...ids.map((to) => mayReach(from, to)), ...outside.map(() => false)]
+          .map((may) => (may ? 'hello' : 'unreachable'))
+          .join(),
+      ),
+    )
+    for (const { host, port } of addresses) {
+      expect(await (await fetch(`http://${host}:${port}/`)).text()).toBe('hello')
+    }
   })
 
-  test('an endpoint has a network for as long as it has a replica', async () => {
+  test('the network of an endpoint waits for its next replica, and goes with the endpoint', async () => {
     const { world, driver } = await worldForTest()
-    const networks = async () =>
-      (
-        await world.docker.listNetworks({
-          filters: { label: [`berth.installation=${world.installationId}`] },
-        })
-      ).map(({ Name }) => Name)
-    await Promise.all([driver.start(world.spec(A, RUN)), driver.start(world.spec('replica-b', RUN))])
-    expect(await networks()).toEqual([`berth-${world.installationId}-endpoint-1`])
+    const network = `berth-${world.installationId}-endpoint-1`
+    await Promise.all([driver.start(world.spec(A, RUN)), driver.start(world.spec(B, RUN))])
+    expect(await networksOf(world)).toEqual([network])
+    const { Id } = await world.docker.getNetwork(network).inspect()
     await driver.stop(A, { graceMs: 1_000 })
-    expect(await networks()).toHaveLength(1)
-    await driver.stop(world.id('replica-b'), { graceMs: 1_000 })
-    expect(await networks()).toEqual([])
-    await expect(driver.start(world.spec(A, '', { plan: planOf('no-such-program') }))).rejects.toMatchObject({
-      code: 'invalid',
-      reason: 'program_missing',
-    })
-    expect(await networks()).toEqual([])
+    await driver.keepOnly(new Set())
+    expect(await networksOf(world)).toEqual([network])
+    await driver.stop(B, { graceMs: 1_000 })
+    await driver.keepOnly(new Set(['endpoint-1' as EndpointId]))
+    await driver.start(world.spec(A, RUN))
+    expect(await world.docker.getNetwork(network).inspect()).toMatchObject({ Id })
+    await driver.stop(A, { graceMs: 1_000 })
+    await driver.keepOnly(new Set())
+    expect(await networksOf(world)).toEqual([])
+  })
+
+  test('a network that somebody removed is made again', async () => {
+    const { world, driver } = await worldForTest()
+    await driver.start(world.spec(A, RUN))
+    await driver.stop(A, { graceMs: 1_000 })
+    for (const name of await networksOf(world)) await world.docker.getNetwork(name).remove()
+    await driver.start(world.spec(A, RUN))
+    expect(await driver.list()).toMatchObject([{ id: A, state: 'running' }])
   })
 
   test('what a start that was cut off left behind is removed', async () => {
     const { world, driver } = await worldForTest()
     await driver.start(world.spec(A, RUN))
     const Labels = (await world.inspect(A)).Config.Labels
-    await world.docker.createContainer({ name: 'replica-b', Image: testDaemon.image, Cmd: ['node'], Labels })
+    await world.docker.createContainer({ name: B, Image: testDaemon.image, Cmd: ['node'], Labels })
     await world.docker.createNetwork({
       Name: `berth-${world.installationId}-endpoint-9`,
       Labels: { 'berth.installation': world.installationId, 'berth.endpoint-id': 'endpoint-9' },
@@ -287,9 +304,8 @@ function onARealDaemon() {
 
     const next = await world.connect()
     expect(await next.list()).toMatchObject([{ id: A, state: 'running' }])
-    await expect(world.inspect('replica-b')).rejects.toMatchObject({ statusCode: 404 })
-    const filters = { label: [`berth.installation=${world.installationId}`] }
-    expect(await world.docker.listNetworks({ filters })).toHaveLength(1)
+    await expect(world.inspect(B)).rejects.toMatchObject({ statusCode: 404 })
+    expect(await networksOf(world)).toHaveLength(1)
   })
 
   test('another installation on the same daemon is neither seen nor touched', async () => {
@@ -429,6 +445,22 @@ async function worldForTest(options: Parameters<typeof DockerWorld.create>[0] = 
   const world = await DockerWorld.create(options)
   onTestFinished(() => world.tearDown())
   return { world, driver: await world.connect() }
+}
+
+function addressOf(replica: RunningReplica): ReplicaAddress {
+  if (replica.state !== 'running') throw new Error(`replica ${replica.id} does not run`)
+  return replica.address
+}
+
+function networkOf({ NetworkSettings }: Docker.ContainerInspectInfo) {
+  const [network] = Object.values(NetworkSettings.Networks)
+  if (!network) throw new Error('the container has no network')
+  return network
+}
+
+async function networksOf(world: DockerWorld): Promise<string[]> {
+  const filters = { label: [`berth.installation=${world.installationId}`] }
+  return (await world.docker.listNetworks({ filters })).map(({ Name }) => Name)
 }
 
 /** What a program in a replica's container writes. */

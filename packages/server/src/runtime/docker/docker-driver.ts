@@ -8,7 +8,7 @@
 import { stat } from 'node:fs/promises'
 import type Docker from 'dockerode'
 import { messageOf, PlatformError } from '../../domain/errors.ts'
-import type { ReplicaId } from '../../domain/replica.ts'
+import type { EndpointId, ReplicaId } from '../../domain/replica.ts'
 import type { Clock } from '../../platform/clock.ts'
 import type { Log } from '../../platform/log.ts'
 import type {
@@ -43,7 +43,7 @@ import {
   statusOf,
 } from './daemon.ts'
 import { type DaemonInfo, dockerCapacity, gpusOf } from './docker-capacity.ts'
-import { EndpointNetworks } from './endpoint-networks.ts'
+import { EndpointNetworks, type HeldNetwork } from './endpoint-networks.ts'
 import { ImagePulls, type LocalImage } from './image-pulls.ts'
 import { holdsDevices, ReplicaContainers } from './replica-containers.ts'
 
@@ -61,6 +61,8 @@ export type DockerDriverOptions = {
   readonly gpuLedger?: GpuLedger
   /** `uid:gid` of the engines. By default our own, who can read the models, or the image's if we are root. */
   readonly user?: string
+  /** Where the kernel shows the network interfaces of this machine, by which a daemon's network is known to be here. */
+  readonly interfaces?: string
   /** Found out by default, for a daemon on this machine. */
   readonly discover?: () => Promise<Machine>
 }
@@ -111,7 +113,8 @@ class DockerDriver implements RuntimeDriver {
     this.#machine = discover && new KnownMachine(discover, clock)
     this.#containers = new ReplicaContainers(docker, installationId, publishOn)
     this.#images = new ImagePulls(docker, clock, this.#closed.signal)
-    this.#networks = new EndpointNetworks(docker, installationId, kind)
+    const interfaces = options.interfaces ?? '/sys/class/net'
+    this.#networks = new EndpointNetworks({ docker, installationId, kind, interfaces })
     this.#logs = new ContainerLogs({ docker, kind, logDirectory, clock, log })
   }
 
@@ -119,7 +122,7 @@ class DockerDriver implements RuntimeDriver {
     for (const container of await this.#containers.all()) {
       if (container.State === 'created') await this.#containers.remove(container.Id)
     }
-    await this.#networks.removeUnused()
+    await this.#networks.keepOnly(new Set())
     await this.#pruneLogs()
     const { clock, log, installationId } = this.#options
     void listenToContainers({
@@ -156,7 +159,7 @@ class DockerDriver implements RuntimeDriver {
       throw refusalOf(error, `The network of endpoint "${spec.endpoint}"`)
     })
     try {
-      const container = await this.#create(spec, image, network.name)
+      const container = await this.#create(spec, image, network)
       await container.start().catch(async (error: unknown) => {
         await this.#containers.remove(container.id)
         throw error
@@ -164,7 +167,7 @@ class DockerDriver implements RuntimeDriver {
     } catch (error) {
       throw refusalOf(error, `Endpoint "${spec.endpoint}"`)
     } finally {
-      await network.release()
+      network.release()
     }
   }
 
@@ -177,7 +180,7 @@ class DockerDriver implements RuntimeDriver {
       this.#options.log.warn('could not keep a log', { replica: id, error: messageOf(error) })
     })
     await this.#containers.remove(container.Id)
-    await this.#networks.removeIfUnused(container.identity.endpointId)
+    await this.#networks.rest(container.identity.endpointId)
     await this.#pruneLogs()
   }
 
@@ -212,6 +215,10 @@ class DockerDriver implements RuntimeDriver {
     return dockerCapacity(this.#daemon, info as DaemonInfo, machine)
   }
 
+  keepOnly(endpoints: ReadonlySet<EndpointId>): Promise<void> {
+    return this.#networks.keepOnly(endpoints)
+  }
+
   onChange(listener: (id: ReplicaId) => void): () => void {
     this.#listeners.add(listener)
     return () => this.#listeners.delete(listener)
@@ -238,7 +245,7 @@ class DockerDriver implements RuntimeDriver {
     })
   }
 
-  async #create(spec: ReplicaSpec, image: LocalImage, network: string): Promise<Docker.Container> {
+  async #create(spec: ReplicaSpec, image: LocalImage, network: HeldNetwork): Promise<Docker.Container> {
     const { clock, installationId } = this.#options
     const create = (gpuIndexes: readonly number[]) =>
       this.#docker.createContainer(
@@ -246,11 +253,11 @@ class DockerDriver implements RuntimeDriver {
           daemon: this.#daemon.kind,
           imageId: image.id,
           digest: image.digest,
-          network,
+          network: network.name,
           installationId,
           gpuIndexes,
           startedAt: clock.now(),
-          publishOn: this.#daemon.publishOn,
+          publishOn: network.isReachable ? undefined : this.#daemon.publishOn,
           user: this.#user(),
           writableRoot: spec.plan.writableRoot ?? false,
         }),

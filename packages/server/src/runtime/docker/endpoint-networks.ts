@@ -2,20 +2,35 @@
  * A network for each endpoint, so that no container can reach one of another endpoint. Docker also keeps replicas of
  * the same endpoint apart; Podman cannot.
  *
- * A network is there while a container of its endpoint is, or is about to be. Networks are made and removed one
- * after the other, so that none is removed under a start.
+ * A network is there while a container of its endpoint is, or is about to be, and waits for the next one: making it
+ * takes a good part of a wake. Those that wait are few, since a daemon has addresses for some thirty. Networks are
+ * made and removed one after the other, so that none is removed under a start.
  */
+import { access } from 'node:fs/promises'
+import path from 'node:path'
 import type Docker from 'dockerode'
 import type { EndpointId } from '../../domain/replica.ts'
 import { LABEL } from './container-labels.ts'
-import { type DaemonKind, ifThere, statusOf } from './daemon.ts'
+import { type DaemonKind, ifThere, isOutOfNetworks, statusOf } from './daemon.ts'
 
 export type HeldNetwork = {
   readonly name: string
-  /** To be called once the container is there, or will not be. Removes the network if nothing uses it. */
-  release(): Promise<void>
+  /** Whether this process reaches the addresses in it: not in a virtual machine, nor without root. */
+  readonly isReachable: boolean
+  /** To be called once the container is there, or will not be. */
+  release(): void
 }
 
+export type NetworksOf = {
+  readonly docker: Docker
+  readonly installationId: string
+  readonly kind: DaemonKind
+  /** Where the kernel shows the network interfaces of this machine. */
+  readonly interfaces: string
+}
+
+/** Networks without a container that are kept at most. */
+const WAITING_KEPT = 8
 /** "has active endpoints", "not there any more", "is in use". */
 const NOT_REMOVABLE = [403, 404, 409]
 
@@ -28,77 +43,114 @@ const ISOLATION: Readonly<Record<DaemonKind, Record<string, string>>> = {
 export class EndpointNetworks {
   readonly #docker: Docker
   readonly #installationId: string
-  readonly #isolation: Record<string, string>
+  readonly #kind: DaemonKind
+  readonly #interfaces: string
   readonly #holders = new Map<EndpointId, number>()
+  /** The endpoints, by when their networks were last used. */
+  readonly #used = new Set<EndpointId>()
   #turn: Promise<unknown> = Promise.resolve()
 
-  constructor(docker: Docker, installationId: string, kind: DaemonKind) {
+  constructor({ docker, installationId, kind, interfaces }: NetworksOf) {
     this.#docker = docker
     this.#installationId = installationId
-    this.#isolation = ISOLATION[kind]
+    this.#kind = kind
+    this.#interfaces = interfaces
   }
 
   async hold(endpointId: EndpointId): Promise<HeldNetwork> {
     this.#holders.set(endpointId, (this.#holders.get(endpointId) ?? 0) + 1)
+    this.#use(endpointId)
     try {
-      const name = await this.#inTurn(() => this.#ensure(endpointId))
-      return { name, release: () => this.#release(endpointId) }
+      const id = await this.#inTurn(() => this.#ensure(endpointId))
+      const isReachable = this.#kind === 'docker' && (await this.#isBridgeHere(id))
+      return { name: this.#nameOf(endpointId), isReachable, release: () => this.#release(endpointId) }
     } catch (error) {
-      await this.#release(endpointId)
+      this.#release(endpointId)
       throw error
     }
   }
 
-  /** Does nothing while a container of the endpoint is there, whether it runs or not. */
-  removeIfUnused(endpointId: EndpointId): Promise<void> {
+  /** A container of the endpoint is gone. Of the networks that wait too many, those that waited longest go. */
+  rest(endpointId: EndpointId): Promise<void> {
+    this.#use(endpointId)
     return this.#inTurn(async () => {
-      if (this.#holders.has(endpointId)) return
-      const label = [this.#label, `${LABEL.endpointId}=${endpointId}`]
-      const users = await this.#docker.listContainers({ all: true, filters: { label } })
-      if (users.length === 0) await this.#remove(this.#nameOf(endpointId))
+      const order = [...this.#used]
+      const waiting = (await this.#waiting()).toSorted((a, b) => order.indexOf(a) - order.indexOf(b))
+      await this.#remove(waiting.slice(0, -WAITING_KEPT))
     })
   }
 
-  /** Of endpoints that have no container: what a start or a stop that was cut off left behind. */
-  async removeUnused(): Promise<void> {
-    const networks = await this.#docker.listNetworks({ filters: { label: [this.#label] } })
-    for (const { Labels } of networks) {
-      const endpointId = Labels?.[LABEL.endpointId]
-      if (endpointId !== undefined) await this.removeIfUnused(endpointId as EndpointId)
-    }
+  /** Removes those that wait for endpoints other than these. */
+  keepOnly(endpoints: ReadonlySet<EndpointId>): Promise<void> {
+    return this.#inTurn(async () => {
+      await this.#remove((await this.#waiting()).filter((endpointId) => !endpoints.has(endpointId)))
+    })
   }
 
-  async #release(endpointId: EndpointId): Promise<void> {
+  #use(endpointId: EndpointId): void {
+    this.#used.delete(endpointId)
+    this.#used.add(endpointId)
+  }
+
+  #release(endpointId: EndpointId): void {
     const others = (this.#holders.get(endpointId) ?? 0) - 1
     if (others > 0) this.#holders.set(endpointId, others)
     else this.#holders.delete(endpointId)
-    await this.removeIfUnused(endpointId)
   }
 
+  /** Of endpoints that have no container, running or not, and are about to have none. */
+  async #waiting(): Promise<EndpointId[]> {
+    const filters = { label: [`${LABEL.installation}=${this.#installationId}`] }
+    const [networks, containers] = await Promise.all([
+      this.#docker.listNetworks({ filters }),
+      this.#docker.listContainers({ all: true, filters }),
+    ])
+    const used = new Set(containers.map(({ Labels }) => Labels[LABEL.endpointId]))
+    return networks
+      .flatMap(({ Labels }) => (Labels?.[LABEL.endpointId] ?? []) as EndpointId[])
+      .filter((endpointId) => !used.has(endpointId) && !this.#holders.has(endpointId))
+  }
+
+  /** @returns its id. */
   async #ensure(endpointId: EndpointId): Promise<string> {
-    const name = this.#nameOf(endpointId)
     // Asked first, since daemons do not agree on how they say that it is there already.
-    if (await ifThere(this.#docker.getNetwork(name).inspect())) return name
-    await this.#docker.createNetwork({
-      Name: name,
+    const there = await ifThere(this.#docker.getNetwork(this.#nameOf(endpointId)).inspect())
+    if (there) return there.Id
+    return this.#create(endpointId).catch(async (error: unknown) => {
+      if (!isOutOfNetworks(error)) throw error
+      await this.#remove(await this.#waiting())
+      return this.#create(endpointId)
+    })
+  }
+
+  async #create(endpointId: EndpointId): Promise<string> {
+    const { id } = await this.#docker.createNetwork({
+      Name: this.#nameOf(endpointId),
       CheckDuplicate: true,
       Driver: 'bridge',
-      Options: this.#isolation,
+      Options: ISOLATION[this.#kind],
       Labels: { [LABEL.installation]: this.#installationId, [LABEL.endpointId]: endpointId },
     })
-    return name
+    return id
   }
 
-  async #remove(name: string): Promise<void> {
-    try {
-      await this.#docker.getNetwork(name).remove()
-    } catch (error) {
-      if (!NOT_REMOVABLE.includes(statusOf(error) ?? 0)) throw error
+  async #remove(endpoints: readonly EndpointId[]): Promise<void> {
+    for (const endpointId of endpoints) {
+      this.#used.delete(endpointId)
+      try {
+        await this.#docker.getNetwork(this.#nameOf(endpointId)).remove()
+      } catch (error) {
+        if (!NOT_REMOVABLE.includes(statusOf(error) ?? 0)) throw error
+      }
     }
   }
 
-  get #label(): string {
-    return `${LABEL.installation}=${this.#installationId}`
+  /** The bridge is named after the network's id, which no other daemon of the machine shares. */
+  #isBridgeHere(networkId: string): Promise<boolean> {
+    return access(path.join(this.#interfaces, `br-${networkId.slice(0, 12)}`)).then(
+      () => true,
+      () => false,
+    )
   }
 
   #nameOf(endpointId: EndpointId): string {

@@ -5,7 +5,7 @@
 import type Docker from 'dockerode'
 import type { ContainerInfo, ContainerInspectInfo } from 'dockerode'
 import { PlatformError } from '../../domain/errors.ts'
-import type { ReplicaId } from '../../domain/replica.ts'
+import type { ReplicaAddress, ReplicaId } from '../../domain/replica.ts'
 import type { RunningReplica } from '../driver.ts'
 import { isReplicaName } from '../process/replica-directory.ts'
 import { type ContainerEnd, containerEnd } from './container-end.ts'
@@ -27,7 +27,7 @@ export class ReplicaContainers {
   /** By container id. */
   #ends = new Map<string, ContainerEnd>()
 
-  /** @param publishedOn the address at which replicas are reached. */
+  /** @param publishedOn the address at which ports are published. */
   constructor(docker: Docker, installationId: string, publishedOn: string) {
     this.#docker = docker
     this.#installationId = installationId
@@ -88,14 +88,21 @@ export class ReplicaContainers {
     if (!identity || NO_REPLICA.includes(container.State)) return undefined
     const { containerPort, gpuIndexes: _, ...replica } = identity
     if (LIVE.includes(container.State)) {
-      const published = container.Ports.find((port) => port.PrivatePort === containerPort)?.PublicPort
-      // Without a port nobody can reach it: it never gets ready and is replaced.
-      const address = { host: this.#publishedOn, port: published ?? 0 }
+      const address = this.#addressOf(container, containerPort)
       const hostAddress = gatewayOf(container)
       return { ...replica, state: 'running', address, ...(hostAddress && { hostAddress }) }
     }
     const end = this.#ends.get(container.Id) ?? (await this.#lookUpEnd(container.Id, identity))
     return end && { ...replica, state: 'exited', ...end }
+  }
+
+  #addressOf(container: ContainerInfo, containerPort: number): ReplicaAddress {
+    const published = container.Ports.find(({ PrivatePort }) => PrivatePort === containerPort)?.PublicPort
+    if (published !== undefined) return { host: this.#publishedOn, port: published }
+    const [network] = networksOf(container)
+    if (network?.IPAddress) return { host: network.IPAddress, port: containerPort }
+    // Nobody can reach it: it never gets ready and is replaced.
+    return { host: this.#publishedOn, port: 0 }
   }
 
   async #lookUpEnd(containerId: string, identity: ReplicaIdentity): Promise<ContainerEnd | undefined> {
@@ -108,10 +115,12 @@ export class ReplicaContainers {
 }
 
 /** The machine's own address in the container's network. */
-function gatewayOf({ NetworkSettings }: ContainerInfo): string | undefined {
-  const networks = Object.values(NetworkSettings?.Networks ?? {})
-  return networks.map(({ Gateway }) => Gateway).find(Boolean)
-}
+const gatewayOf = (container: ContainerInfo): string | undefined =>
+  networksOf(container)
+    .map(({ Gateway }) => Gateway)
+    .find(Boolean)
+
+const networksOf = ({ NetworkSettings }: ContainerInfo) => Object.values(NetworkSettings?.Networks ?? {})
 
 /** Whether a container in this state holds the GPUs that it was given: also one that is about to run. */
 export const holdsDevices = (state: string): boolean => state === 'created' || LIVE.includes(state)

@@ -7,7 +7,7 @@
  */
 import { PlatformError } from '../../domain/errors.ts'
 import { fillPlaceholders } from '../../domain/launch-plan.ts'
-import type { ReplicaAddress, ReplicaId } from '../../domain/replica.ts'
+import type { EndpointId, ReplicaAddress, ReplicaId } from '../../domain/replica.ts'
 import type { Clock } from '../../platform/clock.ts'
 import type {
   Capacity,
@@ -54,6 +54,8 @@ export class FakeRuntime {
   readonly replicas = new Map<ReplicaId, FakeReplica>()
   readonly listeners = new Set<(id: ReplicaId) => void>()
   readonly lines = new Map<ReplicaId, string[]>()
+  /** Whom it was told last to keep things for. */
+  keptFor: ReadonlySet<EndpointId> | undefined
   /** Everything that was asked of it, in order: "start a", "stop a". */
   readonly calls: string[] = []
 
@@ -197,6 +199,10 @@ export class FakeDriver implements RuntimeDriver {
   async capacity(): Promise<Capacity> {
     await this.#mayHang('capacity')
     return this.#runtime.capacity
+  }
+
+  async keepOnly(endpoints: ReadonlySet<EndpointId>): Promise<void> {
+    this.#runtime.keptFor = endpoints
   }
 
   onChange(listener: (id: ReplicaId) => void): () => void {

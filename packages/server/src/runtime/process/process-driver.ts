@@ -227,6 +227,9 @@ class ProcessDriver implements RuntimeDriver {
     }
   }
 
+  /** Processes end with everything that was made for them. */
+  async keepOnly(): Promise<void> {}
+
   onChange(listener: (id: ReplicaId) => void): () => void {
     this.#listeners.add(listener)
     return () => this.#listeners.delete(listener)
