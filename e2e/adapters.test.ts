@@ -1,22 +1,15 @@
-/**
- * Adapters through the whole of Berth: with the rehearsal engine always, and with a real llama-server where
- * BERTH_E2E_LLAMA_SERVER names one.
- */
+/** Adapters through the whole of Berth, with the rehearsal engine. With a real llama-server: `both-runtimes.test.ts`. */
 import { mkdir, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import type { Image } from '@berth/contract'
 import OpenAI from 'openai'
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
-import { writeRandomAdapter } from '../tools/gguf/random-adapter.ts'
-import { PRESETS, writeRandomModel } from '../tools/gguf/random-model.ts'
+import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
 import { Berth, endpointOf } from './berth-process.ts'
 import { until } from './until.ts'
 
-const LLAMA_SERVER = process.env['BERTH_E2E_LLAMA_SERVER']
-
 let berth: Berth
 beforeAll(async () => {
-  berth = await Berth.start(LLAMA_SERVER ? { BERTH_LLAMA_SERVER: LLAMA_SERVER } : {})
+  berth = await Berth.start()
 })
 afterEach(() => berth.deleteEndpoints())
 afterAll(() => berth?.stop())
@@ -73,26 +66,4 @@ test('an adapter is called by its name, and its content decides what is called',
     return now.model !== first.model && now
   })
   expect(second.adapter).not.toBe(first.adapter)
-})
-
-describe.skipIf(!LLAMA_SERVER)('a real llama-server (BERTH_E2E_LLAMA_SERVER)', () => {
-  test('answers with the adapter that is asked for, and without one as if there were none', async () => {
-    const shape = PRESETS.tiny
-    await mkdir(placeOf('tiny'), { recursive: true })
-    writeRandomModel(path.join(placeOf('tiny'), 'tiny.gguf'), shape, 'tiny', 1)
-    for (const [seed, name] of ['one', 'two'].entries()) {
-      await mkdir(placeOf(name), { recursive: true })
-      writeRandomAdapter(path.join(placeOf(name), `${name}.gguf`), shape, 8, 1_000 * (seed + 1))
-    }
-    await deployWith({ llamacpp: { nParallel: 1, ctxSize: 512 } }, repository('tiny'), [])
-    const alone = await ask('chat')
-    await berth.deleteEndpoints()
-
-    await deployWith({ llamacpp: { nParallel: 1, ctxSize: 512 } }, repository('tiny'), ['two', 'one'])
-    const [plain, one, two] = [await ask('chat'), await ask('chat:one'), await ask('chat:two')]
-    expect(plain.content).toBe(alone.content)
-    expect(new Set([plain.content, one.content, two.content]).size).toBe(3)
-    expect(await ask('chat:one')).toEqual(one)
-    expect(await ask('chat')).toEqual(plain)
-  })
 })

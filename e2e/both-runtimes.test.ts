@@ -13,6 +13,8 @@ import Docker from 'dockerode'
 import OpenAI from 'openai'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { findOnnxProgram } from '../packages/server/src/engines/onnx-program.ts'
+import { writeRandomAdapter } from '../tools/gguf/random-adapter.ts'
+import { PRESETS, writeRandomModel } from '../tools/gguf/random-model.ts'
 import { writeRandomBert } from '../tools/onnx/random-bert.ts'
 import { Berth, endpointOf } from './berth-process.ts'
 import { until } from './until.ts'
@@ -178,6 +180,39 @@ describe.skipIf(!hasAll)(
         const ranked = (await response.json()) as { score: number }[]
         const scores = ranked.map(({ score }) => score)
         expect(scores).toEqual(scores.toSorted((a, b) => b - a))
+      })
+
+      test('adapters answer by their names, and without one the model answers as if there were none', async () => {
+        const directory = (name: string) => path.join(berth.home, 'models', `${name}-${runtime}`)
+        await Promise.all(['tuned', 'one', 'two'].map((name) => mkdir(directory(name), { recursive: true })))
+        const shape = PRESETS.tiny
+        writeRandomModel(path.join(directory('tuned'), 'tuned.gguf'), shape, 'tuned', 1)
+        for (const [at, name] of ['one', 'two'].entries()) {
+          writeRandomAdapter(path.join(directory(name), `${name}.gguf`), shape, 8, 1_000 * (at + 1))
+        }
+        const repository = `file:${directory('tuned')}`
+        const deploy = async (adapters: readonly string[]) => {
+          const wish = on(runtime, endpointOf('tuned', CHAT, { repository }))
+          const named = adapters.map((name) => [name, { repository: `file:${directory(name)}` }])
+          await berth.deploy({ ...wish, model: { ...wish.model, adapters: Object.fromEntries(named) } })
+        }
+        const ask = async (model: string) => {
+          const { choices } = await openai().chat.completions.create({
+            ...{ model: `${berth.namespace}/${model}`, temperature: 0, max_tokens: 12 },
+            messages: [{ role: 'user', content: 'Say something of your own.' }],
+          })
+          return choices[0]?.message.content
+        }
+
+        await deploy([])
+        const alone = await ask('tuned')
+        await berth.deleteEndpoints()
+        await deploy(['two', 'one'])
+        await expectRunsOn(runtime, 'tuned')
+        const [plain, one, two] = [await ask('tuned'), await ask('tuned:one'), await ask('tuned:two')]
+        expect(plain).toBe(alone)
+        expect(new Set([plain, one, two]).size).toBe(3)
+        expect([await ask('tuned:one'), await ask('tuned')]).toEqual([one, plain])
       })
 
       test('the count follows what is asked, up and down, and wakes from zero', async () => {
