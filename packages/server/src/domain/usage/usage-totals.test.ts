@@ -61,6 +61,22 @@ test.for<[string, Partial<UsageRecord>]>([
   expect(totalUsage([record(), record(changes)], HOUR_MS)).toHaveLength(2)
 })
 
+test('what adapters had is told apart within a row, by what they were and how they were called', () => {
+  const asked = (name: string, hash: string) => record({ adapter: { name, hash } })
+  const [row, ...others] = totalUsage(
+    [record(), asked('support', 'bb'), asked('support', 'aa'), asked('support', 'bb'), asked('help', 'bb')],
+    HOUR_MS,
+  )
+  expect(others).toEqual([])
+  expect(row).toMatchObject({ requests: 5, inputTokens: 50, outputTokens: 25 })
+  expect(row?.adapters).toEqual([
+    { hash: 'aa', name: 'support', requests: 1, inputTokens: 10, outputTokens: 5 },
+    { hash: 'bb', name: 'help', requests: 1, inputTokens: 10, outputTokens: 5 },
+    { hash: 'bb', name: 'support', requests: 2, inputTokens: 20, outputTokens: 10 },
+  ])
+  expect(totalUsage([record()], HOUR_MS)[0]).not.toHaveProperty('adapters')
+})
+
 test('nobody whose name is made of the separators of others shares their row', () => {
   const odd = record({ endpointId: 'chat","mine' as EndpointId, tokenId: '' })
   expect(
@@ -77,6 +93,7 @@ test('however records are cut into batches, and whatever the order, the sums are
     inputTokens: fc.nat(1_000),
     isEstimated: fc.boolean(),
     firstTokenMs: fc.option(fc.nat(100)),
+    adapter: fc.constantFrom(undefined, { name: 'a', hash: '1' }, { name: 'a', hash: '2' }),
   })
   fc.assert(
     fc.property(fc.array(anyRecord), fc.nat(), fc.boolean(), (changes, cutAt, isTurned) => {

@@ -24,6 +24,17 @@ export type UsageTotal = {
   /** Streams that had a first token, and what they waited for it together. */
   readonly streams: number
   readonly firstTokenMs: number
+  /** Of the above what each adapter had, by what it was and how it was called; absent where none was asked for. */
+  readonly adapters?: readonly AdapterUsage[]
+}
+
+export type AdapterUsage = {
+  /** SHA-256 of its content, in hexadecimal. */
+  readonly hash: string
+  readonly name: string
+  readonly requests: number
+  readonly inputTokens: number
+  readonly outputTokens: number
 }
 
 export function totalUsage(records: readonly UsageRecord[], periodMs: number): readonly UsageTotal[] {
@@ -57,6 +68,9 @@ function totalOf(record: UsageRecord, periodMs: number): UsageTotal {
     heldMs,
     streams: record.firstTokenMs === null ? 0 : 1,
     firstTokenMs: record.firstTokenMs ?? 0,
+    ...(record.adapter && {
+      adapters: mergeAdapters([{ ...record.adapter, requests: 1, inputTokens, outputTokens }]),
+    }),
   }
 }
 
@@ -72,4 +86,24 @@ const sumOf = (a: UsageTotal, b: UsageTotal): UsageTotal => ({
   heldMs: a.heldMs + b.heldMs,
   streams: a.streams + b.streams,
   firstTokenMs: a.firstTokenMs + b.firstTokenMs,
+  ...((a.adapters || b.adapters) && {
+    adapters: mergeAdapters([...(a.adapters ?? []), ...(b.adapters ?? [])]),
+  }),
 })
+
+/** In an order of its own, so that sums are the same in whatever order they are made. */
+function mergeAdapters(all: readonly AdapterUsage[]): readonly AdapterUsage[] {
+  const byKey = new Map<string, AdapterUsage>()
+  for (const one of all) {
+    const key = JSON.stringify([one.hash, one.name])
+    const before = byKey.get(key)
+    byKey.set(key, {
+      hash: one.hash,
+      name: one.name,
+      requests: one.requests + (before?.requests ?? 0),
+      inputTokens: one.inputTokens + (before?.inputTokens ?? 0),
+      outputTokens: one.outputTokens + (before?.outputTokens ?? 0),
+    })
+  }
+  return [...byKey].toSorted(([a], [b]) => (a < b ? -1 : 1)).map(([, usage]) => usage)
+}
