@@ -1,4 +1,9 @@
-/** One cell of the list. Everything in it is text. */
+/**
+ * One cell of the list. Everything in it is text.
+ *
+ * Cells are made by functions and not by components: a screenful of them is made anew in every frame of a long scroll,
+ * and what React keeps for each component is then half of the work.
+ */
 import { useQuery } from '@tanstack/react-query'
 import { type ReactNode, useEffect, useState } from 'react'
 import { recentRequestsQuery } from '../../api/queries.ts'
@@ -9,78 +14,76 @@ import { count, pricePerHour } from '../../text/quantities.ts'
 import { fullTime, relativeTime } from '../../text/times.ts'
 import type { ColumnId, EndpointRow } from './endpoint-row.ts'
 
-type CellProps = {
-  readonly id: ColumnId
-  readonly row: EndpointRow
+type Look = {
   /** Of Berth's clock, for what is said to be so long ago. */
   readonly now: number
   /** What only passes by asks for nothing. */
   readonly isScrolling: boolean
 }
 
-export function EndpointCell({ id, row, now, isScrolling }: CellProps) {
+export function endpointCell(id: ColumnId, row: EndpointRow, { now, isScrolling }: Look): ReactNode {
   switch (id) {
     case 'name':
       return (
-        <td className="min-w-0 px-2">
-          <EndpointLink row={row} />
+        <td key={id} className="min-w-0 px-2">
+          {endpointLink(row)}
         </td>
       )
     case 'state':
       return (
-        <td className="min-w-0 px-2">
+        <td key={id} className="min-w-0 px-2">
           <State state={row.state} />
         </td>
       )
     case 'model':
-      return <Quiet mono>{row.model}</Quiet>
+      return quiet(id, row.model, true)
     case 'engine':
-      return <Quiet>{row.engine}</Quiet>
+      return quiet(id, row.engine)
     case 'instance':
-      return <Quiet>{row.instance}</Quiet>
+      return quiet(id, row.instance)
     case 'task':
-      return <Quiet>{row.task}</Quiet>
+      return quiet(id, row.task)
     case 'access':
-      return <Quiet>{row.access}</Quiet>
+      return quiet(id, row.access)
     case 'replicas':
-      return <td className="px-2">{`${row.replicas} / ${row.maxReplicas}`}</td>
+      return <td key={id} className="px-2">{`${row.replicas} / ${row.maxReplicas}`}</td>
     case 'requests':
       return (
-        <td className="min-w-0 px-2">
+        <td key={id} className="min-w-0 px-2">
           <RecentRequests row={row} isScrolling={isScrolling} />
         </td>
       )
     case 'cost':
       return (
-        <td className="px-2 text-soft">
+        <td key={id} className="px-2 text-soft">
           {row.costPerHour === undefined ? '' : pricePerHour(row.costPerHour)}
         </td>
       )
     case 'tags':
       return (
-        <td className="flex min-w-0 gap-1 overflow-hidden px-2">
+        <td key={id} className="flex min-w-0 gap-1 overflow-hidden px-2">
           {row.tags.map((tag) => (
             <Badge key={tag}>{tag}</Badge>
           ))}
         </td>
       )
     case 'url':
-      return <Quiet mono>{row.url}</Quiet>
+      return quiet(id, row.url, true)
     case 'created':
-      return <When at={row.createdAt} now={now} />
+      return when(id, row.createdAt, now)
     case 'createdBy':
-      return <Quiet>{row.createdBy}</Quiet>
+      return quiet(id, row.createdBy)
     case 'updated':
-      return <When at={row.updatedAt} now={now} />
+      return when(id, row.updatedAt, now)
     case 'updatedBy':
-      return <Quiet>{row.updatedBy}</Quiet>
+      return quiet(id, row.updatedBy)
     case 'lastUsed':
-      return row.lastUsedAt === undefined ? <Quiet>never</Quiet> : <When at={row.lastUsedAt} now={now} />
+      return row.lastUsedAt === undefined ? quiet(id, 'never') : when(id, row.lastUsedAt, now)
   }
 }
 
 /** Over the whole row, but for what stands above it. */
-export function EndpointLink({ row }: { readonly row: EndpointRow }) {
+export function endpointLink(row: EndpointRow): ReactNode {
   const { namespace } = row.endpoint
   return (
     <a
@@ -92,20 +95,21 @@ export function EndpointLink({ row }: { readonly row: EndpointRow }) {
   )
 }
 
-function Quiet({ mono = false, children }: { readonly mono?: boolean; readonly children: string }) {
+function quiet(id: ColumnId, text: string, mono = false): ReactNode {
   return (
     <td
-      title={children}
+      key={id}
+      title={text}
       className={mono ? 'truncate px-2 font-mono text-xs text-soft' : 'truncate px-2 text-soft'}
     >
-      {children}
+      {text}
     </td>
   )
 }
 
-function When({ at, now }: { readonly at: number; readonly now: number }): ReactNode {
+function when(id: ColumnId, at: number, now: number): ReactNode {
   return (
-    <td title={fullTime(at)} className="truncate px-2 text-soft">
+    <td key={id} title={fullTime(at)} className="truncate px-2 text-soft">
       {relativeTime(at, now)}
     </td>
   )

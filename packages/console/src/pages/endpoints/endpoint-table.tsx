@@ -11,7 +11,7 @@ import { State } from '../../design/state.tsx'
 import { useRowWindow } from '../../design/use-row-window.ts'
 import { pricePerHour } from '../../text/quantities.ts'
 import { useNow } from '../../text/time-ago.tsx'
-import { EndpointCell, EndpointLink } from './endpoint-cell.tsx'
+import { endpointCell, endpointLink } from './endpoint-cell.tsx'
 import type { Column, ColumnId, EndpointRow, ListView } from './endpoint-row.ts'
 
 const ROW_PX = 40
@@ -213,9 +213,7 @@ const EndpointLine = memo(
         {isNarrow ? (
           <NarrowCell row={row} />
         ) : (
-          columns.map(({ id }) => (
-            <EndpointCell key={id} id={id} row={row} now={now} isScrolling={isScrolling} />
-          ))
+          columns.map(({ id }) => endpointCell(id, row, { now, isScrolling }))
         )}
       </tr>
     )
@@ -226,7 +224,7 @@ function NarrowCell({ row }: { readonly row: EndpointRow }) {
   return (
     <td className="grid min-w-0 gap-0.5 pr-3">
       <span className="flex items-center justify-between gap-3">
-        <EndpointLink row={row} />
+        {endpointLink(row)}
         <State state={row.state} className="shrink-0 text-xs" />
       </span>
       <span className="flex justify-between gap-3 text-xs text-soft">
