@@ -109,6 +109,21 @@ describe.skipIf(!hasChromium)('a form', () => {
     expect(complaints).toEqual([])
   })
 
+  test('stays with its own endpoint when one goes back from the settings of another', async () => {
+    const { page, complaints } = await open('/endpoints/admin/original/settings')
+    await page.getByLabel('Tags').waitFor()
+    await page.keyboard.press('Control+k')
+    await page.getByRole('option', { name: /^guide/ }).click()
+    await page.getByRole('heading', { name: 'guide', exact: true }).waitFor()
+    const tabs = page.getByRole('navigation', { name: 'Endpoint' })
+    await tabs.getByRole('link', { name: 'Settings' }).click()
+    await page.getByLabel('Tags').fill('of the guide')
+    await page.evaluate(() => history.go(-2))
+    await page.getByRole('heading', { name: 'original', exact: true }).waitFor()
+    expect(await page.getByLabel('Tags').inputValue()).toBe('blue')
+    expect(complaints).toEqual([])
+  })
+
   test('says everything of a new endpoint that can be said, and each mistake at its field', async () => {
     const { page, complaints } = await open('/new/admin?model=berth/guide')
     await page.getByLabel('Name', { exact: true }).first().fill('said-in-full')

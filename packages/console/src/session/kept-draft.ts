@@ -20,7 +20,10 @@ export type KeptDraft<Draft> = {
   readonly beginWith: (draft: Draft) => void
 }
 
-/** @param withoutSecrets what of it may be stored. */
+/**
+ * @param key stays the same as long as the component that calls is there.
+ * @param withoutSecrets what of it may be stored.
+ */
 export function useKeptDraft<Draft extends object>(
   key: string,
   first: Draft,

@@ -42,7 +42,13 @@ const settingsWithoutSecrets = (draft: SettingsDraft): SettingsDraft => ({
   after: withoutSecrets(draft.after),
 })
 
+/** Going back may lead from the settings of one endpoint to those of another: what was typed stays with its own. */
 export function SettingsTab() {
+  const { namespace, name } = useEndpoint()
+  return <EndpointSettings key={`${namespace}/${name}`} />
+}
+
+function EndpointSettings() {
   const endpoint = useEndpoint()
   const { namespace, name } = endpoint
   const now = settingsDraftOf(endpoint)
