@@ -2,6 +2,9 @@
  * The whole product on a real Docker daemon: a container serves, outlives a killed control process, sleeps and wakes.
  * Run with `.ci/with-docker.sh npm run test:e2e -- e2e/docker.test.ts`.
  */
+import { readFile } from 'node:fs/promises'
+import path from 'node:path'
+import Docker from 'dockerode'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { Berth, endpointOf } from './berth-process.ts'
 import { until } from './until.ts'
@@ -20,6 +23,18 @@ const SERVER = `
       response.end(JSON.stringify({ url: request.url, files: fs.readdirSync('/repository'), secret, host: require('os').hostname() }))
     })
     .listen(8123, '0.0.0.0')`
+
+const ROUTER_IMAGE = `berth-test:router-${process.pid}`
+
+/** An image whose own command is the router. */
+async function makeRouterImage(docker: Docker): Promise<void> {
+  const source = await readFile(path.join(import.meta.dirname, 'round-robin-router.mjs'), 'utf8')
+  const container = await docker.createContainer({ Image: IMAGE, Cmd: ['true'] })
+  const command = ['node', '--input-type=module', '-e', source.replace(/^#!.*/, '')]
+  const [repo, tag] = ROUTER_IMAGE.split(':')
+  await container.commit({ repo, tag, changes: `ENTRYPOINT ${JSON.stringify(command)}` })
+  await container.remove()
+}
 
 describe.skipIf(!SOCKET)('in containers (needs .ci/with-docker.sh)', () => {
   let berth: Berth
@@ -65,6 +80,40 @@ describe.skipIf(!SOCKET)('in containers (needs .ci/with-docker.sh)', () => {
       async () => (await berth.client.listReplicas(place())).items.length === 0,
     )
     expect((await ask('/woken')).host).not.toBe(first.host)
+  })
+
+  test('a router is a container of its image, reaches the replicas through the gateway, and is replaced when it dies', async () => {
+    const docker = new Docker({ socketPath: SOCKET ?? '' })
+    await makeRouterImage(docker)
+    try {
+      const wish = endpointOf('box-routed', { custom: { url: IMAGE, port: 8123, healthRoute: '/health' } })
+      await berth.deploy({
+        ...wish,
+        model: { ...wish.model, command: ['node', '-e', SERVER] },
+        customRouter: { tag: ROUTER_IMAGE },
+      })
+      const isRouted = async () => {
+        const headers = { authorization: `Bearer ${berth.token}` }
+        const answer = await fetch(`${berth.url}/e/${berth.namespace}/box-routed/hello`, { headers })
+        expect([answer.status, (await answer.json()).url]).toEqual([200, '/hello'])
+        return answer.headers.get('x-round-robin') === '1'
+      }
+      await until('requests to go through the router', isRouted)
+
+      const { id } = (await berth.endpoint('box-routed')).status.router ?? {}
+      await docker.getContainer(id ?? '').kill()
+      await until('another router', async () => {
+        const routed = await isRouted()
+        return routed && (await berth.endpoint('box-routed')).status.router?.id !== id
+      })
+      await berth.client.deleteEndpoint({ params: { namespace: berth.namespace, name: 'box-routed' } })
+      await until('its containers to be gone', async () => {
+        const filters = { label: [`berth.endpoint=${berth.namespace}/box-routed`] }
+        return (await docker.listContainers({ all: true, filters })).length === 0
+      })
+    } finally {
+      await docker.getImage(ROUTER_IMAGE).remove({ force: true })
+    }
   })
 
   test('an image that cannot be had ends in failed with the registry’s words', async () => {
