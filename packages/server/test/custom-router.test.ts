@@ -123,6 +123,20 @@ test('without a door it is not used, and the status says why', async () => {
   expect(route().routers).toMatchObject([{ state: 'starting' }])
 })
 
+test('one that does not take its list is not used, and is told until it does', async () => {
+  world.backendsStatus = 500
+  await world.create({ min: 1, customRouter: { tag: TAG } })
+  await world.untilState('running')
+  await world.until('said', async () => (await status())?.state === 'failed')
+  expect((await status())?.message).toMatch(/does not take the list of replicas: it answered 500/)
+  expect(route().routers).toMatchObject([{ state: 'starting' }])
+  const { id } = router()
+  world.backendsStatus = 200
+  await untilRouted()
+  await world.until('said', async () => (await status())?.state === 'ready')
+  expect(router().id).toBe(id)
+})
+
 test('a changed one takes over before the old one ends, and no replica is started anew', async () => {
   await routed()
   const [before] = routers()

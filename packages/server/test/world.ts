@@ -64,6 +64,8 @@ export class World {
   readonly routes = new Map<EndpointId, RoutedEndpoint>()
   /** Every list of backends that a router was told, oldest first. */
   readonly told = new Map<ReplicaId, (readonly string[])[]>()
+  /** Routers answer this to a list of backends. */
+  backendsStatus = 200
   /** Why the gateway opens no door for routers; undefined for no reason. */
   doorProblem: string | undefined
   /** What the gateway reports of endpoints that are asked for something. */
@@ -370,7 +372,8 @@ export class World {
     const server = http.createServer((request, response) => {
       const id = (request.headers.authorization ?? '').replace('Bearer ', '') as ReplicaId
       if (request.method === 'POST') {
-        void this.#takeBackends(id, request).then(() => response.end('{"ok":true}'))
+        if (this.backendsStatus !== 200) response.writeHead(this.backendsStatus).end()
+        else void this.#takeBackends(id, request).then(() => response.end('{"ok":true}'))
         return
       }
       const health = request.url === '/broken' ? 'loading' : (this.health.get(id) ?? 'ready')

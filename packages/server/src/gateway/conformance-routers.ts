@@ -220,6 +220,20 @@ export function describeRouters(name: string, openGateway: OpenGateway): void {
       await soon(() => expect(doorsOf(rig).at(-1)).toEqual(before))
     })
 
+    test('a gateway that leaves withdraws its doors, and who comes by them is still served', async () => {
+      const { rig, engines } = await rigWith()
+      const [door] = doorsOf(rig).at(-1)!.doors
+      const left = rig.gateway.leave(60_000)
+      await soon(() => expect(doorsOf(rig).at(-1)?.doors).toEqual([]))
+      const answer = await fetch(`http://127.0.0.1:${door!.port}/late`, {
+        headers: { authorization: `Bearer ${KEY}` },
+      })
+      expect(answer.status).toBe(200)
+      expect(engines[0].received).toHaveLength(1)
+      await rig.gateway.close(0)
+      await left
+    })
+
     test('where this machine has no such address it is said why there is no door', async () => {
       const { rig, put, replicas, router } = await rigWith()
       const elsewhere = { ...routed(router, replicas), id: 'other' as ReplicaId, doorHost: '192.0.2.1' }
