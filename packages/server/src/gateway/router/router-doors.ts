@@ -128,6 +128,7 @@ export class RouterDoors {
       refusal: refusalOf,
     })
     const server = createServer({ noDelay: true, allowHalfOpen: true }, (socket) => front.take(socket))
+    server.maxConnections = limits.connections
     const door: Door = { server, front }
     known.doors.set(replicaId, door)
     server.on('error', (error) => {
