@@ -4,8 +4,11 @@
  */
 import { mkdirSync, readdirSync, readFileSync } from 'node:fs'
 import path from 'node:path'
-import type { Endpoint } from '@berth/contract'
+import type { Endpoint, RecommendedQuery } from '@berth/contract'
+import { findOnnxProgram } from '../packages/server/src/engines/onnx-program.ts'
 import { type ModelShape, PRESETS, writeRandomModel } from '../tools/gguf/random-model.ts'
+import { SPECIAL_TOKENS } from '../tools/onnx/bert-model.ts'
+import { writeRandomBert } from '../tools/onnx/random-bert.ts'
 import { newHome, portIn, removeHome, startBerth, until } from './berth.ts'
 import { atMost, plain, type Row, report } from './report.ts'
 
@@ -24,30 +27,70 @@ const MODELS: Readonly<Record<string, { shape: ModelShape; context: number; conc
   'tiny f16, 4 × 2048': { shape: PRESETS.tiny, context: 2_048, concurrency: 4 },
 }
 
+/** A full batch of an encoder. */
+const TEXTS_AT_ONCE = 8
+const TOKENS_OF_A_TEXT = 512
+const encoderVocabulary = [
+  ...SPECIAL_TOKENS,
+  'cat',
+  ...Array.from({ length: 20_000 }, (_, at) => `word${at}`),
+]
+
+/** Where the toolkit is installed. */
+const ENCODERS: Readonly<Record<string, Parameters<typeof writeRandomBert>[2]>> = {
+  'encoder 2 × 64': {
+    ...{ size: 64, layers: 2, heads: 4, innerSize: 256, positions: TOKENS_OF_A_TEXT },
+    vocabulary: encoderVocabulary,
+  },
+  'encoder 6 × 384': {
+    ...{ size: 384, layers: 6, heads: 12, innerSize: 1_536, positions: TOKENS_OF_A_TEXT },
+    vocabulary: encoderVocabulary,
+  },
+}
+
 const home = newHome()
 const rows: Row[] = []
 try {
   mkdirSync(path.join(home, 'models'), { recursive: true })
   const berth = await startBerth(home)
+  if (findOnnxProgram() !== undefined)
+    for (const [name, shape] of Object.entries(ENCODERS)) await encoder(name, shape)
   for (const [name, { shape, context, concurrency }] of Object.entries(MODELS)) {
     const directory = path.join(home, 'models', name.replaceAll(/[^a-z0-9]+/g, '-'))
     mkdirSync(directory)
     writeRandomModel(path.join(directory, 'model.gguf'), shape, 'bench', 1)
-    const query = { repository: `file:${directory}`, context, concurrency }
+    await compare(name, { repository: `file:${directory}`, context, concurrency }, (model) =>
+      Promise.all(Array.from({ length: concurrency }, (_, at) => complete(model, at))),
+    )
+  }
+  await berth.stop()
+
+  async function encoder(name: string, shape: Parameters<typeof writeRandomBert>[2]): Promise<void> {
+    const directory = path.join(home, 'models', name.replaceAll(/[^a-z0-9]+/g, '-'))
+    writeRandomBert(directory, { kind: 'none' }, shape)
+    await compare(name, { repository: `file:${directory}` }, (model) =>
+      ask('embeddings', { model, input: Array(TEXTS_AT_ONCE).fill('cat '.repeat(TOKENS_OF_A_TEXT - 2)) }),
+    )
+  }
+
+  async function compare(
+    name: string,
+    query: RecommendedQuery,
+    use: (model: string) => Promise<unknown>,
+  ): Promise<void> {
     const { endpoint, instances, suggestedCompute } = await berth.client.recommendConfiguration({
       params,
       query,
     })
     const estimate = instances.find(({ id }) => id === suggestedCompute)?.estimate
     if (!endpoint || !estimate) throw new Error(`${name}: nothing was recommended`)
-    const held = await heldBy(endpoint, concurrency)
+    const held = await heldBy(endpoint, use)
     rows.push(plain(`${name}: estimate`, estimate.totalBytes / MIB, 'MiB'))
     rows.push(plain(`${name}: resident`, held / MIB, 'MiB'))
     rows.push(atMost(`${name}: off by`, Math.abs(estimate.totalBytes / held - 1) * 100, '%', 10))
   }
-  await berth.stop()
 
-  async function heldBy(endpoint: Endpoint, requests: number): Promise<number> {
+  async function heldBy(endpoint: Endpoint, use: (model: string) => Promise<unknown>): Promise<number> {
     const name = { ...params, name: endpoint.name }
     await berth.client.createEndpoint({ params, body: endpoint })
     await until(
@@ -55,17 +98,20 @@ try {
       async () => (await berth.client.getEndpoint({ params: name })).status.state === 'running',
     )
     const { items } = await berth.client.listReplicas({ params: name })
-    await Promise.all(Array.from({ length: requests }, (_, at) => ask(`admin/${endpoint.name}`, at)))
+    await use(`admin/${endpoint.name}`)
     const held = residentBytes(items[0]!.id)
     await berth.client.deleteEndpoint({ params: name })
     return held
   }
 
-  async function ask(model: string, at: number): Promise<void> {
-    const answer = await fetch(`${berth.url}/v1/completions`, {
+  const complete = (model: string, at: number) =>
+    ask('completions', { model, prompt: `${at} ${'ba ce di fo '.repeat(60)}`, max_tokens: 4 })
+
+  async function ask(route: string, body: object): Promise<void> {
+    const answer = await fetch(`${berth.url}/v1/${route}`, {
       method: 'POST',
       headers: { authorization: `Bearer ${berth.token}`, 'content-type': 'application/json' },
-      body: JSON.stringify({ model, prompt: `${at} ${'ba ce di fo '.repeat(60)}`, max_tokens: 4 }),
+      body: JSON.stringify(body),
     })
     if (!answer.ok) throw new Error(`${answer.status}: ${await answer.text()}`)
     await answer.text()

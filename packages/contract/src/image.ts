@@ -189,7 +189,9 @@ const variants = {
   }),
   tei: z.strictObject({
     ...base,
-    maxBatchTokens: described('Tokens in one step over all requests. Default: 16384.'),
+    maxBatchTokens: described(
+      'Tokens in one step over all requests. Default: 16384; without a container 4096.',
+    ),
     maxConcurrentRequests: described('Requests that it takes at once; more get 429. Default: 512.'),
     pooling: z
       .string()

@@ -5,6 +5,7 @@ import { pathToFileURL } from 'node:url'
 import { describe, expect, test } from 'vitest'
 import { PLACEHOLDER } from '../domain/launch-plan.ts'
 import type { LaunchRequest } from './engine.ts'
+import { ONNX_MEMORY } from './engine-memory.ts'
 import { chooseEngine, createEngines } from './engines.ts'
 import { createOnnxTei, createOnnxToolkit } from './onnx.ts'
 import { onnxFiles } from './onnx-files.ts'
@@ -95,6 +96,11 @@ test('text-embeddings-inference is started with its settings, its threads and it
     ...['--max-batch-tokens', '100', '--pooling', 'last-token', '--auto-truncate'],
   ])
   expect(plan.env).toEqual({ API_KEY: 'key' })
+})
+
+test('as many tokens are read at once as the estimate of its memory counts with', () => {
+  const { command } = createOnnxTei(OPTIONS).launch(request({ image: { tei: {} } }))
+  expect(command).toContain(String(ONNX_MEMORY.encoder?.tokensAtOnce))
 })
 
 test('the toolkit is given its environment, and never another key', () => {

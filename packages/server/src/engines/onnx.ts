@@ -10,7 +10,7 @@ import { PLACEHOLDER } from '../domain/launch-plan.ts'
 import { countInArgs } from './argument-value.ts'
 import { option, refuseReservedArgs, startDeadline } from './container-plan.ts'
 import type { Engine, LaunchRequest, ModelFacts, Sizing } from './engine.ts'
-import { ONNX_MEMORY } from './engine-memory.ts'
+import { ONNX_MEMORY, ONNX_TOKENS_AT_ONCE } from './engine-memory.ts'
 import { onnxFiles } from './onnx-files.ts'
 import { contentsOf } from './repository-contents.ts'
 import { reservedSetting } from './reserved-settings.ts'
@@ -57,7 +57,7 @@ export function createOnnxTei(options: OnnxOptions): Engine {
       refuseReservedArgs('tei', request)
       const settings = request.image.tei ?? {}
       return plan('tei', request, options, [
-        ...option('--max-batch-tokens', settings.maxBatchTokens),
+        ...option('--max-batch-tokens', settings.maxBatchTokens ?? ONNX_TOKENS_AT_ONCE),
         ...option('--max-concurrent-requests', settings.maxConcurrentRequests),
         ...option('--pooling', poolingOf(settings)),
       ])

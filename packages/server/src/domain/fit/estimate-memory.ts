@@ -31,6 +31,12 @@ export type EngineMemory = {
   readonly kvDtypes: readonly KvDtype[]
   /** Bytes of a weight in memory, whatever float type it is stored in; undefined: as it is stored. */
   readonly floatBytes: 2 | 4 | undefined
+  /** Of a model that reads whole texts, instead of `fixedBytes`, where more is known. */
+  readonly encoder?: {
+    readonly fixedBytes: number
+    /** Tokens, of full-length texts, that pass through the layers at once. */
+    readonly tokensAtOnce: number
+  }
 }
 
 /** On each device. */
@@ -53,11 +59,32 @@ export function estimateMemory(shape: ModelShape, wish: MemoryWish, engine: Engi
     concurrency * kvBytesPerRequest(shape, contextTokens, { dtype: kvDtype, devices }),
   )
   const engineBytes = Math.ceil(
-    engine.fixedBytes +
+    (encoderBytes(shape, contextTokens, engine) ?? engine.fixedBytes) +
       engine.scoredTokens * (shape.vocabulary ?? 0) * SCORE_BYTES +
       engine.activeTokens * (shape.width ?? 0) * ACTIVATION_COPIES * ACTIVATION_BYTES,
   )
   return { weightBytes, kvBytes, engineBytes, totalBytes: weightBytes + kvBytes + engineBytes }
+}
+
+/** Blocks of scores, of each token for each other of its text, that the steps of attention leave behind. */
+const SCORE_BLOCKS = 4.3
+/** Copies of a token's numbers: the wide layer has four times as many, before and after its function. */
+const ENCODER_COPIES = 8
+const FLOAT_BYTES = 4
+
+/** What ONNX Runtime takes beside the weights, once it had a full batch: it gives nothing back. */
+function encoderBytes(
+  { encoderHeads, weightBytes, vocabulary = 0, width = 0 }: ModelShape,
+  contextTokens: number,
+  { encoder }: EngineMemory,
+): number | undefined {
+  if (!encoder || encoderHeads === undefined) return undefined
+  const { fixedBytes, tokensAtOnce } = encoder
+  const scores = tokensAtOnce * Math.min(contextTokens, tokensAtOnce) * encoderHeads * SCORE_BLOCKS
+  const numbers = tokensAtOnce * width * ENCODER_COPIES
+  // All but the table of words are kept once more, in the order in which a processor multiplies them.
+  const matrices = Math.max(0, weightBytes - vocabulary * width * FLOAT_BYTES)
+  return fixedBytes + (scores + numbers) * FLOAT_BYTES + matrices
 }
 
 /** The weights in the type in which the engine holds them. */

@@ -24,6 +24,8 @@ export type ModelShape = {
   readonly width: number | undefined
   /** The type that the weights are stored in, in their maker's words: "BF16", "F32", "Q4_K_M". */
   readonly dtype: string | undefined
+  /** Attention heads of a layer, of a model that reads whole texts and keeps nothing of them. */
+  readonly encoderHeads?: number
 }
 
 /** Layers that keep the same. */

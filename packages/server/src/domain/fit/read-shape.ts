@@ -33,12 +33,14 @@ export function shapeFromConfig(config: unknown, weights: Weights): ModelShape |
     keyDimension: latent ?? headDimension,
     valueDimension: latent ? 0 : headDimension,
   }
+  const readsWhole = isEncoder(root)
   return {
     weightBytes: weights.bytes,
     parameters: weights.parameters,
-    attention: isEncoder(root)
+    attention: readsWhole
       ? []
       : grouped(windowsFromConfig(text, layers).map((windowTokens) => ({ ...plain, windowTokens }))),
+    ...(readsWhole && { encoderHeads: heads }),
     maxContextTokens: count(text['max_position_embeddings']) ?? count(text['n_positions']),
     vocabulary: count(text['vocab_size']) ?? count(root['vocab_size']),
     width: hidden,
