@@ -104,8 +104,9 @@ try {
     return held
   }
 
-  const complete = (model: string, at: number) =>
-    ask('completions', { model, prompt: `${at} ${'ba ce di fo '.repeat(60)}`, max_tokens: 4 })
+  async function complete(model: string, at: number): Promise<void> {
+    await ask('completions', { model, prompt: `${at} ${'ba ce di fo '.repeat(60)}`, max_tokens: 4 })
+  }
 
   async function ask(route: string, body: object): Promise<void> {
     const answer = await fetch(`${berth.url}/v1/${route}`, {
