@@ -115,8 +115,9 @@ async function workSoFar(devtools: CDPSession): Promise<Work> {
 }
 
 /** Until the browser has nothing left to do. */
-const idle = (page: Page) =>
-  page.evaluate(() => new Promise<void>((resolve) => requestIdleCallback(() => resolve())))
+async function idle(page: Page): Promise<void> {
+  await page.evaluate(() => new Promise<void>((resolve) => requestIdleCallback(() => resolve())))
+}
 
 /** Every script and style that was fetched until the list stood there, each as gzip makes it. */
 async function firstPageBytes(from: Browser): Promise<number> {
