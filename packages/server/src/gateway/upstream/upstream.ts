@@ -5,7 +5,7 @@
  * that could be read in two ways, a byte that nobody asked for, a request that was not sent to its end. One buffer
  * serves all reads, because what is read is looked at before anything else happens.
  */
-import { connect, type Socket } from 'node:net'
+import { connect, type NetConnectOpts, type Socket } from 'node:net'
 import type { Deadline, Deadlines } from '../deadlines.ts'
 import { CHUNK_END, chunkStart, LAST_CHUNK } from '../http1/chunked-reader.ts'
 import type { GatewayLimits } from '../limits.ts'
@@ -59,7 +59,12 @@ type UpstreamRooms = {
 const READ_BYTES = 64 * 1024
 /** Up to here head and body are joined into one string and written at once. */
 const JOINED_BYTES = 16 * 1024
+/** So much of a long body may come before it is sent on: fewer and larger writes wake the replica less often. */
+const TOGETHER_BYTES = 512 * 1024
 const NO_BYTES = Buffer.alloc(0)
+
+/** Sockets take what every stream takes, and their types do not say so. */
+type ConnectOptions = NetConnectOpts & { readonly writableHighWaterMark: number }
 
 const keyOf = (to: Address) => ('port' in to ? `${to.host} ${to.port}` : to.socketPath)
 
@@ -146,10 +151,12 @@ class Connection {
     this.deadline = upstream.rooms.deadlines.create(() => this.#late())
     const { readBuffer } = upstream
     const where = 'port' in to ? { host: to.host, port: to.port, noDelay: true } : { path: to.socketPath }
-    this.socket = connect({
+    const options: ConnectOptions = {
       ...where,
+      writableHighWaterMark: TOGETHER_BYTES,
       onread: { buffer: readBuffer, callback: (bytes) => this.#read(readBuffer.subarray(0, bytes)) },
-    })
+    }
+    this.socket = connect(options)
     this.socket.on('connect', () => this.#connected())
     this.socket.on('drain', () => this.#attempt?.drained())
     this.socket.on('error', (error: NodeJS.ErrnoException) =>
@@ -196,6 +203,7 @@ class Connection {
   #connected(): void {
     this.isConnected = true
     this.heard()
+    this.#attempt?.drained()
   }
 
   /** @returns whether to go on reading. */
@@ -374,11 +382,15 @@ export class Attempt {
       const text = start + chunk.toString('latin1') + after
       return text === '' || socket.write(text, 'latin1')
     }
-    socket.cork()
+    // What this turn of the event loop reads of the body goes out together at its end.
+    if (socket.writableCorked === 0) {
+      socket.cork()
+      setImmediate(() => socket.uncork())
+    }
     if (start !== '') socket.write(start, 'latin1')
     let hasRoom = socket.write(chunk)
     if (after !== '') hasRoom = socket.write(after, 'latin1')
-    socket.uncork()
-    return hasRoom
+    // What goes to a connection that may be refused has to be there for another.
+    return hasRoom && this.#connection?.isConnected === true
   }
 }
