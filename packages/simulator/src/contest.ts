@@ -34,6 +34,8 @@ export type Score = {
   /** The same against a fixed count, which has no cold starts to suffer and never a night off. */
   readonly overStatic: number | null
   readonly overHfDefault: number
+  /** The same at equal attainment, by whichever of its settings. */
+  readonly overHf: number | null
   /** Ours minus HF's, in points of a hundred. */
   readonly attainmentOverHf: number
 }
@@ -75,18 +77,16 @@ export function run(match: Match, policy: Policy): Outcome {
 }
 
 export function scoreOf(ours: Outcome, baselineOutcomes: readonly Outcome[]): Score {
-  const cost = costAt(
-    ours.attainment,
-    baselineOutcomes.filter(({ family }) => family !== 'static'),
-  )
-  const staticCost = costAt(
-    ours.attainment,
-    baselineOutcomes.filter(({ family }) => family === 'static'),
-  )
+  const over = (isMeant: (family: string) => boolean) => {
+    const others = baselineOutcomes.filter(({ family }) => isMeant(family))
+    const cost = costAt(ours.attainment, others)
+    return cost === null ? null : ours.replicaHours / cost
+  }
   const hf = baselineOutcomes.find((outcome) => outcome.policy === HF_DEFAULT)!
   return {
-    overBest: cost === null ? null : ours.replicaHours / cost,
-    overStatic: staticCost === null ? null : ours.replicaHours / staticCost,
+    overBest: over((family) => family !== 'static'),
+    overStatic: over((family) => family === 'static'),
+    overHf: over((family) => family === 'hf'),
     overHfDefault: ours.replicaHours / hf.replicaHours,
     attainmentOverHf: 100 * (ours.attainment - hf.attainment),
   }

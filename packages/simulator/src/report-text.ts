@@ -35,6 +35,7 @@ export function contestInText({ trace, profile, outcomes, ours, score }: Contest
     `  replica-hours ÷ best rule tuned with hindsight, at equal attainment: ${ratio(score.overBest)}`,
     `  ÷ a fixed count chosen with hindsight: ${ratio(score.overStatic)}`,
     `  ÷ HF's default rule: ${ratio(score.overHfDefault)}, at ${signed(score.attainmentOverHf)} points`,
+    `  ÷ the same rule with any threshold, at equal attainment: ${ratio(score.overHf)}`,
     '',
   ].join('\n')
 }
@@ -48,13 +49,14 @@ export function summaryInText(contests: readonly Contest[]): string {
     '÷ best tuned',
     '÷ hf default',
     'points',
+    '÷ hf, equal',
     'reversals',
     'kpa, fewest',
   ]
   const rows = contests.map(({ trace, ours, outcomes, score }) => {
     const kpa = outcomes.filter(({ family }) => family === 'kpa').map(({ reversals }) => reversals)
     const cost = [percent(ours.attainment), ours.replicaHours.toFixed(1), ratio(score.overBest)]
-    const hf = [ratio(score.overHfDefault), signed(score.attainmentOverHf)]
+    const hf = [ratio(score.overHfDefault), signed(score.attainmentOverHf), ratio(score.overHf)]
     return [trace, ...cost, ...hf, String(ours.reversals), String(Math.min(...kpa))]
   })
   const mean = ratios.length > 0 ? geometricMean(ratios).toFixed(3) : 'none'
