@@ -50,6 +50,8 @@ const FLAGS = {
   'access-log': { type: 'string' },
   'tls-cert': { type: 'string' },
   'tls-key': { type: 'string' },
+  /** The control process says which certificate is shown. */
+  'tls-told': { type: 'boolean' },
   /** "node" for Node's own server. */
   front: { type: 'string' },
 } as const
@@ -69,7 +71,7 @@ type Settings = {
   readonly logLevel: string
   readonly domain: string | undefined
   readonly accessLog: string | undefined
-  readonly tls: { readonly certificate: string; readonly key: string } | undefined
+  readonly tls: { readonly certificate: string; readonly key: string } | 'told' | undefined
   readonly front: string
 }
 
@@ -220,8 +222,9 @@ function readSettings(): Settings {
     logLevel: values['log-level'] ?? 'info',
     domain: values.domain,
     accessLog: values['access-log'],
-    tls:
-      values['tls-cert'] && values['tls-key']
+    tls: values['tls-told']
+      ? 'told'
+      : values['tls-cert'] && values['tls-key']
         ? { certificate: values['tls-cert'], key: values['tls-key'] }
         : undefined,
     front: values.front ?? 'raw',

@@ -27,7 +27,8 @@ export type GatewayWorkersOptions = {
   readonly domain: string | null
   /** Whether they write a line for each request. */
   readonly accessLog: boolean
-  readonly tls: { readonly certificate: string; readonly key: string } | null
+  /** PEM files, or `told`: they hear over the link which certificate to show. */
+  readonly tls: { readonly certificate: string; readonly key: string } | 'told' | null
   /** Whose parser reads clients' requests. */
   readonly front: 'raw' | 'node'
   readonly clock: Clock
@@ -196,7 +197,7 @@ export class GatewayWorkers {
       ...['--control-socket', home.controlSocket, '--link-socket', home.linkSocket],
       ...['--records', home.gateways, '--log', path.join(home.logs, 'gateway.log')],
       ...(domain ? ['--domain', domain] : []),
-      ...(tls ? ['--tls-cert', tls.certificate, '--tls-key', tls.key] : []),
+      ...(tls === 'told' ? ['--tls-told'] : tls ? ['--tls-cert', tls.certificate, '--tls-key', tls.key] : []),
       ...(front === 'raw' ? [] : ['--front', front]),
       ...(accessLog ? ['--access-log', path.join(home.logs, 'access.log')] : []),
     ]

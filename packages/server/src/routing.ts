@@ -1,16 +1,27 @@
 /** The routing table as the gateways are told it: complete for a new gateway, and each change to all of them. */
 import type { EndpointId } from './domain/replica.ts'
-import type { DownMessage, RoutedEndpoint, RoutingSnapshot, TokenGrant } from './link/messages.ts'
+import type {
+  DownMessage,
+  RoutedEndpoint,
+  RoutingSnapshot,
+  ShownCertificates,
+  TokenGrant,
+} from './link/messages.ts'
 
 export class Routing {
   readonly #endpoints = new Map<EndpointId, RoutedEndpoint>()
   readonly #grants = new Map<string, TokenGrant>()
+  #certificates: ShownCertificates | undefined
   /** Set once the link is open; before, there is nobody to tell. */
   broadcast: (message: Exclude<DownMessage, { kind: 'snapshot' | 'usage-ack' | 'hand-over' }>) => void =
     () => {}
 
   snapshot(): RoutingSnapshot {
-    return { endpoints: [...this.#endpoints.values()], grants: [...this.#grants.values()] }
+    return {
+      endpoints: [...this.#endpoints.values()],
+      grants: [...this.#grants.values()],
+      ...(this.#certificates && { certificates: this.#certificates }),
+    }
   }
 
   publish(endpoint: RoutedEndpoint): void {
@@ -31,6 +42,11 @@ export class Routing {
 
   revoke(hash: string): void {
     if (this.#grants.delete(hash)) this.broadcast({ kind: 'grant-gone', hash })
+  }
+
+  show(certificates: ShownCertificates): void {
+    this.#certificates = certificates
+    this.broadcast({ kind: 'certificates', certificates })
   }
 
   /** How many endpoints are in each state. */

@@ -6,7 +6,14 @@
  */
 import { PlatformError } from '../domain/errors.ts'
 import type { EndpointId, ReplicaId } from '../domain/replica.ts'
-import type { DownMessage, HeirCommand, LinkClient, LinkClientOptions, UpMessage } from '../link/messages.ts'
+import type {
+  DownMessage,
+  HeirCommand,
+  LinkClient,
+  LinkClientOptions,
+  ShownCertificates,
+  UpMessage,
+} from '../link/messages.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { Log } from '../platform/log.ts'
 import type { Demand } from './demand.ts'
@@ -40,6 +47,7 @@ export type ChannelRooms = {
   readonly hello: LinkClientOptions['hello']
   readonly shutDown: (drainMs: number) => void
   readonly handOver: (heir: HeirCommand) => void
+  readonly show: (certificates: ShownCertificates) => void
   /** Aborts when the gateway ends. */
   readonly stopped: AbortSignal
 }
@@ -105,7 +113,7 @@ export class ControlChannel {
   }
 
   #take(message: DownMessage): void {
-    const { table, spool, demand, doors, shutDown, handOver } = this.#rooms
+    const { table, spool, demand, doors, shutDown, handOver, show } = this.#rooms
     switch (message.kind) {
       case 'shutdown':
         shutDown(message.drainMs)
@@ -113,12 +121,16 @@ export class ControlChannel {
       case 'hand-over':
         handOver(message)
         break
+      case 'certificates':
+        show(message.certificates)
+        break
       case 'usage-ack':
         spool.acknowledged(message.sequence)
         break
       default:
         for (const id of table.apply(message)) this.#endpointChanged(id)
         if (message.kind !== 'snapshot') return
+        if (message.certificates) show(message.certificates)
         demand.repeatEverything()
         doors().sayAgain()
         spool.sendAgain()

@@ -1,6 +1,6 @@
 /** What a gateway consists of, introduced to each other. When it opens and ends is for `gateway.ts`. */
 import type { EndpointId } from '../domain/replica.ts'
-import type { HeirCommand, LinkClientOptions, UpMessage } from '../link/messages.ts'
+import type { HeirCommand, LinkClientOptions, ShownCertificates, UpMessage } from '../link/messages.ts'
 import type { Clock } from '../platform/clock.ts'
 import { Admission } from './admission.ts'
 import { askReplica } from './ask-replica.ts'
@@ -41,6 +41,7 @@ export type GatewayLife = {
   readonly hello: LinkClientOptions['hello']
   readonly shutDown: (drainMs: number) => void
   readonly handOver: (heir: HeirCommand) => void
+  readonly show: (certificates: ShownCertificates) => void
 }
 
 export class GatewayRooms {

@@ -6,15 +6,17 @@
  * life, from the first connection to the last; what it consists of is in `gateway-rooms.ts`.
  */
 import { createServer, type Server } from 'node:net'
-import type { HeirCommand, LinkClient, LinkClientOptions } from '../link/messages.ts'
+import type { HeirCommand, LinkClient, LinkClientOptions, ShownCertificates } from '../link/messages.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { Log } from '../platform/log.ts'
+import { CertificateFiles, type TlsFiles } from './certificate-files.ts'
 import type { Front, FrontRooms } from './front/front.ts'
 import { GatewayRooms } from './gateway-rooms.ts'
 import type { GatewayLimits } from './limits.ts'
 import { type ListenPlace, listen } from './listen.ts'
+import { NameProofs } from './name-proofs.ts'
 import * as refusals from './refusals.ts'
-import { TlsDoor, type TlsFiles } from './tls-door.ts'
+import { TlsDoor } from './tls-door.ts'
 
 export type GatewayOptions = {
   readonly gatewayId: string
@@ -36,8 +38,11 @@ export type GatewayOptions = {
   readonly limits?: Partial<GatewayLimits>
   /** Where the workers that share the address find each other; without one, this is the only one. */
   readonly companyDirectory?: string
-  /** Files of a certificate and its key, in PEM; without them connections are not encrypted. */
-  readonly tls?: TlsFiles
+  /**
+   * Files of a certificate and its key, in PEM, or `told`: the control process says what to show. Without it
+   * connections are not encrypted.
+   */
+  readonly tls?: TlsFiles | 'told'
   /** Takes a line for each request. */
   readonly accessLog?: (line: string) => void
   readonly openFront?: (rooms: FrontRooms) => Front
@@ -80,6 +85,8 @@ class RunningGateway implements Gateway {
   readonly #stopped = new AbortController()
   #port: number
   #tls: TlsDoor | undefined
+  #proofs: NameProofs | undefined
+  #files: CertificateFiles | undefined
   #isLeaving = false
   #isClosing = false
   #sayClosed = () => {}
@@ -102,6 +109,7 @@ class RunningGateway implements Gateway {
       hello: () => ({ kind: 'hello', gatewayId, pid: process.pid, startedAt, url: this.url, worker }),
       shutDown: (drainMs) => void this.close(drainMs),
       handOver: (heir) => options.handOver?.(heir, this.#server),
+      show: (certificates) => this.#show(certificates),
     })
     // A client that has sent FIN still reads, so it is the front that decides when it is over.
     this.#server = createServer({ noDelay: true, allowHalfOpen: true }, (socket) =>
@@ -124,14 +132,10 @@ class RunningGateway implements Gateway {
 
   async open(): Promise<void> {
     const { host, port, place = 'own', tls } = this.#options
-    const { front, company, door, channel, deadlines, watch } = this.#rooms
+    const { company, door, channel, deadlines, watch } = this.#rooms
     const address = { host, port }
     const { signal } = this.#stopped
-    if (tls) {
-      const rooms = { clock: this.#clock, log: this.#log }
-      this.#tls = await TlsDoor.open(tls, rooms, (socket) => front.take(socket))
-      void this.#tls.keepLooking(signal)
-    }
+    if (tls) await this.#openTls(tls)
     const isAlone = place === 'own' || place === 'shared'
     if (isAlone) this.#port = await listen(this.#server, address, place)
     await company?.open()
@@ -145,8 +149,30 @@ class RunningGateway implements Gateway {
     await listen(this.#server, address, place)
   }
 
+  async #openTls(source: TlsFiles | 'told'): Promise<void> {
+    const { front, deadlines, limits } = this.#rooms
+    const rooms = { clock: this.#clock, log: this.#log }
+    if (source === 'told') this.#proofs = new NameProofs(deadlines, limits)
+    const door = new TlsDoor({
+      ...rooms,
+      limits,
+      ...(this.#proofs && { proofs: this.#proofs }),
+      take: (socket) => front.take(socket),
+    })
+    this.#tls = door
+    if (source === 'told') return
+    this.#files = new CertificateFiles(source, { ...rooms, show: (pair) => door.show(pair) })
+    await this.#files.open()
+    void this.#files.keepLooking(this.#stopped.signal)
+  }
+
+  #show({ own, proofs }: ShownCertificates): void {
+    this.#proofs?.show(proofs)
+    if (own) this.#tls?.show(own)
+  }
+
   async reloadCertificate(): Promise<void> {
-    await this.#tls?.reload()
+    await this.#files?.reload()
   }
 
   async leave(drainMs: number): Promise<void> {

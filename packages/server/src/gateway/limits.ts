@@ -3,6 +3,10 @@
 export const GATEWAY_LIMITS = {
   /** Client connections; more are closed at once. */
   connections: 16_384,
+  /** For a TLS handshake. */
+  handshakeMs: 10_000,
+  /** That a certificate's authority waits for the proof of a name of which the control process has not told yet. */
+  nameProofMs: 5_000,
   /** Request line and headers together. */
   headerBytes: 32 * 1024,
   headersTimeoutMs: 30_000,

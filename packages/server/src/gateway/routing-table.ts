@@ -6,7 +6,10 @@
 import type { EndpointId } from '../domain/replica.ts'
 import type { DownMessage, RoutedEndpoint, TokenGrant } from '../link/messages.ts'
 
-export type RoutingMessage = Exclude<DownMessage, { kind: 'shutdown' | 'usage-ack' | 'hand-over' }>
+export type RoutingMessage = Exclude<
+  DownMessage,
+  { kind: 'shutdown' | 'usage-ack' | 'hand-over' | 'certificates' }
+>
 
 /** `found` by one name; `ambiguous` lists `namespace/name` of each that fits. */
 export type Lookup =

@@ -1,57 +1,55 @@
 /**
  * Encrypted connections: the handshake, with a certificate that can be renewed while connections are open. What is
- * decrypted goes to the front as any other connection does.
+ * decrypted goes to the front as any other connection does. Where certificates come from is for others.
  */
 import { X509Certificate } from 'node:crypto'
-import { readFile } from 'node:fs/promises'
 import type { Socket } from 'node:net'
 import tls from 'node:tls'
-import { messageOf, PlatformError } from '../domain/errors.ts'
+import { messageOf } from '../domain/errors.ts'
+import type { CertificatePair } from '../link/messages.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { Log } from '../platform/log.ts'
+import type { GatewayLimits } from './limits.ts'
+import type { NameProofs } from './name-proofs.ts'
 
-export type TlsFiles = { readonly certificate: string; readonly key: string }
+export type TlsDoorRooms = {
+  readonly clock: Clock
+  readonly log: Log
+  readonly limits: GatewayLimits
+  /** Where authorities are told apart from clients; undefined where none comes. */
+  readonly proofs?: NameProofs
+  readonly take: (socket: Socket) => void
+}
 
-type DoorRooms = { readonly clock: Clock; readonly log: Log }
-type Pair = { readonly cert: string; readonly key: string }
-
-const HANDSHAKE_MS = 10_000
-const LOOK_EVERY_MS = 5_000
 const EXPIRES_SOON_MS = 14 * 24 * 3_600_000
+const OLDEST_VERSION = { minVersion: 'TLSv1.2' } as const
 
 export class TlsDoor {
-  readonly #files: TlsFiles
-  readonly #rooms: DoorRooms
+  readonly #rooms: TlsDoorRooms
   readonly #server: tls.Server
   readonly #handshakes = new Set<Socket>()
-  #pair: Pair
+  #pair: CertificatePair | undefined
 
-  private constructor(files: TlsFiles, pair: Pair, rooms: DoorRooms, take: (socket: Socket) => void) {
-    this.#files = files
-    this.#pair = pair
+  /** Until it has a certificate to show, every handshake fails. */
+  constructor(rooms: TlsDoorRooms) {
     this.#rooms = rooms
     this.#server = tls.createServer({
-      ...pair,
-      minVersion: 'TLSv1.2',
+      ...OLDEST_VERSION,
       ALPNProtocols: ['http/1.1'],
-      handshakeTimeout: HANDSHAKE_MS,
+      handshakeTimeout: rooms.limits.handshakeMs,
       allowHalfOpen: true,
     })
-    this.#server.on('secureConnection', take)
+    this.#server.on('secureConnection', rooms.take)
     // Whoever cannot agree on a cipher is told by the protocol itself.
     this.#server.on('tlsClientError', (_error, socket) => socket.destroy())
-    this.#sayWhenItExpires(pair)
-  }
-
-  /** @throws PlatformError `invalid` for files that cannot be read or do not belong together. */
-  static async open(files: TlsFiles, rooms: DoorRooms, take: (socket: Socket) => void): Promise<TlsDoor> {
-    return new TlsDoor(files, await readPair(files), rooms, take)
   }
 
   take(socket: Socket): void {
     this.#handshakes.add(socket)
     socket.once('close', () => this.#handshakes.delete(socket))
-    this.#server.emit('connection', socket)
+    const { proofs } = this.#rooms
+    if (proofs) proofs.tellApart(socket, () => this.#server.emit('connection', socket))
+    else this.#server.emit('connection', socket)
   }
 
   /** Connections of which the front has not heard, too. */
@@ -59,52 +57,25 @@ export class TlsDoor {
     for (const socket of [...this.#handshakes]) socket.destroy()
   }
 
-  /** Takes what is in the files now, for new connections; what cannot be used changes nothing. */
-  async reload(): Promise<void> {
+  /** Shows it to new connections; one that cannot be used changes nothing. */
+  show(pair: CertificatePair): void {
     const { log } = this.#rooms
+    if (pair.certificate === this.#pair?.certificate && pair.key === this.#pair.key) return
     try {
-      const pair = await readPair(this.#files)
-      if (pair.cert === this.#pair.cert && pair.key === this.#pair.key) return
-      this.#server.setSecureContext({ ...pair, minVersion: 'TLSv1.2' })
-      this.#pair = pair
-      log.info('certificate renewed', { file: this.#files.certificate })
-      this.#sayWhenItExpires(pair)
+      this.#server.setSecureContext({ cert: pair.certificate, key: pair.key, ...OLDEST_VERSION })
     } catch (error) {
       log.error('the new certificate cannot be used; the one before stays', { error: messageOf(error) })
+      return
     }
+    if (this.#pair) log.info('certificate renewed')
+    this.#pair = pair
+    this.#sayWhenItExpires(pair)
   }
 
-  async keepLooking(signal: AbortSignal): Promise<void> {
-    while (!signal.aborted) {
-      await this.#rooms.clock.sleep(LOOK_EVERY_MS, signal).catch(() => {})
-      if (!signal.aborted) await this.reload()
-    }
-  }
-
-  #sayWhenItExpires({ cert }: Pair): void {
+  #sayWhenItExpires({ certificate }: CertificatePair): void {
     const { clock, log } = this.#rooms
-    const expiresAt = Date.parse(new X509Certificate(cert).validTo)
+    const expiresAt = Date.parse(new X509Certificate(certificate).validTo)
     if (expiresAt - clock.now() > EXPIRES_SOON_MS) return
     log.warn('the certificate expires soon, or has', { expiresAt: new Date(expiresAt).toISOString() })
   }
-}
-
-async function readPair({ certificate, key }: TlsFiles): Promise<Pair> {
-  const read = (file: string) =>
-    readFile(file, 'utf8').catch((cause) => {
-      throw new PlatformError('invalid', `The TLS file ${file} cannot be read: ${messageOf(cause)}.`, {
-        cause,
-      })
-    })
-  const pair = { cert: await read(certificate), key: await read(key) }
-  try {
-    tls.createSecureContext(pair)
-  } catch (cause) {
-    throw new PlatformError(
-      'invalid',
-      `${certificate} and ${key} are no certificate and its key: ${messageOf(cause)}.`,
-      { cause },
-    )
-  }
-  return pair
 }

@@ -17,6 +17,7 @@ const DOWN_KINDS: ReadonlySet<string> = new Set<DownMessage['kind']>([
   'endpoint-gone',
   'grant',
   'grant-gone',
+  'certificates',
   'usage-ack',
   'hand-over',
   'shutdown',

@@ -114,9 +114,22 @@ export type TokenGrant = {
   readonly limits?: TokenLimits
 }
 
+/** A certificate with its chain, and its key, in PEM. */
+export type CertificatePair = { readonly certificate: string; readonly key: string }
+
+/** What gateways show to clients that connect, where the control process sees to the certificates. */
+export type ShownCertificates = {
+  /** Null until there is one: nobody is let in. */
+  readonly own: CertificatePair | null
+  /** Shown to an authority that asks for proof of a name (TLS-ALPN-01), by that name. */
+  readonly proofs: Readonly<Record<string, CertificatePair>>
+}
+
 export type RoutingSnapshot = {
   readonly endpoints: readonly RoutedEndpoint[]
   readonly grants: readonly TokenGrant[]
+  /** Absent where a gateway reads files, or does not encrypt. */
+  readonly certificates?: ShownCertificates
 }
 
 /** Control to gateway. */
@@ -126,6 +139,7 @@ export type DownMessage =
   | { readonly kind: 'endpoint-gone'; readonly id: EndpointId }
   | { readonly kind: 'grant'; readonly grant: TokenGrant }
   | { readonly kind: 'grant-gone'; readonly hash: string }
+  | { readonly kind: 'certificates'; readonly certificates: ShownCertificates }
   /** This gateway's usage batch of that number is stored: it may forget it. */
   | { readonly kind: 'usage-ack'; readonly sequence: number }
   /** Start another in your place and give it your socket. */
