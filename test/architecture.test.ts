@@ -16,6 +16,7 @@ const SERVICES = [
   'governance',
   'billing',
   'insight',
+  'certificates',
   'api',
 ] as const
 const BELOW_SERVICES = ['domain', 'platform', 'engines', 'runtime', 'artifacts', 'store', 'link'] as const

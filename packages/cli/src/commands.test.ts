@@ -622,11 +622,21 @@ describe('looking', () => {
         gateways: [{ id: 'gw-1', worker: 0, pid: 7, connected: false, since: '2026-01-02T03:04:05Z' }],
         endpoints: { running: 2, failed: 0 },
         memory: { totalBytes: 8e9, reservedBytes: 2e9 },
+        certificate: {
+          names: ['a.test', 'b.test'],
+          directory: 'https://ca.test/directory',
+          expiresAt: '2026-03-02T03:04:05Z',
+          nextOrderAt: '2026-02-02T03:04:05Z',
+          failure: { at: '2026-01-02T03:04:05Z', count: 2, message: 'no route' },
+        },
       }),
     })
     expect(ran.stdout).toMatch(/^gateways +gw-1 \(worker 0, pid 7, not connected\)$/m)
     expect(ran.stdout).toMatch(/^endpoints +2 running$/m)
     expect(ran.stdout).toContain('memory limits are not enforced')
+    expect(ran.stdout).toMatch(
+      /^certificate +a\.test, b\.test: expires 2026-03-02T03:04:05Z; next order 2026-02-02T03:04:05Z\n +the last 2 orders failed: no route$/m,
+    )
   })
 })
 

@@ -5,7 +5,7 @@
  * touches the replicas of a server that runs.
  */
 import { constants } from 'node:fs'
-import { access, mkdtemp, rm, stat, statfs } from 'node:fs/promises'
+import { access, mkdtemp, readFile, rm, stat, statfs } from 'node:fs/promises'
 import { request } from 'node:http'
 import { findPackageJSON } from 'node:module'
 import { createServer } from 'node:net'
@@ -33,6 +33,7 @@ export async function examineMachine(settings: ServeSettings, env: Environment):
     examineHome(settings.home),
     examineDisk(settings.home),
     examinePort(settings),
+    examineCertificate(settings),
     examineHardware(),
     examineLlama(settings.home, env),
     examineToolkit(),
@@ -97,6 +98,43 @@ async function examinePort({ host, port }: ServeSettings): Promise<Finding> {
     about: 'port',
     message: error.code === 'EADDRINUSE' ? `${host}:${port} is taken by another program` : error.message,
     remedy: 'Choose another with --port or BERTH_PORT (and --host), or stop what uses it.',
+  }
+}
+
+/** As the server that runs here, or ran last, has left it. */
+async function examineCertificate({ acme, home }: ServeSettings): Promise<readonly Finding[]> {
+  if (!acme) return []
+  const { homeAt } = await import('@berth/server/platform/home')
+  const text = await readFile(homeAt(home).certificateStatus, 'utf8').catch(() => undefined)
+  return [certificateFinding(acme.names, text === undefined ? undefined : JSON.parse(text), Date.now())]
+}
+
+type CertificateFacts = {
+  readonly expiresAt: number | null
+  readonly nextOrderAt: number
+  readonly failure: { readonly message: string } | null
+}
+
+export function certificateFinding(
+  names: readonly string[],
+  status: CertificateFacts | undefined,
+  now: number,
+): Finding {
+  const about = 'certificate'
+  const listed = names.join(', ')
+  if (!status) return { level: 'note', about, message: `${listed}: ordered by the first \`berth serve\`` }
+  const { expiresAt, nextOrderAt, failure } = status
+  const isServed = expiresAt !== null && expiresAt > now
+  const life =
+    expiresAt === null
+      ? 'none yet'
+      : `${isServed ? 'expires' : 'expired'} ${new Date(expiresAt).toISOString()}`
+  if (!failure) return { level: isServed ? 'fine' : 'note', about, message: `${listed}: ${life}` }
+  return {
+    level: isServed ? 'note' : 'missing',
+    about,
+    message: `${listed}: ${life}; the last order failed: ${failure.message}`,
+    remedy: `Each name must lead here, and port 443 of it to the port of \`berth serve\`. The next try is at ${new Date(nextOrderAt).toISOString()}, or soon after a restart.`,
   }
 }
 

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { readAnswer, statsLine } from './chat-answer.ts'
 import { linesOf } from './commands/logs.ts'
-import { hardwareFindings } from './examine-machine.ts'
+import { certificateFinding, hardwareFindings } from './examine-machine.ts'
 import { LineDisplay, MovingLineDisplay } from './start-display.ts'
 import { bytes, duration, facts, table } from './table.ts'
 import { endpointSample } from './testing/samples.ts'
@@ -132,4 +132,38 @@ test('a machine with too little memory for a replica is told what it needs', () 
     remedy: 'Give this machine or container at least 4 GB of memory.',
   })
   expect(findings).toContainEqual({ level: 'note', about: 'limits', message: 'no cgroup may be written' })
+})
+
+test.for<[what: string, status: Parameters<typeof certificateFinding>[1], level: string, message: RegExp]>([
+  ['nothing was tried yet', undefined, 'note', /ordered by the first/],
+  ['the first is on its way', { expiresAt: null, nextOrderAt: 0, failure: null }, 'note', /none yet$/],
+  [
+    'all is well',
+    { expiresAt: 2_000, nextOrderAt: 1_500, failure: null },
+    'fine',
+    /expires 1970-01-01T00:00:02/,
+  ],
+  [
+    'a renewal failed and there is time',
+    { expiresAt: 2_000, nextOrderAt: 1_500, failure: { message: 'no route' } },
+    'note',
+    /expires .*; the last order failed: no route/,
+  ],
+  [
+    'it has expired',
+    { expiresAt: 500, nextOrderAt: 1_500, failure: { message: 'no route' } },
+    'missing',
+    /expired .*no route/,
+  ],
+  [
+    'there was never one',
+    { expiresAt: null, nextOrderAt: 1_500, failure: { message: 'no route' } },
+    'missing',
+    /none/,
+  ],
+])('doctor says of a certificate when %s', ([, status, level, message]) => {
+  const finding = certificateFinding(['a.test', 'b.test'], status, 1_000)
+  expect(finding).toMatchObject({ level, message: expect.stringMatching(message) })
+  expect(finding.message).toContain('a.test, b.test')
+  expect(Boolean(finding.remedy)).toBe(status?.failure !== null && status !== undefined)
 })

@@ -14,6 +14,7 @@ test('without flags and environment it serves on loopback only, from ~/.berth', 
     gatewayWorkers: 1,
     accessLog: false,
     tls: null,
+    acme: null,
     logLevel: 'info',
     runtimes: ['process'],
   })

@@ -1,6 +1,7 @@
 /** The settings of `berth serve`, from flags, then the environment, then defaults: parsed once, strictly. */
 import { homedir } from 'node:os'
 import path from 'node:path'
+import { type AcmeFlags, type AcmeSettings, readAcmeSettings } from './acme-settings.ts'
 import { usageError } from './exit.ts'
 
 export type Environment = Readonly<Record<string, string | undefined>>
@@ -34,10 +35,12 @@ export type ServeSettings = {
   readonly accessLog: boolean
   /** PEM files, absolute; null for connections that are not encrypted. */
   readonly tls: { readonly certificate: string; readonly key: string } | null
+  /** Certificates that Berth obtains; null for none. The operator has agreed to the terms of the authority. */
+  readonly acme: AcmeSettings | null
   readonly logLevel: (typeof LOG_LEVELS)[number]
 }
 
-export type ServeFlags = {
+export type ServeFlags = AcmeFlags & {
   readonly home?: string
   readonly host?: string
   readonly port?: string
@@ -87,7 +90,7 @@ export function readServeSettings(flags: ServeFlags, env: Environment): ServeSet
     (file) => file && path.resolve(file),
   )
   const roots = flags.modelsRoot ?? (env['BERTH_MODELS_ROOTS'] ?? '').split(path.delimiter).filter(Boolean)
-  const settings: ServeSettings = {
+  const settings: Omit<ServeSettings, 'acme'> = {
     home: homeDirectory(flags.home, env),
     host: read(setting('host', 'BERTH_HOST', flags.host, '127.0.0.1'), asHost, 'an address or host name', ''),
     port: read(
@@ -137,8 +140,15 @@ export function readServeSettings(flags: ServeFlags, env: Environment): ServeSet
       'info',
     ),
   }
+  const acme = readAcmeSettings(flags, env, settings.domain, mistakes)
+  if (settings.tls && acme) {
+    mistakes.push({
+      flag: 'acme-agree',
+      text: 'is given, and --tls-cert too: it is one or the other   (--acme-agree, BERTH_ACME_AGREE)',
+    })
+  }
   if (mistakes.length > 0) throw usageError(mistakesMessage(mistakes))
-  return settings
+  return { ...settings, acme }
 }
 
 /** Both or none. */

@@ -20,5 +20,18 @@ export const SystemStatus = z.object({
   ),
   endpoints: z.record(z.string(), z.int()).meta({ description: 'How many endpoints are in each state.' }),
   memory: z.object({ totalBytes: z.number(), reservedBytes: z.number() }),
+  certificate: z
+    .object({
+      names: z.array(z.string()),
+      directory: z.string().meta({ description: 'Of the authority that it comes from.' }),
+      expiresAt: Timestamp.nullable().meta({ description: 'Null until there is one.' }),
+      nextOrderAt: Timestamp,
+      failure: z
+        .object({ at: Timestamp, count: z.int(), message: z.string() })
+        .nullable()
+        .meta({ description: 'What became of the last orders, where they failed.' }),
+    })
+    .nullable()
+    .meta({ description: 'Null where Berth obtains none.' }),
 })
 export type SystemStatus = z.infer<typeof SystemStatus>

@@ -1,7 +1,9 @@
 /** What the api asks for, put together from the services that have it. */
 import os from 'node:os'
+import type { SystemStatus } from '@berth/contract'
 import type { ApiServices, Caller, EndpointName } from './api/services.ts'
 import type { Autoscaler } from './autoscale/autoscaler.ts'
+import type { CertificateStatus } from './certificates/certificate-keeper.ts'
 import { changeByRollback, changeByUpdate, planOf } from './control/endpoint-change.ts'
 import { listDecisions } from './control/endpoint-decisions.ts'
 import {
@@ -51,6 +53,7 @@ export type ServiceParts = {
   readonly insight: Insight
   readonly reconciler: Reconciler
   readonly routing: Routing
+  readonly certificates: { readonly status: CertificateStatus } | undefined
   readonly link: { readonly hub?: LinkHub }
   readonly settings: Settings
   readonly startedAt: number
@@ -158,6 +161,7 @@ async function systemStatus({
   settings,
   startedAt,
   url,
+  certificates,
 }: ServiceParts): ReturnType<ApiServices['system']> {
   const { total, notices, runtimes } = await control.driver.capacity()
   const running = (await control.driver.list()).filter((replica) => replica.state === 'running')
@@ -176,10 +180,23 @@ async function systemStatus({
       since: timestamp(connectedAt),
     })),
     endpoints: routing.states(),
+    certificate: certificateView(certificates?.status),
     memory: {
       totalBytes: Math.min(total.memoryBytes, os.totalmem()),
       reservedBytes: running.reduce((sum, { resources }) => sum + resources.memoryBytes, 0),
     },
+  }
+}
+
+function certificateView(status: CertificateStatus | undefined): SystemStatus['certificate'] {
+  if (!status) return null
+  const { names, directory, expiresAt, nextOrderAt, failure } = status
+  return {
+    names: [...names],
+    directory,
+    expiresAt: expiresAt === null ? null : timestamp(expiresAt),
+    nextOrderAt: timestamp(nextOrderAt),
+    failure: failure && { at: timestamp(failure.lastAt), count: failure.count, message: failure.message },
   }
 }
 

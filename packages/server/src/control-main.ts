@@ -31,6 +31,7 @@ import { TokenUses } from './governance/token-uses.ts'
 import { openLinkHub } from './link/hub.ts'
 import type { ConnectedGateway, UpMessage } from './link/messages.ts'
 import { type Insight, openInsight } from './open-insight.ts'
+import { openCertificates } from './open-certificates.ts'
 import { openRuntimes } from './open-runtime.ts'
 import { orAborted } from './platform/abort.ts'
 import { Changes } from './platform/changes.ts'
@@ -89,6 +90,7 @@ export async function openRooms(
   const routerPrograms = new RouterPrograms(home.routers)
 
   const routing = new Routing()
+  const certificates = await openCertificates(settings.acme, { home, key, clock, log, routing })
   const changes = new Changes<EndpointId>()
   const hint = (id: EndpointId) => {
     changes.announce(id)
@@ -162,10 +164,16 @@ export async function openRooms(
   await deploySample(control, log)
 
   const stopping = new AbortController()
+  const linked = Promise.withResolvers<void>()
   const loops = [
     reconciler.run(stopping.signal),
     autoscaler.run(stopping.signal),
     insight.run(stopping.signal),
+    // Authorities look for proof at the gateway, which hears of it over the link.
+    orAborted(linked.promise, stopping.signal).then(
+      () => certificates?.run(stopping.signal),
+      () => {},
+    ),
     hourly(() => access.tidy(), { clock, log, signal: stopping.signal }),
     evictForever(settings, models, clock, log, stopping.signal),
     collectOnceAtRest(clock, stopping.signal),
@@ -183,6 +191,7 @@ export async function openRooms(
       insight,
       reconciler,
       routing,
+      certificates,
       link: opened,
       settings,
       startedAt,
@@ -219,13 +228,17 @@ export async function openRooms(
   })
   routing.broadcast = (message) => opened.hub?.broadcast(message)
   await orAborted(gateway.started, signal)
-  await orAborted(untilReady(gateway.url, clock), signal)
+  linked.resolve()
+  // Without a certificate it lets nobody in, and it is to be there for the authority's look.
+  const uncertified = certificates?.status.expiresAt === null ? certificates.status.names : []
+  if (uncertified.length === 0) await orAborted(untilReady(gateway.url, clock), signal)
   log.info('ready', { url: gateway.url, tookMs: clock.now() - startedAt })
 
   const { code } = signIns.issue({ user: FIRST_USER, role: 'write', expiresAt: null })
   return {
     url: gateway.url,
     newToken,
+    uncertified,
     signInUrl: signInUrl(gateway.url, code),
     replaceGateways: () => gateway.replaceAll(),
   }

@@ -72,7 +72,7 @@ function untilSignalled(): Promise<void> {
 }
 
 function banner(
-  { url, newToken, signInUrl }: RunningControl,
+  { url, newToken, uncertified, signInUrl }: RunningControl,
   tokenFile: string,
   logFile: string | undefined,
 ): string {
@@ -86,6 +86,13 @@ function banner(
     `Berth ${version} is ready at ${url}`,
     '',
     ...(newToken ? ['Your token, shown this once and kept for the CLI:', `  ${newToken}`, ''] : []),
+    ...(uncertified.length > 0
+      ? [
+          `A certificate for ${uncertified.join(', ')} is being obtained; until then nobody can connect.`,
+          '`berth doctor` says how it goes.',
+          '',
+        ]
+      : []),
     'Try next:',
     `  curl ${url}/v1/chat/completions -H "Authorization: Bearer ${token}" -H 'Content-Type: application/json' -d '${body}'`,
     `  OPENAI_BASE_URL=${url}/v1 OPENAI_API_KEY=${token} node -e "${openai}"`,

@@ -26,7 +26,17 @@ export type ServeSettings = {
   readonly accessLog: boolean
   /** PEM files, absolute; null for connections that are not encrypted. */
   readonly tls: { readonly certificate: string; readonly key: string } | null
+  /** Certificates that Berth obtains; null for none. The operator has agreed to the terms of the authority. */
+  readonly acme: AcmeSettings | null
   readonly logLevel: string
+}
+
+export type AcmeSettings = {
+  /** At least one; the certificate is for all of them. */
+  readonly names: readonly string[]
+  readonly email: string | null
+  /** An https URL. */
+  readonly directory: string
 }
 
 export type Settings = ServeSettings & {

@@ -24,6 +24,8 @@ export type RunningControl = {
   readonly url: string
   /** The first user's token, only when this run made it. */
   readonly newToken: string | undefined
+  /** Names for which a certificate is still to be obtained. */
+  readonly uncertified: readonly string[]
   /** Replaces every worker of the gateway, one after another, without a lost request. */
   replaceGateways(): Promise<void>
   /** The console, signing in whoever opens it first. */
@@ -103,7 +105,7 @@ async function startGateway(
     port: settings.port,
     workers: settings.gatewayWorkers,
     accessLog: settings.accessLog,
-    tls: settings.tls,
+    tls: settings.acme ? 'told' : settings.tls,
     front: settings.gatewayFront,
     handOver: (gatewayId, heir) => opened.hub?.send(gatewayId, { kind: 'hand-over', ...heir }) ?? false,
     domain: settings.domain,

@@ -27,6 +27,20 @@ export function addServe(program: Command): void {
     .option('--access-log <on|off>', 'write a line for each request (BERTH_ACCESS_LOG, default off)')
     .option('--tls-cert <file>', 'serve https with this certificate, in PEM (BERTH_TLS_CERT)')
     .option('--tls-key <file>', 'its private key, in PEM (BERTH_TLS_KEY)')
+    .option(
+      '--acme-agree',
+      'obtain a certificate by ACME and agree to the terms of its authority (BERTH_ACME_AGREE)',
+    )
+    .option(
+      '--acme-name <name>',
+      'a name for the certificate, beside --domain; repeatable (BERTH_ACME_NAMES)',
+      collect,
+    )
+    .option('--acme-email <address>', 'where the authority may write to (BERTH_ACME_EMAIL)')
+    .option(
+      '--acme-directory <url>',
+      "the authority's directory (BERTH_ACME_DIRECTORY, default Let's Encrypt)",
+    )
     .option('--log-level <level>', 'debug, info, warn, error or silent (BERTH_LOG_LEVEL, default info)')
     .action(async (_flags: unknown, command: Command) => {
       const settings = readServeSettings(command.optsWithGlobals<ServeFlags>(), process.env)

@@ -15,6 +15,19 @@ export function addStatus(program: Command): void {
     })
 }
 
+function certificate({
+  names,
+  expiresAt,
+  nextOrderAt,
+  failure,
+}: NonNullable<SystemStatus['certificate']>): string {
+  const life = expiresAt ? `expires ${expiresAt}` : 'none yet'
+  const failed =
+    failure &&
+    `${failure.count === 1 ? 'the last order' : `the last ${failure.count} orders`} failed: ${failure.message}`
+  return [`${names.join(', ')}: ${life}; next order ${nextOrderAt}`, ...(failed ? [failed] : [])].join('\n')
+}
+
 function overview(status: SystemStatus): string {
   const { memory } = status
   const endpoints = Object.entries(status.endpoints).filter(([, count]) => count > 0)
@@ -40,6 +53,7 @@ function overview(status: SystemStatus): string {
         .join('\n'),
     ],
     ['endpoints', endpoints.map(([state, count]) => `${count} ${state}`).join(', ') || 'none'],
+    ...(status.certificate ? [['certificate', certificate(status.certificate)] as const] : []),
     ['memory', `${bytes(memory.reservedBytes)} of ${bytes(memory.totalBytes)} reserved`],
   ])
 }

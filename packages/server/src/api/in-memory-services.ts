@@ -141,6 +141,7 @@ export class InMemoryServices implements ApiServices {
       gateways: [],
       endpoints: { running: this.stored.size },
       memory: { totalBytes: 1, reservedBytes: 0 },
+      certificate: null,
     }
   }
 

@@ -9,6 +9,7 @@ const NOW = Date.parse('2027-01-01T00:00:00Z')
 const issued = {
   names: ['a.example.com', 'b.example.com'],
   directory: 'https://ca.test/directory',
+  obtainedAt: NOW,
   validFrom: NOW,
   expiresAt: NOW + 90 * DAY,
   fingerprint: 'AB:CD',
@@ -16,6 +17,7 @@ const issued = {
 const facts: CertificateFacts = {
   names: ['a.example.com'],
   directory: issued.directory,
+  now: NOW + DAY,
   startedAt: NOW,
   issued,
   failures: null,
@@ -71,6 +73,17 @@ test('after a restart a failure of long ago is not waited for, and one of just n
   expect(nextOrderAt({ ...wants, failures: failed(8, NOW), startedAt: NOW - 1 })).toBeGreaterThan(
     NOW + 4 * 60 * MINUTE,
   )
+})
+
+test('a clock that is a year ahead orders once in a month, and one that was set back renews in time', () => {
+  const year = 365 * DAY
+  const obtained = { ...issued, obtainedAt: NOW + year }
+  expect(nextOrderAt({ ...facts, issued: obtained, now: NOW + year })).toBe(NOW + year + 30 * DAY)
+  expect(nextOrderAt({ ...facts, issued: obtained })).toBeLessThan(NOW + 61 * DAY)
+})
+
+test('a failure of the future is none', () => {
+  expect(nextOrderAt({ ...facts, issued: null, failures: failed(3, NOW + 2 * DAY) })).toBeLessThanOrEqual(NOW)
 })
 
 test('whatever its life and however often it failed: never before half of its life, always before its end', () => {

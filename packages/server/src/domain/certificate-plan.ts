@@ -8,7 +8,9 @@ export type CertificateFacts = {
   /** What the operator wants now. */
   readonly names: readonly string[]
   readonly directory: string
-  /** When this control process started. Milliseconds since the epoch, as all times here. */
+  /** Milliseconds since the epoch, as all times here. */
+  readonly now: number
+  /** When this control process started. */
   readonly startedAt: number
   /** The newest certificate that was obtained. */
   readonly issued: IssuedFacts | null
@@ -19,6 +21,8 @@ export type CertificateFacts = {
 export type IssuedFacts = {
   readonly names: readonly string[]
   readonly directory: string
+  /** By the clock of this machine; the others are the authority's. */
+  readonly obtainedAt: number
   readonly validFrom: number
   readonly expiresAt: number
   /** Tells it from every other one. */
@@ -31,6 +35,8 @@ export type OrderFailures = { readonly count: number; readonly lastAt: number; r
 const RENEWED_AFTER = 2 / 3
 /** So that those who began together do not come together: it is renewed up to this much of its life earlier. */
 const SPREAD = 1 / 20
+/** Of its life, from one to the next: a clock that is far ahead finds each of them expired. */
+const APART = 1 / 3
 const FIRST_BACK_OFF_MS = 5 * 60_000
 const LONGEST_BACK_OFF_MS = 6 * 60 * 60_000
 const BACK_OFF_SPREAD = 1 / 4
@@ -39,9 +45,10 @@ const AFTER_START_MS = 10 * 60_000
 
 /** @returns when the next order is due; that may have passed. */
 export function nextOrderAt(facts: CertificateFacts): number {
-  const { issued, failures } = facts
-  const due = issued && isWanted(issued, facts) ? renewalAt(issued) : 0
-  return failures ? Math.max(due, againAt(failures, facts)) : due
+  const { issued, failures, now } = facts
+  const due = issued && isWanted(issued, facts) ? renewalAt(issued, now) : 0
+  // One of later than now was noted before the clock was set back: how long ago it was is not known.
+  return failures && failures.lastAt <= now ? Math.max(due, againAt(failures, facts)) : due
 }
 
 /** It has every name that is wanted, from the authority that is wanted. */
@@ -49,9 +56,10 @@ export function isWanted(issued: IssuedFacts, { names, directory }: CertificateF
   return issued.directory === directory && names.every((name) => issued.names.includes(name))
 }
 
-function renewalAt({ validFrom, expiresAt, fingerprint }: IssuedFacts): number {
-  const earlier = SPREAD * fractionOf(fingerprint)
-  return validFrom + (expiresAt - validFrom) * (RENEWED_AFTER - earlier)
+function renewalAt({ obtainedAt, validFrom, expiresAt, fingerprint }: IssuedFacts, now: number): number {
+  const lifeMs = expiresAt - validFrom
+  const renewal = validFrom + lifeMs * (RENEWED_AFTER - SPREAD * fractionOf(fingerprint))
+  return obtainedAt <= now ? Math.max(renewal, obtainedAt + lifeMs * APART) : renewal
 }
 
 function againAt({ count, lastAt }: OrderFailures, { names, startedAt }: CertificateFacts): number {

@@ -10,6 +10,10 @@ export function homeAt(directory: string) {
     database: at('berth.db'),
     /** Encrypts secrets and derives replica keys; mode 600. */
     keyFile: at('key'),
+    /** The certificate, its key and the account with its authority, encrypted; mode 600. */
+    certificateFile: at('certificate'),
+    /** How it stands with the certificate, for `berth doctor`. */
+    certificateStatus: at('run', 'certificate.json'),
     /** The first user's token, for the CLI; mode 600. */
     tokenFile: at('token'),
     /** The operator's own instance types; may be missing. */
