@@ -18,7 +18,7 @@ process.once('message', (wish: OrderWish) => {
   void order(wish)
     .then<OrderStep, OrderStep>(
       (pair) => ({ kind: 'issued', pair }),
-      (error) => ({ kind: 'failed', message: reasonOf(error) }),
+      async (error) => ({ kind: 'failed', message: await reasonOf(error, wish.directory) }),
     )
     .then(say)
     .then(() => process.exit())
@@ -65,8 +65,14 @@ function say(step: OrderStep): Promise<void> {
   return new Promise((resolve) => process.send!(step, () => resolve()))
 }
 
-/** Errors of connections often have a code and no words. */
-function reasonOf(error: unknown): string {
-  const { code } = error as { readonly code?: unknown }
-  return messageOf(error) || String(code)
+/** The library stumbles over requests that got no answer, and loses why: that is asked once more. */
+async function reasonOf(error: unknown, directory: string): Promise<string> {
+  const silence = await fetch(directory).then(
+    () => undefined,
+    (failed: Error & { readonly cause?: { readonly code?: string; readonly message?: string } }) =>
+      failed.cause?.code ?? failed.cause?.message ?? failed.message,
+  )
+  return silence === undefined
+    ? messageOf(error)
+    : `the authority at ${directory} cannot be reached: ${silence}`
 }
