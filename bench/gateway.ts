@@ -3,7 +3,7 @@
  *
  *     npm run bench:gateway                         the whole table, about 6 minutes
  *     npm run bench:gateway -- --only unary,stream  parts of it: unary, rate, stream, long, open
- *     npm run bench:gateway -- --rounds 3 --seconds 2
+ *     npm run bench:gateway -- --rounds 5 --seconds 4   steadier, about 10 minutes
  *
  * The rounds of all proxies take turns, and what is compared is the ratio within a round, of which the table has the
  * median: a machine with other work changes everybody's figures, and ratios least. `direct` is the load without a
@@ -43,8 +43,8 @@ const STREAM_INTERVAL_MS = 50
 const { values } = parseArgs({
   options: {
     only: { type: 'string', default: 'unary,rate,stream,long,open' },
-    rounds: { type: 'string', default: '5' },
-    seconds: { type: 'string', default: '4' },
+    rounds: { type: 'string', default: '3' },
+    seconds: { type: 'string', default: '3' },
     json: { type: 'string' },
   },
 })
@@ -80,14 +80,15 @@ const through = (proxy: RunningProxy): Target => ({
 /** The engine that one of the peers is told of in each request. */
 let portkeyEngine = 0
 
+const beganAt = performance.now()
 const rows: Row[] = []
 try {
-  if (parts.has('unary')) rows.push(...(await unary()))
+  await part('unary', unary)
   const engines = await startEngines()
-  if (parts.has('rate')) rows.push(...(await rate(engines)))
-  if (parts.has('stream')) rows.push(...(await streams(engines)))
-  if (parts.has('long')) rows.push(...(await long(engines)))
-  if (parts.has('open')) rows.push(...(await openStreams(engines)))
+  await part('rate', () => rate(engines))
+  await part('stream', () => streams(engines))
+  await part('long', () => long(engines))
+  await part('open', () => openStreams(engines))
   report(
     `The gateway on one core, with a token, limits, usage and metrics (${rounds} rounds of ${seconds} s)`,
     rows,
@@ -96,6 +97,21 @@ try {
   removeFolder()
 }
 process.exit(0)
+
+/** Its rows are also told at once, for who waits for the table. */
+async function part(name: string, measure: () => Promise<Row[]>): Promise<void> {
+  if (!parts.has(name)) return
+  progress(`${name}: begins`)
+  const measured = await measure()
+  rows.push(...measured)
+  for (const row of measured) progress(`${name}: ${row.measure}: ${row.value} ${row.unit}`)
+}
+
+/** Apart from the table, which others may read. */
+function progress(line: string): void {
+  const seconds = Math.round((performance.now() - beganAt) / 1_000)
+  process.stderr.write(`${String(seconds).padStart(4)} s  ${line}\n`)
+}
 
 /** Answers of 600 bytes to requests of 300, as fast as can be; the engine is nginx, because the others are slower than what is measured. */
 async function unary(): Promise<Row[]> {
@@ -233,6 +249,7 @@ async function inTurns<Result>(
   const results = new Map<string, Result[]>(targets.map(({ name }) => [name, []]))
   for (const target of targets) await look(target)
   for (let round = 0; round <= rounds; round++) {
+    progress(round === 0 ? '  warms up' : `  round ${round} of ${rounds}`)
     for (const target of targets) {
       // The first warms up, and what is cold may answer nothing in its time.
       if (round === 0) await measure(target).catch(() => {})
