@@ -91,3 +91,20 @@ test('stopping waits for what is in hand and hands out nothing more', async () =
 
   expect(log).toEqual(['a', 'stopped'])
 })
+
+test('a key that falls due between two looks at the clock is handed out', async () => {
+  const handed = Promise.withResolvers<string>()
+  let now = 0
+  // Each look is a millisecond later than the one before.
+  const clock = { now: () => now++, sleep: async () => {} }
+  const queue = new WorkQueue<string>(clock)
+  queue.add('a', 2)
+  const stopping = new AbortController()
+  const running = queue.run(async (key) => void handed.resolve(key), {
+    concurrency: 1,
+    signal: stopping.signal,
+  })
+  expect(await handed.promise).toBe('a')
+  stopping.abort()
+  await running
+})

@@ -37,7 +37,7 @@ export class WorkQueue<Key extends string> {
   ): Promise<void> {
     while (!signal.aborted) {
       const key = this.#inHand.size < concurrency ? this.#takeDueKey() : undefined
-      if (key === undefined) await this.#untilSomethingChanges(signal)
+      if (key === undefined) await this.#untilSomethingChanges(signal, this.#inHand.size < concurrency)
       else this.#inHand.set(key, this.#handOut(key, handle))
     }
     await Promise.all(this.#inHand.values())
@@ -60,8 +60,8 @@ export class WorkQueue<Key extends string> {
     return undefined
   }
 
-  /** Resolves when a key is added, one comes back, the next one is due, or `signal` aborts. */
-  async #untilSomethingChanges(signal: AbortSignal): Promise<void> {
+  /** Resolves when a key is added, one comes back, the next one is due while there is room for it, or `signal` aborts. */
+  async #untilSomethingChanges(signal: AbortSignal, hasRoom: boolean): Promise<void> {
     const nap = new AbortController()
     const changed = new Promise<void>((resolve) => {
       this.#wake = resolve
@@ -70,8 +70,11 @@ export class WorkQueue<Key extends string> {
 
     const waiting = [...this.#dueAt].filter(([key]) => !this.#inHand.has(key)).map(([, dueAt]) => dueAt)
     const nextDueIn = Math.min(...waiting) - this.#clock.now()
+    // One that has fallen due since the last look is no reason to wait for anything else.
     const due =
-      Number.isFinite(nextDueIn) && nextDueIn > 0 ? this.#clock.sleep(nextDueIn, nap.signal) : undefined
+      hasRoom && Number.isFinite(nextDueIn)
+        ? this.#clock.sleep(Math.max(0, nextDueIn), nap.signal)
+        : undefined
 
     await Promise.race([changed, due?.catch(() => {})].filter((it) => it !== undefined))
     nap.abort()
