@@ -52,7 +52,8 @@ async function installation() {
     return { keeper, stop }
   }
   const settled = (look: () => unknown) => vi.waitFor(look, { timeout: 10_000, interval: 5 })
-  return { home, clock, shown, ...files, start, settled }
+  const asleep = () => settled(() => expect(clock.sleeping).toBe(1))
+  return { home, clock, shown, ...files, start, settled, asleep }
 }
 
 /** Issues one certificate after another, and fails when it has no more. */
@@ -109,10 +110,11 @@ test('after a restart it is shown at once and not ordered again, by the same acc
 })
 
 test('it is renewed before it expires, without a restart', async () => {
-  const { clock, shown, start, settled } = await installation()
+  const { clock, shown, start, settled, asleep } = await installation()
   const order = authority(FIRST, SECOND)
   const { keeper } = await start(order)
   await settled(() => expect(keeper.status.expiresAt).not.toBeNull())
+  await asleep()
   // The certificates of the tests live for a hundred years, which is a million looks: the clock is set instead.
   clock.jump(lifeMs / 2)
   await clock.advance(60 * MINUTE)
@@ -127,10 +129,11 @@ test('it is renewed before it expires, without a restart', async () => {
 })
 
 test('what fails takes nothing away, is said, and is tried again ever more rarely', async () => {
-  const { clock, shown, statusFile, start, settled } = await installation()
+  const { clock, shown, statusFile, start, settled, asleep } = await installation()
   const order = authority(FIRST)
   const { keeper } = await start(order)
   await settled(() => expect(keeper.status.expiresAt).not.toBeNull())
+  await asleep()
   clock.jump((lifeMs * 2) / 3)
   await clock.advance(60 * MINUTE)
   await settled(() =>
@@ -138,6 +141,7 @@ test('what fails takes nothing away, is said, and is tried again ever more rarel
   )
   const first = keeper.status.nextOrderAt - clock.now()
   await settled(async () => expect(JSON.parse(await readFile(statusFile, 'utf8')).failure.count).toBe(1))
+  await asleep()
   await clock.advance(first)
   await settled(() => expect(keeper.status.failure?.count).toBe(2))
   expect(keeper.status.nextOrderAt - clock.now()).toBeGreaterThan(first)

@@ -15,6 +15,11 @@ export class FakeClock implements Clock {
     return this.#now
   }
 
+  /** How many sleep: whoever writes a file first does not sleep yet, and time that is moved then moves without them. */
+  get sleeping(): number {
+    return this.#sleepers.length
+  }
+
   sleep(ms: number, signal?: AbortSignal): Promise<void> {
     return new Promise((resolve, reject) => {
       if (signal?.aborted) return reject(signal.reason)
