@@ -6,6 +6,7 @@ import { Button } from './button.tsx'
 import { classNames } from './class-names.ts'
 import type { ConfirmProps, DialogProps } from './dialog.tsx'
 import { Field, Input } from './field.tsx'
+import { Problem } from './problem.tsx'
 
 export function Dialog({ open, onClose, title, description, children, actions, wide = false }: DialogProps) {
   return (
@@ -90,11 +91,7 @@ export function Confirm({
               <Input value={typed} onValue={setTyped} mono autoFocus />
             </Field>
           )}
-          {error !== undefined && (
-            <p role="alert" className="mt-2 text-xs text-bad">
-              {error}
-            </p>
-          )}
+          <Problem text={error} className="mt-2" />
         </form>
       )}
     </Dialog>

@@ -4,6 +4,7 @@ import type { ReactNode } from 'react'
 import { Button, IconButton } from '../design/button.tsx'
 import { Card } from '../design/card.tsx'
 import { Field, Input } from '../design/field.tsx'
+import { Problem } from '../design/problem.tsx'
 import type { AdapterDraft } from './endpoint-draft.ts'
 import type { FormPart } from './form-part.ts'
 
@@ -76,11 +77,7 @@ function Adapters({ draft: { adapters }, set, errorAt }: FormPart) {
           />
         </div>
       ))}
-      {error && (
-        <p role="alert" className="text-xs text-bad">
-          {error}
-        </p>
-      )}
+      <Problem text={error} />
       <Button size="sm" look="quiet" icon={Plus} className="self-start" onClick={add}>
         Add an adapter
       </Button>

@@ -2,6 +2,7 @@
 import { Plus, Trash2 } from 'lucide-react'
 import { Button, IconButton } from '../design/button.tsx'
 import { Field, Input } from '../design/field.tsx'
+import { Problem } from '../design/problem.tsx'
 import { type ScheduleDraft, WEEKDAYS } from './endpoint-draft.ts'
 import type { FormPart } from './form-part.ts'
 
@@ -32,11 +33,7 @@ export function SchedulesForm({ draft, set, errorAt }: FormPart) {
           onRemove={() => set({ schedules: schedules.filter(({ key }) => key !== schedule.key) })}
         />
       ))}
-      {error && (
-        <p role="alert" className="text-xs text-bad">
-          {error}
-        </p>
-      )}
+      <Problem text={error} />
       <Button size="sm" look="quiet" icon={Plus} className="self-start" onClick={add}>
         Keep more warm at certain hours
       </Button>
@@ -94,11 +91,7 @@ function Row({
         <Input mono {...text('timeZone')} placeholder="Europe/Paris" />
       </Field>
       <IconButton icon={Trash2} label="Remove the schedule" onClick={onRemove} />
-      {error && (
-        <p role="alert" className="w-full text-xs text-bad">
-          {error}
-        </p>
-      )}
+      <Problem text={error} className="w-full" />
     </div>
   )
 }

@@ -2,6 +2,7 @@
 import { Plus, Trash2, Undo2 } from 'lucide-react'
 import { Button, IconButton } from '../design/button.tsx'
 import { Field, Input } from '../design/field.tsx'
+import { Problem } from '../design/problem.tsx'
 import type { SecretDraft, Variable } from './endpoint-draft.ts'
 
 export function VariablesForm({
@@ -37,11 +38,7 @@ export function VariablesForm({
           />
         </div>
       ))}
-      {error && (
-        <p role="alert" className="text-xs text-bad">
-          {error}
-        </p>
-      )}
+      <Problem text={error} />
       <Button
         size="sm"
         look="quiet"
@@ -105,11 +102,7 @@ export function SecretsForm({
           />
         </div>
       ))}
-      {error && (
-        <p role="alert" className="text-xs text-bad">
-          {error}
-        </p>
-      )}
+      <Problem text={error} />
       <Button
         size="sm"
         look="quiet"

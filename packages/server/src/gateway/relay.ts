@@ -7,6 +7,7 @@ import { toErrorResponse } from './error-response.ts'
 import type { Exchange } from './exchange.ts'
 import { isEventStream, toClient } from './headers.ts'
 import type { GatewayLimits } from './limits.ts'
+import type { RelayEnd } from './relay-end.ts'
 import type { BodySink } from './request-body.ts'
 import type { AnswerHead } from './upstream/response-reader.ts'
 import type { Address, AnswerTaker, Attempt, AttemptFailure, Upstream } from './upstream/upstream.ts'
@@ -57,27 +58,6 @@ export type Relay = {
   readonly watch?: AnswerWatch
   readonly limits: Pick<GatewayLimits, 'bodyStartBytes' | 'replicaErrorBytes' | 'replicaSilenceMs'>
 }
-
-export type RelayEnd =
-  | { readonly kind: 'answered' }
-  | { readonly kind: 'client-left' }
-  /** The request's own time was over. */
-  | { readonly kind: 'out-of-time' }
-  /** No connection came about: nothing was sent. */
-  | { readonly kind: 'unreachable'; readonly reason: string }
-  /** The connection broke before the answer began; a reused one may just have been closed as idle. */
-  | { readonly kind: 'broke'; readonly reason: string; readonly reused: boolean }
-  /** The answer began and did not end. The client has been told as far as possible. */
-  | { readonly kind: 'broke-off'; readonly reason: string }
-  | { readonly kind: 'silent' }
-  /** The replica was given up before the answer began. */
-  | { readonly kind: 'given-up' }
-  /** It was answered, and a better answer may be had. */
-  | { readonly kind: 'declined'; readonly status: number }
-  /** It answered, and what it said is not to be given. */
-  | { readonly kind: 'unfit'; readonly why: PlatformError }
-  /** The request's body is larger than it may be. */
-  | { readonly kind: 'too-large' }
 
 const SANDBOX = ['content-security-policy', 'sandbox allow-downloads allow-forms allow-popups allow-scripts']
 const ANSWERED: RelayEnd = { kind: 'answered' }

@@ -23,7 +23,8 @@ import { keepCompany } from './keep-company.ts'
 import type { GatewayLimits } from './limits.ts'
 import { PromptPrefix } from './prompt-prefix.ts'
 import * as refusals from './refusals.ts'
-import { isBadRequest, type RelayEnd, relay } from './relay.ts'
+import { isBadRequest, relay } from './relay.ts'
+import { errorOf, type RelayEnd } from './relay-end.ts'
 import type { Lease, ReplicaLeases } from './replica-leases.ts'
 import { hasBody } from './request-body.ts'
 import { secondsIn } from './request-deadline.ts'
@@ -118,11 +119,9 @@ export async function serveEndpoint(visit: Visit, rooms: EndpointRooms): Promise
       case 'client-left':
         return
       case 'out-of-time':
-        throw exchange.outOfTime ?? new ClientLeft()
       case 'too-large':
-        throw refusals.bodyTooLarge(exchange.body.limitBytes)
       case 'unfit':
-        throw end.why
+        throw errorOf(end, exchange)
       case 'declined':
         wasNotUnderstood = true
         continue

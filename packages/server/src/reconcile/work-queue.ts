@@ -36,8 +36,9 @@ export class WorkQueue<Key extends string> {
     { concurrency, signal }: { readonly concurrency: number; readonly signal: AbortSignal },
   ): Promise<void> {
     while (!signal.aborted) {
-      const key = this.#inHand.size < concurrency ? this.#takeDueKey() : undefined
-      if (key === undefined) await this.#untilSomethingChanges(signal, this.#inHand.size < concurrency)
+      const hasRoom = this.#inHand.size < concurrency
+      const key = hasRoom ? this.#takeDueKey() : undefined
+      if (key === undefined) await this.#untilSomethingChanges(signal, hasRoom)
       else this.#inHand.set(key, this.#handOut(key, handle))
     }
     await Promise.all(this.#inHand.values())

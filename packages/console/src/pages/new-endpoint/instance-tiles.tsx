@@ -2,6 +2,7 @@
 import type { InstanceFit, Recommendation } from '@berth/contract'
 import { CircleCheck, CircleHelp, CircleX } from 'lucide-react'
 import { classNames } from '../../design/class-names.ts'
+import { Problem } from '../../design/problem.tsx'
 import { memory, pricePerHour } from '../../text/quantities.ts'
 import { type InstanceOffer, instanceRefusal, isAt, type Place } from './instances.ts'
 
@@ -41,11 +42,7 @@ export function InstanceTiles({
           />
         ))}
       </fieldset>
-      {error && (
-        <p role="alert" className="mt-2 text-xs text-bad">
-          {error}
-        </p>
-      )}
+      <Problem text={error} className="mt-2" />
     </>
   )
 }

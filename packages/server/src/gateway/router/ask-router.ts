@@ -5,10 +5,10 @@
  * no error of the request: the gateway then chooses a replica by itself.
  */
 import type { RoutedEndpoint } from '../../link/messages.ts'
-import { ClientLeft } from '../exchange.ts'
 import { toReplica } from '../headers.ts'
 import * as refusals from '../refusals.ts'
-import { isBadRequest, type RelayEnd, relay } from '../relay.ts'
+import { isBadRequest, relay } from '../relay.ts'
+import { errorOf, type RelayEnd } from '../relay-end.ts'
 import type { EndpointRooms, Visit } from '../serve-endpoint.ts'
 import { headOfTask, type TaskCall } from '../task-call.ts'
 import type { AnswerHead } from '../upstream/response-reader.ts'
@@ -48,11 +48,9 @@ export async function askRouter(
         mayAsk = false
         continue
       case 'out-of-time':
-        throw exchange.outOfTime ?? new ClientLeft()
       case 'too-large':
-        throw refusals.bodyTooLarge(exchange.body.limitBytes)
       case 'unfit':
-        throw end.why
+        throw errorOf(end, exchange)
       case 'broke-off':
         call.broke(end.reason)
         throw refusals.replicaBroke(endpoint, end.reason, rooms.limits.retryAfterMs)
