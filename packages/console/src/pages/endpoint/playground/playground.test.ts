@@ -124,6 +124,17 @@ describe('a request as code', () => {
     expect(requestAsCode('python', request)).toContain('    stream=True,')
   })
 
+  test('LangChain gets the settings, and the texts of embeddings as they are', () => {
+    const body = { ...request.body, stream_options: { include_usage: true }, temperature: 0.2 }
+    const chat = requestAsCode('langchain', { ...request, body })
+    expect(chat).toContain('    temperature=0.2,\n)')
+    expect(chat).toContain('client.stream(messages)')
+    expect(chat).not.toContain('stream_options')
+    const embeddings = { ...request, path: '/v1/embeddings', body: { model: 'm', input: 'Hello' } }
+    expect(requestAsCode('langchain', embeddings)).toContain('    check_embedding_ctx_length=False,')
+    expect(requestAsCode('langchain', embeddings)).toContain('embed_documents(["Hello"])')
+  })
+
   test('a route that a client does not have is not made up', () => {
     const rerank = { ...request, path: '/rerank' }
     expect(requestAsCode('python', rerank)).toBeUndefined()

@@ -1,6 +1,6 @@
 /** A request as a person would write it: curl, and the clients that people have. Pure. */
 
-export const codeLanguages = ['curl', 'python', 'javascript', 'huggingface_hub'] as const
+export const codeLanguages = ['curl', 'python', 'javascript', 'huggingface_hub', 'langchain'] as const
 export type CodeLanguage = (typeof codeLanguages)[number]
 
 export const LANGUAGE_LABELS: Readonly<Record<CodeLanguage, string>> = {
@@ -8,6 +8,7 @@ export const LANGUAGE_LABELS: Readonly<Record<CodeLanguage, string>> = {
   python: 'OpenAI, Python',
   javascript: 'OpenAI, JavaScript',
   huggingface_hub: 'huggingface_hub',
+  langchain: 'LangChain',
 }
 
 export type CodeRequest = {
@@ -28,6 +29,8 @@ export function requestAsCode(language: CodeLanguage, request: CodeRequest): str
       return asJavaScript(request)
     case 'huggingface_hub':
       return asHub(request)
+    case 'langchain':
+      return asLangChain(request)
     default:
       return language satisfies never
   }
@@ -133,6 +136,42 @@ function asHub({ url, path, body }: CodeRequest): string | undefined {
     case '/embed': {
       const input = body['input'] ?? body['inputs']
       return [...begin, `print(client.feature_extraction(${pythonValue(input)}).shape)`].join('\n')
+    }
+    default:
+      return undefined
+  }
+}
+
+function asLangChain({ url, path, body }: CodeRequest): string | undefined {
+  const begin = (name: string, settings: Readonly<Record<string, unknown>>) => [
+    'import os',
+    `from langchain_openai import ${name}`,
+    '',
+    `client = ${name}(`,
+    `    base_url="${url}/v1",`,
+    '    api_key=os.environ["BERTH_TOKEN"],',
+    ...Object.entries(settings).map(([setting, value]) => `    ${setting}=${pythonValue(value, 1)},`),
+    ')',
+  ]
+  switch (path) {
+    case '/v1/chat/completions': {
+      const { messages, stream, stream_options: _options, ...settings } = body
+      return [
+        ...begin('ChatOpenAI', settings),
+        `messages = ${pythonValue(messages)}`,
+        ...(stream === true
+          ? ['for chunk in client.stream(messages):', '    print(chunk.text, end="")']
+          : ['print(client.invoke(messages).text)']),
+      ].join('\n')
+    }
+    case '/v1/embeddings': {
+      const { input, ...settings } = body
+      const texts = Array.isArray(input) ? input : [input]
+      return [
+        // It would send the numbers of another model's tokens.
+        ...begin('OpenAIEmbeddings', { ...settings, check_embedding_ctx_length: false }),
+        `print(client.embed_documents(${pythonValue(texts)})[0][:8])`,
+      ].join('\n')
     }
     default:
       return undefined
