@@ -9,19 +9,19 @@ const PATH_CHARACTERS = 500
 export function accessLine(
   { id, request, noted }: Pick<Exchange, 'id' | 'request' | 'noted'>,
   status: number,
-  startedAt: number,
-  now: number,
+  arrivedAt: number,
+  durationMs: number,
 ): string {
   const query = request.url.indexOf('?')
   const path = query === -1 ? request.url : request.url.slice(0, query)
   return JSON.stringify({
-    time: new Date(startedAt).toISOString(),
+    time: new Date(arrivedAt).toISOString(),
     requestId: id,
     client: request.remoteAddress,
     method: request.method,
     path: path.slice(0, PATH_CHARACTERS),
     status,
-    durationMs: now - startedAt,
+    durationMs,
     ...noted,
   })
 }

@@ -3,6 +3,7 @@ import { describeAdapters } from './conformance-adapters.ts'
 import { describeAddresses } from './conformance-addresses.ts'
 import { describeCache } from './conformance-cache.ts'
 import { describeClients } from './conformance-clients.ts'
+import { describeClock } from './conformance-clock.ts'
 import { describeDeadlines } from './conformance-deadlines.ts'
 import { describeDeferred } from './conformance-deferred.ts'
 import { describeFallback } from './conformance-fallback.ts'
@@ -27,6 +28,7 @@ export function describeGateway(name: string, openGateway: OpenGateway): void {
   describeAddresses(name, openGateway)
   describeCache(name, openGateway)
   describeClients(name, openGateway)
+  describeClock(name, openGateway)
   describeDeferred(name, openGateway)
   describeDeadlines(name, openGateway)
   describeFallback(name, openGateway)

@@ -172,8 +172,8 @@ export class ControlChannel {
     const uses = tokenUses.collect()
     if (uses.length > 0) this.say({ kind: 'tokens-used', uses })
     const endpoints = demand.collect()
-    const now = clock.now()
-    const isDue = Math.abs(now - this.#reportedAt) >= limits.signOfLifeEveryMs
+    const now = clock.elapsed()
+    const isDue = now - this.#reportedAt >= limits.signOfLifeEveryMs
     if (endpoints.length === 0 && !isDue) return
     this.#reportedAt = now
     this.say({ kind: 'demand', sequence: ++this.#reports, endpoints })

@@ -52,7 +52,7 @@ export class EndpointDemandCount {
     // Who promises first tokens has some to count, from the first request on.
     if (objective) this.#hasTokens = true
     this.touch(now)
-    return new RequestDemand(this, this.#tokens, now, bodyBytes, objective)
+    return new RequestDemand(this, this.#tokens, bodyBytes, objective)
   }
 
   touch(now: number): void {
@@ -92,7 +92,6 @@ export class EndpointDemandCount {
 export class RequestDemand {
   readonly #endpoint: EndpointDemandCount
   readonly #tokens: Tokens
-  readonly #arrivedAt: number
   readonly #objective: LatencyObjective | undefined
   #prompt = 0
   #uncached = 0
@@ -105,13 +104,11 @@ export class RequestDemand {
   constructor(
     endpoint: EndpointDemandCount,
     tokens: Tokens,
-    now: number,
     bodyBytes: number,
     objective: LatencyObjective | undefined,
   ) {
     this.#endpoint = endpoint
     this.#tokens = tokens
-    this.#arrivedAt = now
     this.#objective = objective
     this.#size(bodyBytes)
   }
@@ -129,14 +126,14 @@ export class RequestDemand {
     this.#endpoint.pending--
   }
 
-  /** @param gapMs since the text before, per token; undefined for the first. */
-  texts(count: number, gapMs: number | undefined, now: number): void {
+  /** @param gapMs since the text before, per token; undefined for the first. @param ageMs since it arrived. */
+  texts(count: number, gapMs: number | undefined, ageMs: number): void {
     const tokens = this.#tokens
     this.#endpoint.streamsTokens()
     if (gapMs === undefined) {
       this.#prefilled()
       tokens.firstTokens++
-      if (this.#isLate(now)) tokens.lateFirstTokens++
+      if (this.#isLate(ageMs)) tokens.lateFirstTokens++
     } else {
       tokens.gaps += count
       tokens.gapMsSum += gapMs * count
@@ -179,10 +176,10 @@ export class RequestDemand {
     this.#tokens.prefilled += this.#uncached
   }
 
-  #isLate(now: number): boolean {
+  #isLate(ageMs: number): boolean {
     if (!this.#objective) return false
     const { firstTokenMs, firstTokenMsPerInputToken } = this.#objective
-    return now - this.#arrivedAt > firstTokenMs + firstTokenMsPerInputToken * this.#prompt
+    return ageMs > firstTokenMs + firstTokenMsPerInputToken * this.#prompt
   }
 
   #hold(tokens: number): void {

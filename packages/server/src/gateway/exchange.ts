@@ -59,7 +59,7 @@ export class Exchange implements ResponseWatcher {
     this.response = response
     this.id = options.id
     this.#options = options
-    this.#arrivedAt = options.clock.now()
+    this.#arrivedAt = options.clock.elapsed()
     this.body = new RequestBody(request, options.budget)
     response.watch(this)
   }
@@ -76,7 +76,7 @@ export class Exchange implements ResponseWatcher {
 
   /** Milliseconds until its time is over; undefined where nobody has limited it. */
   get timeLeftMs(): number | undefined {
-    return this.#deadline && this.#deadline.at - this.#options.clock.now()
+    return this.#deadline && this.#deadline.at - this.#options.clock.elapsed()
   }
 
   /** Aborts when the client goes before it has its answer, or the request's time is over. */
@@ -105,7 +105,7 @@ export class Exchange implements ResponseWatcher {
     this.#deadline?.timer.abort()
     const timer = new AbortController()
     this.#deadline = { at, timer }
-    clock.sleep(Math.max(0, at - clock.now()), timer.signal).then(
+    clock.sleep(Math.max(0, at - clock.elapsed()), timer.signal).then(
       () => this.#runOut(isOutOfTime(ms, of)),
       () => {},
     )

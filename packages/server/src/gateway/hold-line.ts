@@ -69,7 +69,7 @@ export class HoldLine {
   drainMs(id: EndpointId): number {
     const line = this.#lines.get(id)
     const { clock, limits } = this.#rooms
-    return line?.rate.msFor(line.waiting.size, clock.now()) ?? limits.retryAfterMs
+    return line?.rate.msFor(line.waiting.size, clock.elapsed()) ?? limits.retryAfterMs
   }
 
   /** What a holder was given besides what it was charged for its turn. */
@@ -107,7 +107,7 @@ export class HoldLine {
       const lease = this.#rooms.claim(id, waiter.wish.request)
       if (!lease) return
       line.waiting.serve(waiter)
-      line.rate.served(this.#rooms.clock.now())
+      line.rate.served(this.#rooms.clock.elapsed())
       this.#endIfEmpty(id, line)
       waiter.give(lease)
     }
@@ -128,7 +128,7 @@ export class HoldLine {
     const { clock, limits } = this.#rooms
     const line = this.#lines.get(id) ?? {
       waiting: new WaitingLine<Waiter>({ requests: limits.heldRequests, bytes: limits.heldBytes }),
-      rate: new DrainRate(clock.now()),
+      rate: new DrainRate(clock.elapsed()),
     }
     const joined = line.waiting.join(waiter, waiter.wish)
     if (joined.kind === 'full') {

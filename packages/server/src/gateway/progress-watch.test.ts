@@ -119,6 +119,17 @@ describe('a replica that freezes', () => {
   })
 })
 
+test.for([5, -5])('a clock that is set by %i hours gives nobody up, and hides nobody', async (hours) => {
+  const { clock, said, claim } = start()
+  claim()
+  await clock.advance(5_000)
+  clock.jump(hours * 3_600_000)
+  await clock.advance(14_000)
+  expect(stuckIn(said)).toEqual([])
+  await clock.advance(3_000)
+  expect(stuckIn(said)).not.toEqual([])
+})
+
 describe('a zombie, whose page and health are fine and whose requests hang', () => {
   test('is given up when it has room and leaves the question unanswered', async () => {
     const { clock, said, claim } = start({ room: 4 })

@@ -102,14 +102,14 @@ export class ProgressWatch {
 
   #evidence({ id, inFlight, progress }: SilentLease): string {
     const words = this.#asked.get(id)?.words ?? 'said nothing'
-    return evidenceOf(progress, inFlight, words, this.#rooms.clock.now())
+    return evidenceOf(progress, inFlight, words, this.#rooms.clock.elapsed())
   }
 
   async #ask(lease: SilentLease, vitals: Vitals): Promise<void> {
     const { clock, limits } = this.#rooms
     const asked = this.#asked.get(lease.id) ?? this.#newlyAsked(lease.id)
-    if (asked.isAnswering || clock.now() - asked.at < limits.askEveryMs) return
-    asked.at = clock.now()
+    if (asked.isAnswering || clock.elapsed() - asked.at < limits.askEveryMs) return
+    asked.at = clock.elapsed()
     asked.isAnswering = true
     // Said again as often as it is asked: the control process may have been away.
     if (lease.isGivenUp) {
@@ -121,7 +121,7 @@ export class ProgressWatch {
       : await this.#askBusy(lease, vitals, asked)
     asked.isAnswering = false
     this.#rooms.log.debug('silent replica was asked', { replica: lease.id, shown, replies: asked.words })
-    if (shown === 'life') lease.progress.showedLife(clock.now())
+    if (shown === 'life') lease.progress.showedLife(clock.elapsed())
     else if (shown === 'nothing') lease.progress.askedForNothing()
   }
 

@@ -93,7 +93,8 @@ export class Reception {
     { isLogged = true }: { readonly isLogged?: boolean } = {},
   ): Promise<unknown> {
     const { clock, accessLog } = this.#rooms
-    const startedAt = clock.now()
+    const arrivedAt = clock.now()
+    const beganAt = clock.elapsed()
     let status = 0
     let failure: unknown
     try {
@@ -104,7 +105,7 @@ export class Reception {
       status = this.#failed(exchange, error)
     }
     // What one line costs is paid by those who asked for it.
-    if (isLogged) accessLog?.(accessLine(exchange, status, startedAt, clock.now()))
+    if (isLogged) accessLog?.(accessLine(exchange, status, arrivedAt, clock.elapsed() - beganAt))
     return failure
   }
 

@@ -24,7 +24,7 @@ export type Lease = AnswerWatch & {
 }
 
 type LeaseRooms = {
-  readonly clock: Pick<Clock, 'now'>
+  readonly clock: Pick<Clock, 'elapsed'>
   /** A replica that drains or left the table has no request any more. */
   readonly drained: (replicaId: ReplicaId) => void
   /** Replicas of this endpoint are full at times, and one of them is not any more. */
@@ -68,7 +68,7 @@ export class ReplicaLeases {
     for (const [replicaId, unanswered] of listed.unanswered) {
       if (unanswered.size === 0 && !listed.replicas.has(replicaId)) listed.unanswered.delete(replicaId)
     }
-    listed.routing.list(replicas, rules, this.#rooms.clock.now())
+    listed.routing.list(replicas, rules, this.#rooms.clock.elapsed())
     this.#endpoints.set(id, listed)
     this.#apply(id, listed)
     for (const replicaId of new Set([...listed.replicas.keys(), ...before])) {
@@ -80,7 +80,7 @@ export class ReplicaLeases {
   /** @param chosen the replica, where an endpoint's own router has chosen; undefined is returned if it takes nothing. */
   claim(id: EndpointId, request: RoutingRequest = PLAIN_REQUEST, chosen?: ReplicaId): Lease | undefined {
     const listed = this.#endpoints.get(id)
-    const claim = listed?.routing.claim(request, this.#rooms.clock.now(), chosen)
+    const claim = listed?.routing.claim(request, this.#rooms.clock.elapsed(), chosen)
     if (!listed || !claim) return undefined
     const { clock } = this.#rooms
     const replica = listed.replicas.get(claim.replicaId)!
@@ -95,11 +95,11 @@ export class ReplicaLeases {
       replica,
       begun: (status) => {
         answered()
-        claim.begun(status, clock.now())
+        claim.begun(status, clock.elapsed())
         this.#rooms.changed?.(id, replica.id, NO_KEYS)
       },
-      advanced: () => claim.advanced(clock.now()),
-      paused: (isPaused) => claim.paused(isPaused, clock.now()),
+      advanced: () => claim.advanced(clock.elapsed()),
+      paused: (isPaused) => claim.paused(isPaused, clock.elapsed()),
       whenGivenUp: (callIt) => {
         callOff = callIt
         const others = listed.unanswered.get(replica.id)
@@ -110,7 +110,7 @@ export class ReplicaLeases {
         if (!isHeld) return
         isHeld = false
         answered()
-        claim.ended(end, this.#rooms.clock.now())
+        claim.ended(end, this.#rooms.clock.elapsed())
         this.#rooms.changed?.(id, replica.id, NO_KEYS)
         this.#released(id, listed, replica.id)
       },
@@ -144,7 +144,7 @@ export class ReplicaLeases {
 
   /** Replicas to ask whether they work, and those that were given up. */
   *silent(): Iterable<SilentLease> {
-    const now = this.#rooms.clock.now()
+    const now = this.#rooms.clock.elapsed()
     for (const [endpointId, { routing, replicas }] of this.#endpoints) {
       for (const silent of routing.silent(now)) {
         const replica = replicas.get(silent.id)

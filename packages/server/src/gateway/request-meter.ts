@@ -41,6 +41,7 @@ export class RequestMeter implements Onlooker {
   readonly #traffic: EndpointTraffic
   readonly #demand: RequestDemand | undefined
   readonly #arrivedAt: number
+  readonly #beganAt: number
   #heldMs = 0
   #replicaId: ReplicaId | null = null
   #sentAt: number | undefined
@@ -64,10 +65,17 @@ export class RequestMeter implements Onlooker {
     this.#traffic = traffic
     this.#demand = demand
     this.#arrivedAt = clock.now()
+    this.#beganAt = clock.elapsed()
   }
 
+  /** Milliseconds since the epoch. */
   get arrivedAt(): number {
     return this.#arrivedAt
+  }
+
+  /** Since it arrived. */
+  get elapsedMs(): number {
+    return this.#clock.elapsed() - this.#beganAt
   }
 
   /** The answer passes as it came, so its length stays what it was. */
@@ -123,7 +131,7 @@ export class RequestMeter implements Onlooker {
   #send(replicaId: ReplicaId | null, takesUsageOut: boolean, bodyBytes: number): void {
     this.#demand?.sent(bodyBytes)
     this.#replicaId = replicaId
-    this.#sentAt = this.#clock.now()
+    this.#sentAt = this.#clock.elapsed()
     this.#takesUsageOut = takesUsageOut
   }
 
@@ -194,11 +202,11 @@ export class RequestMeter implements Onlooker {
   /** @param texts events with text in one chunk: they came at the same time. */
   #count(texts: number): void {
     if (texts === 0) return
-    const now = this.#clock.now()
+    const now = this.#clock.elapsed()
     const gapMs = this.#firstTextAt === undefined ? undefined : (now - this.#lastTextAt) / texts
     this.#firstTextAt ??= now
     if (gapMs !== undefined) this.#traffic.interToken.observe(gapMs / 1_000, texts)
-    this.#demand?.texts(texts, gapMs, now)
+    this.#demand?.texts(texts, gapMs, now - this.#beganAt)
     this.#lastTextAt = now
     this.#texts += texts
   }

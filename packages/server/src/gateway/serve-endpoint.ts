@@ -73,7 +73,7 @@ export async function serveEndpoint(visit: Visit, rooms: EndpointRooms): Promise
   const { exchange, endpoint } = visit
   const { clock, limits } = rooms
   const holdMs = holdMsOf(exchange, limits)
-  const arrivedAt = clock.now()
+  const arrivedAt = clock.elapsed()
   const holdUntil = arrivedAt + holdMs
   if (exchange.body.isTooLarge) throw refusals.bodyTooLarge(exchange.body.limitBytes)
   // Who announced a length sends it at once; who sends in chunks may be waiting for the answer in between.
@@ -100,7 +100,7 @@ export async function serveEndpoint(visit: Visit, rooms: EndpointRooms): Promise
     try {
       end = await send(visit, lease, rooms, {
         again: broken > 0,
-        heldMs: clock.now() - arrivedAt,
+        heldMs: clock.elapsed() - arrivedAt,
         // Whoever asked the router has asked for it already.
         mayAsk: !wasNotUnderstood && !task && visit.chosen === undefined,
         task,
@@ -113,7 +113,7 @@ export async function serveEndpoint(visit: Visit, rooms: EndpointRooms): Promise
       case 'answered':
         // The body was good, and what was put into it was not.
         if (wasNotUnderstood && exchange.response.statusCode < 400) {
-          rooms.usageAsk.notUnderstood(endpoint.id, clock.now())
+          rooms.usageAsk.notUnderstood(endpoint.id, clock.elapsed())
         }
         return
       case 'client-left':
@@ -174,7 +174,7 @@ async function claim(
   const closing = rooms.closing()
   if (closing) throw closing
   if (endpoint.state === 'failed') throw refusals.hasFailed(endpoint)
-  const leftMs = holdUntil - clock.now()
+  const leftMs = holdUntil - clock.elapsed()
   if (leftMs <= 0) {
     rooms.wake(endpoint.id)
     throw nobodyTookIt(endpoint, rooms, holdMs)
@@ -193,7 +193,7 @@ async function waitFor(
   const { exchange, meter, caller } = visit
   const { line, limits } = rooms
   const waitIsOver = new AbortController()
-  const since = rooms.clock.now()
+  const since = rooms.clock.elapsed()
   const current = () => rooms.find(endpoint.id) ?? endpoint
   if (!exchange.isStream && !exchange.isDeferred && asksForStream(exchange)) {
     void keepCompany(exchange, current, waitIsOver.signal, rooms)
@@ -212,7 +212,7 @@ async function waitFor(
     })
   } finally {
     waitIsOver.abort()
-    meter.waited(rooms.clock.now() - since)
+    meter.waited(rooms.clock.elapsed() - since)
   }
 }
 
@@ -252,7 +252,7 @@ async function send(
   const { replica } = lease
   const { host, port } = replica
   const { body, request } = exchange
-  const asks = mayAsk && rooms.usageAsk.canAsk(visit.endpoint.id, path, body, rooms.clock.now())
+  const asks = mayAsk && rooms.usageAsk.canAsk(visit.endpoint.id, path, body, rooms.clock.elapsed())
   meter.sent(replica.id, asks, body.arrivedBytes)
   if (adapted) meter.askedFor(adapted)
   const own = adapted && asks ? asking({ kept: [adapted.body] }) : (adapted?.body ?? task?.body)

@@ -90,13 +90,12 @@ export class Visits {
     const grant = limitedGrantOf(request, trail)
     // Nobody waits who needs no other worker's word.
     const places = admission.isShared(endpoint, grant)
-      ? await admission.reserve(endpoint, grant, clock.now())
+      ? await admission.reserve(endpoint, grant, clock.elapsed())
       : undefined
     const pass = this.#admit(request, grant, places)
     // Kept hold of, so that an endpoint deleted meanwhile gets no new row.
     const seen = traffic.of(endpoint.id)
-    const now = clock.now()
-    const asked = demand.arrived(endpoint, now, announcedBytes(exchange))
+    const asked = demand.arrived(endpoint, clock.now(), announcedBytes(exchange))
     const meter = new RequestMeter(clock, seen, asked)
     let status = 0
     let how: Answered = { via: undefined, tokens: 0 }
@@ -115,7 +114,7 @@ export class Visits {
       const record = this.#settle(request, meter, status, how.via, trail)
       asked.ended(record, exchange.body.arrivedBytes, clock.now())
       tokens = record.inputTokens + record.outputTokens + how.tokens
-      pass?.leave(tokens, clock.now())
+      pass?.leave(tokens, clock.elapsed())
       seen.count(record)
       seen.receivedBytes += exchange.body.arrivedBytes
     }
@@ -145,7 +144,7 @@ export class Visits {
       exchange.sayAlso(headers)
       traffic.of(endpoint.id).refuse(kind)
     }
-    const pass = admission.enter(endpoint, grant, clock.now(), refused, places)
+    const pass = admission.enter(endpoint, grant, clock.elapsed(), refused, places)
     if (pass) exchange.sayAlso(pass.headers)
     return pass
   }
@@ -159,14 +158,13 @@ export class Visits {
   ): UsageRecord {
     const insteadOf = trail.at(-1)
     const { exchange, endpoint, caller } = request
-    const now = this.#rooms.clock.now()
     const record: UsageRecord = {
       requestId: exchange.id,
       endpointId: endpoint.id,
       tokenId: caller.kind === 'known' ? caller.grant.tokenId : null,
       arrivedAt: meter.arrivedAt,
       status,
-      durationMs: now - meter.arrivedAt,
+      durationMs: meter.elapsedMs,
       ...meter.measures(exchange.body.arrivedBytes),
       ...(meter.adapter && { adapter: meter.adapter }),
       ...(via && { via }),

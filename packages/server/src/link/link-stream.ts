@@ -44,13 +44,13 @@ export class LinkStream {
 
   constructor(options: LinkStreamOptions) {
     this.#options = options
-    this.#heardAt = options.clock.now()
+    this.#heardAt = options.clock.elapsed()
     const { incoming, outgoing } = options
     const read = lineReader(options.limits.lineBytes, (line) => this.#take(line))
 
     incoming.on('data', (chunk: Buffer) => {
       if (this.ended) return
-      this.#heardAt = options.clock.now()
+      this.#heardAt = options.clock.elapsed()
       try {
         read(chunk)
       } catch (thrown) {
@@ -101,7 +101,7 @@ export class LinkStream {
     const { clock, limits } = this.#options
     while (!this.ended) {
       await clock.sleep(limits.pingEveryMs, this.#stopping.signal).catch(() => {})
-      const silentMs = clock.now() - this.#heardAt
+      const silentMs = clock.elapsed() - this.#heardAt
       if (silentMs >= limits.silenceMs) this.end(`nothing was heard for ${silentMs} ms`)
       else this.#write(PING)
     }

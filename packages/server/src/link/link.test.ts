@@ -200,6 +200,7 @@ describe('the link', () => {
     await soon(() => expect(log).toEqual(['+gw-1']))
 
     await clock.advance(9_000)
+    clock.jump(3_600_000)
     expect(hub.gateways).toHaveLength(1)
     await clock.advance(3_000)
     expect(log).toEqual(['+gw-1', '-gw-1'])

@@ -96,7 +96,7 @@ test('a key that falls due between two looks at the clock is handed out', async 
   const handed = Promise.withResolvers<string>()
   let now = 0
   // Each look is a millisecond later than the one before.
-  const clock = { now: () => now++, sleep: async () => {} }
+  const clock = { now: () => now++, elapsed: () => now, sleep: async () => {} }
   const queue = new WorkQueue<string>(clock)
   queue.add('a', 2)
   const stopping = new AbortController()

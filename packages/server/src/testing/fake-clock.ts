@@ -4,15 +4,21 @@ type Sleeper = { readonly wakesAt: number; readonly wake: () => void }
 
 /** A clock that stands still until a test moves it. */
 export class FakeClock implements Clock {
-  #now: number
+  #elapsed = 0
+  /** What it was when nothing had elapsed, as far as anybody can tell from what it says now. */
+  #startsAt: number
   #sleepers: Sleeper[] = []
 
   constructor(startsAt = 0) {
-    this.#now = startsAt
+    this.#startsAt = startsAt
   }
 
   now(): number {
-    return this.#now
+    return this.#startsAt + this.#elapsed
+  }
+
+  elapsed(): number {
+    return this.#elapsed
   }
 
   /** How many sleep: whoever writes a file first does not sleep yet, and time that is moved then moves without them. */
@@ -23,7 +29,7 @@ export class FakeClock implements Clock {
   sleep(ms: number, signal?: AbortSignal): Promise<void> {
     return new Promise((resolve, reject) => {
       if (signal?.aborted) return reject(signal.reason)
-      const sleeper = { wakesAt: this.#now + ms, wake: resolve }
+      const sleeper = { wakesAt: this.#elapsed + ms, wake: resolve }
       this.#sleepers.push(sleeper)
       signal?.addEventListener(
         'abort',
@@ -36,15 +42,17 @@ export class FakeClock implements Clock {
     })
   }
 
-  /** Somebody sets the clock: the time is another, and nobody slept longer or shorter for it. */
+  /**
+   * Somebody sets the clock, or the machine was suspended: the time is another, and nobody slept longer or shorter for
+   * it.
+   */
   jump(ms: number): void {
-    this.#now += ms
-    this.#sleepers = this.#sleepers.map((sleeper) => ({ ...sleeper, wakesAt: sleeper.wakesAt + ms }))
+    this.#startsAt += ms
   }
 
   /** Moves time on, waking each sleeper at its own moment and letting all that follows run. */
   async advance(ms: number): Promise<void> {
-    const end = this.#now + ms
+    const end = this.#elapsed + ms
     for (;;) {
       await everythingPending()
       const next = this.#sleepers
@@ -52,10 +60,10 @@ export class FakeClock implements Clock {
         .toSorted((a, b) => a.wakesAt - b.wakesAt)[0]
       if (!next) break
       this.#sleepers = this.#sleepers.filter((sleeper) => sleeper !== next)
-      this.#now = next.wakesAt
+      this.#elapsed = next.wakesAt
       next.wake()
     }
-    this.#now = end
+    this.#elapsed = end
   }
 }
 

@@ -56,7 +56,7 @@ export class CacheDesk {
     if (!endpoint.cache || endpoint.state === 'updating' || endpoint.state === 'updateFailed') return NONE
     const key = await this.#keyOf(asked, endpoint.cache)
     if (key === undefined) return NONE
-    const kept = this.#cache.get(key, clock.now())
+    const kept = this.#cache.get(key, clock.elapsed())
     if (kept) {
       this.#give(exchange, kept)
       return { kind: 'hit' }
@@ -88,7 +88,7 @@ export class CacheDesk {
   }
 
   #give(exchange: Exchange, { headers, body, keptAt }: KeptAnswer): void {
-    const age = Math.max(0, Math.floor((this.#rooms.clock.now() - keptAt) / 1_000))
+    const age = Math.max(0, Math.floor((this.#rooms.clock.elapsed() - keptAt) / 1_000))
     const ours = {
       'x-request-id': exchange.id,
       'x-berth-cache': 'hit',
@@ -103,7 +103,7 @@ export class CacheDesk {
   #keep(key: string, { id, cache }: RoutedEndpoint, copy: AnswerCopy): void {
     const now = this.#rooms.find(id)
     if (now?.cache?.revision !== cache?.revision || now?.state === 'updating') return
-    const answer = copy.answer(this.#rooms.clock.now())
+    const answer = copy.answer(this.#rooms.clock.elapsed())
     if (answer) this.#cache.keep(key, answer)
   }
 }

@@ -35,7 +35,8 @@ export async function askRouter(
   for (;;) {
     const call = hasReplica() ? rooms.routers.begin(endpoint.id) : undefined
     if (!call) return false
-    const asks = mayAsk && rooms.usageAsk.canAsk(endpoint.id, visit.path, exchange.body, rooms.clock.now())
+    const asks =
+      mayAsk && rooms.usageAsk.canAsk(endpoint.id, visit.path, exchange.body, rooms.clock.elapsed())
     const end = await send(visit, call, rooms, { task, asks }).finally(call.end)
     switch (end.kind) {
       case 'answered':
@@ -44,7 +45,7 @@ export async function askRouter(
       case 'declined':
         // With the usage asked for, a router may be told what a replica refuses.
         if (!asks || FAILURES.has(end.status)) return false
-        rooms.usageAsk.notUnderstood(endpoint.id, rooms.clock.now())
+        rooms.usageAsk.notUnderstood(endpoint.id, rooms.clock.elapsed())
         mayAsk = false
         continue
       case 'out-of-time':

@@ -144,10 +144,10 @@ export class WorkerCompany {
     this.#ledger.hasRead(from, answered, [key])
     this.#ledger.says(from, key, inside)
     const nothing = { key, limits, requests: 0, tokens: 0, inside }
-    admission.chargedElsewhere(nothing, this.#insideElsewhere(from, key), clock.now())
+    admission.chargedElsewhere(nothing, this.#insideElsewhere(from, key), clock.elapsed())
     if (!admission.hasPlace(key)) return FULL
     this.#ledger.give(from, key, number)
-    admission.insideElsewhere(key, this.#insideElsewhere(from, key), clock.now())
+    admission.insideElsewhere(key, this.#insideElsewhere(from, key), clock.elapsed())
     return GIVEN
   }
 
@@ -195,9 +195,9 @@ export class WorkerCompany {
     this.#ledger.hasRead(from, answered?.[gatewayId] ?? 0, owed)
     for (const charge of charges) {
       this.#ledger.says(from, charge.key, charge.inside)
-      admission.chargedElsewhere(charge, this.#insideElsewhere(from, charge.key), clock.now())
+      admission.chargedElsewhere(charge, this.#insideElsewhere(from, charge.key), clock.elapsed())
     }
-    for (const key of owed) admission.insideElsewhere(key, this.#insideElsewhere(from, key), clock.now())
+    for (const key of owed) admission.insideElsewhere(key, this.#insideElsewhere(from, key), clock.elapsed())
   }
 
   #gone(from: string): void {
@@ -205,6 +205,7 @@ export class WorkerCompany {
     const { endpoints, keys } = this.#sums.of(from)
     this.#ledger.forget(from)
     for (const id of endpoints) leases.setElsewhere(id, this.#sums.setLoads(from, { id, replicas: [] }))
-    for (const key of keys) admission.insideElsewhere(key, this.#sums.setInside(from, key, 0), clock.now())
+    for (const key of keys)
+      admission.insideElsewhere(key, this.#sums.setInside(from, key, 0), clock.elapsed())
   }
 }
