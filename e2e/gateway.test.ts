@@ -14,11 +14,19 @@ import { startLoad } from './load.ts'
 import { until } from './until.ts'
 
 const REQUESTS = Number(process.env['BERTH_E2E_REQUESTS'] ?? 10_000)
-const IDLE_CONNECTIONS = Number(process.env['BERTH_E2E_CONNECTIONS'] ?? 1_000)
+/** As many as a process may open here, less what the test itself needs. */
+const IDLE_CONNECTIONS = Number(process.env['BERTH_E2E_CONNECTIONS'] ?? Math.min(10_000, openFiles() - 1_000))
 const STREAMS = Number(process.env['BERTH_E2E_STREAMS'] ?? 500)
 const CONTROL_AWAY_MS = 1_000 * Number(process.env['BERTH_E2E_CONTROL_AWAY_SECONDS'] ?? 5)
 const CONCURRENCY = 20
 const WORKERS = 2
+
+function openFiles(): number {
+  const { userLimits } = process.report.getReport() as unknown as {
+    readonly userLimits: Readonly<Record<string, { readonly soft: string }>>
+  }
+  return Number(userLimits['open_files']?.soft) || Number.POSITIVE_INFINITY
+}
 
 let berth: Berth
 beforeAll(async () => {
@@ -189,6 +197,7 @@ test('clients that send slowly, too much, nothing, or leave at any byte harm nob
 
   const pid = await firstWorker()
   const idle = Array.from({ length: IDLE_CONNECTIONS }, open)
+  await Promise.all(idle.map((socket) => once(socket, 'connect')))
   const slow = Array.from({ length: 100 }, (_, number) => {
     const socket = open()
     // Some stop in the head, some in the body.

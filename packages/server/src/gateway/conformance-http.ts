@@ -163,6 +163,14 @@ export function describeHttp(name: string, openGateway: OpenGateway): void {
       expect(second.text()).toContain('alive')
     })
 
+    test('a body that does not begin in time is answered with 504, and waits for nobody', async () => {
+      const { rig, engine } = await rigWithEcho({ bodyStartTimeoutMs: 100 })
+      const text = await rig.raw(`${POST}content-length: 10\r\n\r\nhalf`)
+      expect(text).toMatch(/^HTTP\/1\.1 504 .*"code":"timeout"/s)
+      await soon(() => expect(rig.gateway.busy).toBe(0))
+      expect(engine.received).toEqual([])
+    })
+
     test('a client that goes in the middle of its request, at any byte, leaves nothing behind', async () => {
       const { rig, engine, id } = await rigWithEcho()
       const bytes = `${POST}content-length: 10\r\n\r\n0123456789`
@@ -289,6 +297,25 @@ export function describeHttp(name: string, openGateway: OpenGateway): void {
   })
 
   describe(`${name}: many at once`, () => {
+    test('thousands of connections that say nothing, or half of something, keep nobody from being answered', async () => {
+      const { rig, id } = await rigWithEcho()
+      const silent = await Promise.all(
+        Array.from({ length: IDLE_CONNECTIONS }, async (_, number) => {
+          const client = await rig.client()
+          if (number % 4 === 1) client.socket.write(POST)
+          else if (number % 4 === 2) client.socket.write(`${POST}content-length: 10\r\n\r\nhalf`)
+          else if (number % 4 === 3) client.socket.write('GET /livez HTTP/1.1\r\nhost: a\r\n\r\n')
+          return client
+        }),
+      )
+      for (let number = 0; number < 20; number++) {
+        expect((await rig.call('/e/acme/chat/', { body: `${number}` })).json['body']).toBe(`${number}`)
+      }
+      for (const { socket } of silent) socket.destroy()
+      await soon(() => expect(rig.gateway.busy).toBe(0))
+      await soon(() => expect(rig.demandOf(id)).toMatchObject({ inFlight: 0, waiting: 0 }))
+    })
+
     test('when every replica dies during its streams, each client is told and nothing is left over', async () => {
       const rig = await runningRig()
       const engines = [1, 2].map((number) =>
@@ -322,6 +349,8 @@ export function describeHttp(name: string, openGateway: OpenGateway): void {
   })
 }
 
+/** What a gateway process may have; the ten thousand are for the real one. */
+const IDLE_CONNECTIONS = 2_000
 const KEY = 'dGhlIHNhbXBsZSBub25jZQ=='
 
 const acceptOf = (key = '') =>

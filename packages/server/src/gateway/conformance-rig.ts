@@ -18,6 +18,7 @@ import { openLinkHub } from '../link/hub.ts'
 import type { LinkHub, RoutedEndpoint, RoutedReplica, TokenGrant, UpMessage } from '../link/messages.ts'
 import { systemClock } from '../platform/clock.ts'
 import type { Log } from '../platform/log.ts'
+import { errorKind, isListedHeader, listedErrors } from '../testing/gateway-guide.ts'
 import type { Gateway, GatewayOptions } from './gateway.ts'
 import type { GatewayLimits } from './limits.ts'
 
@@ -41,6 +42,9 @@ type Call = {
 
 export const soon = <T>(look: () => T) => vi.waitFor(look, { timeout: 10_000, interval: 5 })
 
+/** More than any head of an engine in a test. */
+const HEAD_BYTES = 4_096
+
 export class Rig {
   readonly endpoints = new Map<string, RoutedEndpoint>()
   readonly grants: TokenGrant[] = []
@@ -48,6 +52,8 @@ export class Rig {
   /** Whether the control process says that it has stored what a gateway reports of usage. */
   storesUsage = true
   readonly errors: string[] = []
+  /** Headers that engines and the control process said, in lower case. */
+  readonly #saidByOthers = new Set<string>()
   readonly #cleanUps: (() => unknown)[] = []
   #directory = ''
   #hub: LinkHub | undefined
@@ -172,7 +178,7 @@ export class Rig {
 
   /** A server that answers as an engine would; without a handler it echoes. */
   async engine(id: string, handler: Handler = echo): Promise<Engine> {
-    const engine = new Engine(id, handler)
+    const engine = new Engine(id, handler, this.#overhear)
     await engine.listen(0)
     this.#cleanUps.push(() => engine.close())
     return engine
@@ -180,6 +186,7 @@ export class Rig {
 
   async controlServer(handler: Handler): Promise<void> {
     const server = http.createServer((request, response) => withBody(request, response, handler))
+    server.on('connection', this.#overhear)
     await new Promise<void>((resolve) => server.listen(this.controlSocket, resolve))
     this.#cleanUps.push(() => {
       server.closeAllConnections()
@@ -199,19 +206,53 @@ export class Rig {
           call.onText?.(text)
         })
         response.on('error', reject)
-        response.on('end', () =>
-          resolve({
+        response.on('end', () => {
+          const answer: Answer = {
             status: response.statusCode ?? 0,
             headers: response.headers,
             text,
             get json() {
               return JSON.parse(text)
             },
-          }),
-        )
+          }
+          try {
+            this.#holdAgainstGuide(answer)
+            resolve(answer)
+          } catch (error) {
+            reject(error)
+          }
+        })
       })
       request.end(call.body)
     })
+  }
+
+  readonly #overhear = (socket: net.Socket) => {
+    let head = ''
+    for (const verb of ['write', 'end'] as const) {
+      const said = socket[verb] as (...args: unknown[]) => unknown
+      const overheard = (...args: unknown[]) => {
+        const [data] = args
+        if (typeof data === 'string') head += data
+        else if (data instanceof Uint8Array) head += Buffer.from(data).toString('latin1', 0, HEAD_BYTES)
+        for (const [, name] of head.matchAll(/^([\w-]+):/gm)) this.#saidByOthers.add(name!.toLowerCase())
+        head = head.slice(-HEAD_BYTES)
+        return said.apply(socket, args)
+      }
+      Object.assign(socket, { [verb]: overheard })
+    }
+  }
+
+  /** Whatever a test looks for: the gateway's own headers and errors are those of its guide. */
+  #holdAgainstGuide({ status, headers, text }: Answer): void {
+    const unlisted = Object.keys(headers).filter(
+      (name) => !isListedHeader(name) && !this.#saidByOthers.has(name),
+    )
+    expect(unlisted, 'headers that docs/gateway.md does not list').toEqual([])
+    if (status < 400 || !text.includes('"requestId"')) return
+    const { code, reason } = JSON.parse(text)
+    const kind = errorKind(status, code, reason)
+    expect(listedErrors.has(kind), `docs/gateway.md lists the error ${kind}`).toBe(true)
   }
 
   /** A request whose body the test sends by itself. */
@@ -254,7 +295,7 @@ export class Rig {
 
   /** A replica that speaks as a test makes it. */
   async rawEngine(id: string, talk: (socket: net.Socket, heard: string) => void): Promise<RawEngine> {
-    const engine = new RawEngine(id, talk)
+    const engine = new RawEngine(id, talk, this.#overhear)
     await engine.listen()
     this.#cleanUps.push(() => engine.close())
     return engine
@@ -314,9 +355,14 @@ export class RawEngine {
   readonly heard: string[] = []
   #port = 0
 
-  constructor(id: string, talk: (socket: net.Socket, heard: string) => void) {
+  constructor(
+    id: string,
+    talk: (socket: net.Socket, heard: string) => void,
+    opened: (socket: net.Socket) => void,
+  ) {
     this.#id = id
     this.#server = net.createServer({ noDelay: true }, (socket) => {
+      opened(socket)
       const number = this.heard.push('') - 1
       this.#sockets.add(socket)
       socket.on('close', () => this.#sockets.delete(socket))
@@ -372,7 +418,7 @@ export class Engine {
   port = 0
   readonly #server: http.Server
 
-  constructor(id: string, handler: Handler) {
+  constructor(id: string, handler: Handler, opened: (socket: net.Socket) => void) {
     this.id = id
     this.#server = http.createServer((request, response) => {
       request.on('error', () => {})
@@ -384,6 +430,7 @@ export class Engine {
         handler(request, response, body)
       })
     })
+    this.#server.on('connection', opened)
   }
 
   get replica(): RoutedReplica {

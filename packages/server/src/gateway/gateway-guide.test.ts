@@ -1,23 +1,12 @@
-/** The guide to the gateway lists every limit, header and reason that the source has, and none that it has not. */
-import { readdirSync, readFileSync } from 'node:fs'
-import path from 'node:path'
+/**
+ * The guide to the gateway lists every limit, header and error that the gateway has, and none that it has not.
+ *
+ * What is read here is the source; that every answer of the conformance suite has only headers and errors of the guide
+ * is seen to by its rig.
+ */
 import { expect, test } from 'vitest'
+import { errorsInSource, gatewaySource, listed, listedErrors } from '../testing/gateway-guide.ts'
 import { GATEWAY_LIMITS } from './limits.ts'
-
-const ROOM = import.meta.dirname
-const guide = readFileSync(path.join(ROOM, '../../../../docs/gateway.md'), 'utf8')
-const source = readdirSync(ROOM, { recursive: true, encoding: 'utf8' })
-  .filter((file) => file.endsWith('.ts') && !/\.test\.ts$|conformance/.test(file))
-  .map((file) => readFileSync(path.join(ROOM, file), 'utf8'))
-  .join('\n')
-
-const section = (title: string) => guide.split(`\n## ${title}\n`)[1]?.split('\n## ')[0] ?? ''
-/** What stands in backticks in a column of a section's table. */
-const listed = (title: string, column: number) =>
-  section(title)
-    .split('\n')
-    .filter((line) => line.startsWith('|'))
-    .flatMap((line) => [...(line.split('|')[column] ?? '').matchAll(/`([^`]+)`/g)].map(([, name]) => name!))
 
 /** Engines say these to the gateway, or the gateway only takes them out or passes them on. */
 const OF_OTHERS = /^x-(compute-tokens|generated-tokens|prompt-tokens|forwarded-for)$/
@@ -30,7 +19,7 @@ test('its limits are those of the gateway', () => {
 })
 
 test('it lists every header of the gateway’s own', () => {
-  const own = [...source.matchAll(/['`](x-[a-z-]+)['`]/g)].map(([, name]) =>
+  const own = [...gatewaySource.matchAll(/['`](x-[a-z-]+)['`]/g)].map(([, name]) =>
     name!.replace(OF_EACH_LIMIT, '$1'),
   )
   expect(own.length).toBeGreaterThan(8)
@@ -38,15 +27,10 @@ test('it lists every header of the gateway’s own', () => {
     name.replace('…', ''),
   )
   expect([...new Set(own)].filter((name) => !OF_OTHERS.test(name) && !names.includes(name))).toEqual([])
-  const isThere = (name: string) => new RegExp(`['"\`.]${name}`).test(source)
+  const isThere = (name: string) => new RegExp(`['"\`.,{ ]${name}`).test(gatewaySource)
   expect(names.filter((name) => !isThere(name))).toEqual([])
 })
 
-test('it lists every reason of an error', () => {
-  const literal = [...source.matchAll(/reason: '([a-z_]+)'/g)].map(([, reason]) => reason!)
-  const made = [
-    ...['requests', 'tokens', 'concurrency'].map((kind) => `${kind}_limit`),
-    ...['requests', 'bytes', 'share'].map((why) => `line_${why}`),
-  ]
-  expect(new Set(listed('Errors', 3))).toEqual(new Set([...literal, ...made]))
+test('it lists every error by status, code and reason', () => {
+  expect([...listedErrors].toSorted()).toEqual([...errorsInSource()].toSorted())
 })
