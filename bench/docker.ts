@@ -3,7 +3,7 @@
  * image and weights are there in both cases.
  *
  * By hand is what `docker run` does (create, start, a port on loopback), and a client that asks the health route every
- * 10 ms and then for one token. Through Berth it is one request to an endpoint that sleeps.
+ * 10 ms and then for one token. Through Berth it is one request to an endpoint that sleeps and has come to rest.
  *
  *     .ci/with-docker.sh .ci/with-images.sh npm run bench:docker
  */
@@ -96,9 +96,10 @@ async function deploy(
 async function wake({ client, url, token }: Berth): Promise<number> {
   await client.scaleEndpointToZero({ params })
   await until('sleep', async () => (await client.listReplicas({ params })).items.length === 0)
-  await until('its container to be gone', async () => {
+  await until('its container to be gone, and the next one to wait', async () => {
     const filters = { label: ['berth.installation'] }
-    return (await docker.listContainers({ all: true, filters })).length === 0
+    const states = (await docker.listContainers({ all: true, filters })).map(({ State }) => State)
+    return states.length === 1 && states[0] === 'created'
   })
   const begun = performance.now()
   return firstToken(begun, `${url}/e/admin/${params.name}`, { authorization: `Bearer ${token}` })

@@ -33,12 +33,11 @@ export type ConsoleUnderTest = {
   openSignedOut(options?: BrowserContextOptions): Promise<WatchedPage>
 }
 
-/** @param env settings of this Berth, beside the usual ones. */
-export function consoleUnderTest(env: Readonly<Record<string, string>> = {}): ConsoleUnderTest {
+export function consoleUnderTest(): ConsoleUnderTest {
   let berth: Berth
   let browser: Browser
   beforeAll(async () => {
-    berth = await Berth.start({ HF_ENDPOINT: NO_HUB, ...env })
+    berth = await Berth.start({ HF_ENDPOINT: NO_HUB })
     browser = await launchChromium()
   })
   afterEach(async () => {

@@ -37,6 +37,41 @@ test('an idle endpoint goes to sleep, and the next request wakes it', async () =
   expect(world.replicas).toHaveLength(1)
 })
 
+test('while an endpoint sleeps its next replica is prepared once, and a wake starts just that', async () => {
+  await world.create()
+  await world.untilState('running')
+  expect(world.prepared).toEqual([])
+  await world.act('scaleEndpointToZero')
+  await world.until('prepared', () => world.prepared.length > 0)
+  await world.pass(65_000)
+  expect(world.prepared).toHaveLength(1)
+
+  await world.request()
+  await world.untilState('running')
+  expect(world.replicas.map(({ id }) => id)).toEqual(world.prepared)
+})
+
+test('what was prepared is given back when the endpoint is paused, and made anew after a change', async () => {
+  await world.create()
+  await world.untilState('running')
+  await world.act('scaleEndpointToZero')
+  await world.until('prepared', () => world.prepared.length === 1)
+  await world.act('pauseEndpoint')
+  const [first] = world.prepared
+  await world.until('given back', () => world.runtime.calls.includes(`stop ${first}`))
+
+  await world.act('resumeEndpoint')
+  await world.untilState('running')
+  await world.act('scaleEndpointToZero')
+  await world.until('prepared again', () => world.prepared.length === 2)
+  await world.update({ model: { env: { GREETING: 'hello' } } })
+  const [, second] = world.prepared
+  await world.until('given back too', () => world.runtime.calls.includes(`stop ${second}`))
+  await world.request()
+  await world.untilState('running')
+  expect(world.replicas.map(({ id }) => id)).not.toContain(second)
+})
+
 test('a start that takes longer than the idle time is not idleness', async () => {
   world.onStart((id) => world.health.set(id, 'loading'))
   await world.create({ idleMinutes: 0.1 })

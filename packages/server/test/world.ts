@@ -215,6 +215,13 @@ export class World {
     return this.#directory
   }
 
+  /** What the runtime was told to prepare, in order. */
+  get prepared(): readonly ReplicaId[] {
+    return this.runtime.calls.flatMap((call) =>
+      call.startsWith('prepare ') ? [call.slice('prepare '.length) as ReplicaId] : [],
+    )
+  }
+
   get replicas() {
     return [...this.runtime.replicas.values()].map((replica) => replica.state)
   }

@@ -56,6 +56,12 @@ export class ArtifactFetches {
     return fetch.result
   }
 
+  /** Where the files of a revision are, if they are held already. */
+  held(endpointId: EndpointId, revision: number): Extract<Fetched, { state: 'here' }> | undefined {
+    const result = this.#fetches.get(keyOf(endpointId, revision))?.result
+    return result?.state === 'here' ? result : undefined
+  }
+
   /** How many are on their way. */
   get underWay(): number {
     return [...this.#fetches.values()].filter(({ result }) => result.state === 'fetching').length

@@ -29,6 +29,8 @@ export class EndpointMemory {
   /** How long the last starts took until ready, newest last. */
   startTimes: readonly number[]
   footprint: MeasuredFootprint | undefined
+  /** What was prepared for the next wake. */
+  next: { readonly id: ReplicaId; readonly revision: number } | undefined
   /** When a replica was last asked what it uses. */
   measuredAt = Number.NEGATIVE_INFINITY
   lastReport: StatusRecord | undefined

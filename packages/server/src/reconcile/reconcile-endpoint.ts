@@ -23,6 +23,7 @@ import { type Findings, report } from './endpoint-report.ts'
 import { failureText, isWaiting, lastLines, whatHappened } from './failure-text.ts'
 import type { LookTools } from './look-tools.ts'
 import { measureFootprint } from './measure-footprint.ts'
+import { prepareNext } from './prepare-next.ts'
 import type { ReconcileRooms } from './rooms.ts'
 import {
   carryOutForRouter,
@@ -72,6 +73,7 @@ export async function reconcileEndpoint(
   if (hasPlan) await reportAgain(id, memory, tools, findings)
 
   tools.fetches.releaseAllBut(id, revisionsToKeep(facts))
+  await prepareNext(facts, memory, tools)
   void measureFootprint(facts, memory, tools.rooms).then((isNews) => isNews && tools.again(id))
   const againMs = lookAgainMs(facts, memory, { acted: hasPlan, short: findings.shortage !== undefined, now })
   return Math.min(againMs, lookAtRouterAgainMs(facts, memory, tools))
@@ -272,7 +274,9 @@ async function startOne(
     }
     const { path: modelPath, adapterPaths } = fetched
     const files = { modelPath, ...(adapterPaths && { adapterPaths }) }
-    const spec = await replicaSpec(rooms, endpoint, aim, { ...place, ...files })
+    const id = memory.next?.revision === aim.number ? memory.next.id : undefined
+    const spec = await replicaSpec(rooms, endpoint, aim, { ...place, ...files, id })
+    memory.next = undefined
     tools.own(spec.id, endpoint.id)
     memory.startedHere.add(spec.id)
     await rooms.driver.start(spec)

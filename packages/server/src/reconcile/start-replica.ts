@@ -9,6 +9,7 @@ import { chooseInstance } from '../domain/instance-choice.ts'
 import type { InstanceType, Resources } from '../domain/instance-type.ts'
 import { PLACEHOLDER } from '../domain/launch-plan.ts'
 import { REGISTRY_PASSWORD, registryLogin } from '../domain/registry-login.ts'
+import type { ReplicaId } from '../domain/replica.ts'
 import type { LaunchedAdapter } from '../engines/engine.ts'
 import { newReplicaId } from '../platform/ids.ts'
 import type { ReplicaSpec } from '../runtime/driver.ts'
@@ -28,17 +29,18 @@ export function placeOf(revision: Revision, offers: readonly InstanceType[]): Pl
   return { resources: { cpus, memoryBytes, gpus }, runtime, instance }
 }
 
+type Settings = Pick<Place, 'resources' | 'runtime'> &
+  Pick<ReplicaSpec, 'adapterPaths'> & {
+    readonly modelPath: string
+    /** A new one by default. */
+    readonly id?: ReplicaId | undefined
+  }
+
 export async function replicaSpec(
   rooms: ReconcileRooms,
   endpoint: EndpointRecord,
   revision: Revision,
-  {
-    resources,
-    runtime,
-    modelPath,
-    adapterPaths,
-  }: Pick<Place, 'resources' | 'runtime'> &
-    Pick<ReplicaSpec, 'adapterPaths'> & { readonly modelPath: string },
+  { resources, runtime, modelPath, adapterPaths, id = newReplicaId(endpoint.id) }: Settings,
 ): Promise<ReplicaSpec> {
   const engine = rooms.engine(revision.engine, runtime)
   if (!engine) {
@@ -50,7 +52,6 @@ export async function replicaSpec(
   const { model } = revision.spec
   // Whoever accepted it may have had containers to confine it.
   refuseBareCommand(model.command, runtime ?? rooms.driver.name)
-  const id = newReplicaId(endpoint.id)
   const plan = engine.launch({
     image: revision.image,
     servedName: endpointKey(endpoint),

@@ -294,6 +294,31 @@ export function describeRuntimeDriver(
       expect(await driver.list()).toMatchObject([{ id: A, state: 'running' }])
     })
 
+    promise(
+      'lists nothing of what was prepared, and starts it as it starts anything',
+      async (driver, world) => {
+        await driver.prepare(world.spec(A, { kind: 'run' }))
+        expect(await driver.list()).toEqual([])
+        expect(await driver.stats(A)).toBeUndefined()
+        await world.start(driver, A, { kind: 'run' })
+        expect(await driver.list()).toMatchObject([{ id: A, state: 'running' }])
+        await driver.stop(A, { graceMs: 5_000 })
+        expect(await driver.list()).toEqual([])
+      },
+    )
+
+    promise(
+      'runs beside what was prepared for it, and is not prepared while it runs',
+      async (driver, world) => {
+        await world.start(driver, A, { kind: 'run' })
+        await driver.prepare(world.spec(A, { kind: 'run' }))
+        await driver.prepare(world.spec(B, { kind: 'run' }))
+        expect(await driver.list()).toMatchObject([{ id: A, state: 'running' }])
+        await driver.stop(B, { graceMs: 0 })
+        expect(await driver.list()).toMatchObject([{ id: A, state: 'running' }])
+      },
+    )
+
     promise('leaves what runs alone when it gives back what no endpoint needs', async (driver, world) => {
       await world.start(driver, A, { kind: 'run' })
       await driver.keepOnly(new Set())

@@ -26,6 +26,13 @@ export interface RuntimeDriver {
   start(spec: ReplicaSpec): Promise<void>
 
   /**
+   * Makes what can be made before this replica is started, so that a start with the same spec is faster; any other start
+   * is as if nothing had been made. Nothing runs, nothing is listed, and nothing that is counted is held. One for each
+   * endpoint: a later one takes the place of the one before. `stop` and `keepOnly` give it back, and it may be lost.
+   */
+  prepare(spec: ReplicaSpec): Promise<void>
+
+  /**
    * Asks the replica to end, waits up to `graceMs`, then forces it, and forgets it. An id that is not there is
    * already stopped, which is success. Its log stays readable until the driver's limits for old logs remove it.
    */
@@ -54,8 +61,8 @@ export interface RuntimeDriver {
   capacity(): Promise<Capacity>
 
   /**
-   * Gives back what is kept for endpoints between their replicas, such as networks, but for these endpoints and those
-   * that have a replica. Nothing that runs is touched.
+   * Gives back what is kept for endpoints between their replicas, such as networks and what was prepared, but for these
+   * endpoints and those that have a replica. Nothing that runs is touched.
    */
   keepOnly(endpoints: ReadonlySet<EndpointId>): Promise<void>
 

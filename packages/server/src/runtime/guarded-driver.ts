@@ -58,6 +58,13 @@ export class GuardedDriver implements RuntimeDriver {
     )
   }
 
+  prepare(spec: ReplicaSpec): Promise<void> {
+    const { startTimeoutMs } = this.#timeouts
+    return this.#inTurn(spec.id, () =>
+      this.#guarded(`prepare replica ${spec.id}`, startTimeoutMs, () => this.#inner.prepare(spec)),
+    )
+  }
+
   stop(id: ReplicaId, options: { readonly graceMs: number }): Promise<void> {
     const timeoutMs = options.graceMs + this.#timeouts.stopTimeoutMs
     return this.#inTurn(id, () =>

@@ -38,6 +38,10 @@ export class JoinedDriver implements RuntimeDriver {
     await this.#memberFor(spec).driver.start(spec)
   }
 
+  async prepare(spec: ReplicaSpec): Promise<void> {
+    await this.#memberFor(spec).driver.prepare(spec)
+  }
+
   async stop(id: ReplicaId, options: { readonly graceMs: number }): Promise<void> {
     await Promise.all(this.#whose(id).map(({ driver }) => driver.stop(id, options)))
   }

@@ -50,6 +50,7 @@ export class OfferedHardware {
     return {
       name: driver.name,
       start: (spec) => driver.start(spec),
+      prepare: (spec) => driver.prepare(spec),
       stop: (id, options) => driver.stop(id, options),
       list: () => driver.list(),
       logs: (id, options) => driver.logs(id, options),

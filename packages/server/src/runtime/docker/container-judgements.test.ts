@@ -27,10 +27,11 @@ const spec: ReplicaSpec = {
   env: { TOKEN: 'hunter2 {port}' },
   resources: { cpus: 2, memoryBytes: 4 * GIB, gpus: 0 },
 }
+const STARTED_AT = 1_700_000_000_000
 const place: ContainerPlace = {
   daemon: 'docker',
   installationId: 'home',
-  startedAt: 1_700_000_000_000,
+  startedAt: STARTED_AT,
   gpuIndexes: [],
   digest: 'acme/engine@sha256:0123',
   imageId: 'sha256:4567',
@@ -48,12 +49,17 @@ test('labels say all that is known of a replica', () => {
     endpoint: 'acme/chat',
     revision: 3,
     resources: spec.resources,
-    startedAt: place.startedAt,
+    startedAt: STARTED_AT,
     containerPort: 8000,
     gpuIndexes: [1, 3],
     imageDigest: 'acme/engine@sha256:0123',
   })
   expect(JSON.stringify(labels)).not.toContain('hunter2')
+})
+
+test('a container that is made before its start does not say when that was', () => {
+  const labels = labelsOf(spec, { ...place, startedAt: undefined })
+  expect(identityOf('/replica-a', labels)).not.toHaveProperty('startedAt')
 })
 
 test.for([{}, { 'berth.endpoint-id': 'x' }, { 'berth.endpoint-id': 'x', 'berth.resources': '{"cpus":1}' }])(
@@ -114,15 +120,15 @@ test.for([
   [{ ExitCode: 128, Error: 'no such device' }, 128, 'exited with code 128 (no such device)'],
 ] as const)('a container that ended with %j: code %j, %s', ([state, exitCode, reason]) => {
   const ended = { OOMKilled: false, Error: '', FinishedAt: '2026-01-02T03:04:05.678Z', ...state }
-  const identity = identityOf('/replica-a', labelsOf(spec, place))!
+  const identity = { ...identityOf('/replica-a', labelsOf(spec, place))!, startedAt: STARTED_AT }
   const exitedAt = Date.parse('2026-01-02T03:04:05.678Z')
   expect(containerEnd(ended, identity)).toEqual({ exitedAt, exitCode, reason })
 })
 
 test('a container that never ran ended when it was started', () => {
   const never = { ExitCode: 127, OOMKilled: false, Error: '', FinishedAt: '0001-01-01T00:00:00Z' }
-  const identity = identityOf('/replica-a', labelsOf(spec, place))!
-  expect(containerEnd(never, identity).exitedAt).toBe(place.startedAt)
+  const identity = { ...identityOf('/replica-a', labelsOf(spec, place))!, startedAt: STARTED_AT }
+  expect(containerEnd(never, identity).exitedAt).toBe(STARTED_AT)
 })
 
 test.for([

@@ -37,9 +37,12 @@ export type ReplicaIdentity = {
   readonly role?: Role
 }
 
+/** What the labels say: of a container that was made before its start not when that was. */
+export type ContainerIdentity = Omit<ReplicaIdentity, 'startedAt'> & { readonly startedAt?: number }
+
 export type LabelFacts = {
   readonly installationId: string
-  readonly startedAt: number
+  readonly startedAt: number | undefined
   readonly gpuIndexes: readonly number[]
   readonly digest: string | undefined
 }
@@ -53,7 +56,7 @@ export function labelsOf(spec: ReplicaSpec, facts: LabelFacts): Record<string, s
     [LABEL.endpoint]: spec.endpoint,
     [LABEL.revision]: String(spec.revision),
     [LABEL.resources]: JSON.stringify(spec.resources),
-    [LABEL.startedAt]: String(facts.startedAt),
+    ...(facts.startedAt === undefined ? {} : { [LABEL.startedAt]: String(facts.startedAt) }),
     [LABEL.containerPort]: String(spec.plan.containerPort),
     [LABEL.gpuIndexes]: facts.gpuIndexes.join(','),
     [LABEL.image]: spec.plan.image ?? '',
@@ -63,10 +66,11 @@ export function labelsOf(spec: ReplicaSpec, facts: LabelFacts): Record<string, s
 }
 
 /** @param name of the container, with or without the slash that the API puts before it. */
-export function identityOf(name: string, labels: Labels): ReplicaIdentity | undefined {
+export function identityOf(name: string, labels: Labels): ContainerIdentity | undefined {
   const resources = parseResources(labels[LABEL.resources])
   const endpointId = labels[LABEL.endpointId]
   const imageDigest = labels[LABEL.digest]
+  const startedAt = labels[LABEL.startedAt]
   if (!resources || endpointId === undefined) return undefined
   return {
     id: name.replace(/^\//, '') as ReplicaId,
@@ -74,7 +78,7 @@ export function identityOf(name: string, labels: Labels): ReplicaIdentity | unde
     endpoint: labels[LABEL.endpoint] ?? '',
     revision: Number(labels[LABEL.revision]),
     resources,
-    startedAt: Number(labels[LABEL.startedAt]),
+    ...(startedAt !== undefined && { startedAt: Number(startedAt) }),
     containerPort: Number(labels[LABEL.containerPort]),
     gpuIndexes: (labels[LABEL.gpuIndexes] ?? '').split(',').filter(Boolean).map(Number),
     ...(imageDigest && { imageDigest }),

@@ -68,8 +68,11 @@ async function dockerUnderTest() {
 
 /** The suite's model directory is on no machine, and a container cannot be given what is not there. */
 function withModel(driver: RuntimeDriver, modelPath: string): RuntimeDriver {
-  const start = driver.start.bind(driver)
-  return Object.assign(driver, { start: (spec: ReplicaSpec) => start({ ...spec, modelPath }) })
+  const [start, prepare] = [driver.start.bind(driver), driver.prepare.bind(driver)]
+  return Object.assign(driver, {
+    start: (spec: ReplicaSpec) => start({ ...spec, modelPath }),
+    prepare: (spec: ReplicaSpec) => prepare({ ...spec, modelPath }),
+  })
 }
 
 function planFor(behaviour: Behaviour): ReplicaSpec['plan'] {
@@ -282,6 +285,78 @@ function onARealDaemon() {
     expect(await networksOf(world)).toEqual([])
   })
 
+  test('a container that was made before is the one that is started, and began when it was started', async () => {
+    const { world, driver } = await worldForTest()
+    const spec = world.spec(A, `console.log("up"); ${RUN}`)
+    await driver.prepare(spec)
+    const { Id, State, Config } = await world.inspect(A)
+    expect(State.Status).toBe('created')
+    await driver.prepare(spec)
+    expect((await world.inspect(A)).Id).toBe(Id)
+
+    const before = Date.now()
+    await driver.start(spec)
+    expect(await firstLine(driver, A)).toBe('up')
+    const [replica] = await driver.list()
+    expect(replica).toMatchObject({ id: A, state: 'running' })
+    expect(replica!.startedAt).toBeGreaterThanOrEqual(before)
+    expect(await world.inspect(A)).toMatchObject({ Id, Config: { Labels: Config.Labels } })
+
+    const [adopted] = await (await world.connect()).list()
+    expect(adopted).toEqual({ ...replica, startedAt: expect.any(Number) })
+    expect(adopted!.startedAt).toBeGreaterThanOrEqual(before)
+  })
+
+  test.for([
+    ['was pruned', async (world: DockerWorld) => world.docker.getContainer(A).remove()],
+    [
+      'lost its network',
+      async (world: DockerWorld) => {
+        for (const name of await networksOf(world)) await world.docker.getNetwork(name).remove()
+      },
+    ],
+    ['is not what is asked for any more', async () => {}, { env: { CHANGED: 'yes' } }],
+    ['is of another id', async () => {}, { id: B }],
+  ] as const)('a replica starts all the same where what was made before %s', async ([, spoil, changes]) => {
+    const { world, driver } = await worldForTest()
+    const spec = world.spec(A, `console.log(process.env.CHANGED ?? "no"); ${RUN}`)
+    await driver.prepare(spec)
+    await spoil(world)
+    const asked = { ...spec, ...changes }
+    await driver.start(asked)
+    expect(await firstLine(driver, asked.id)).toBe(asked.env['CHANGED'] ?? 'no')
+    expect(await containersOf(world)).toEqual([[asked.id, 'running']])
+  })
+
+  test('what was made before goes by a stop, with its endpoint, and when another Berth takes over', async () => {
+    const { world, driver } = await worldForTest()
+    const spec = world.spec(A, RUN)
+    await driver.prepare(spec)
+    await driver.stop(A, { graceMs: 0 })
+    expect(await containersOf(world)).toEqual([])
+
+    await driver.prepare(spec)
+    await driver.keepOnly(new Set([spec.endpointId]))
+    expect(await containersOf(world)).toEqual([[A, 'created']])
+    await driver.keepOnly(new Set())
+    expect(await containersOf(world)).toEqual([])
+    expect(await networksOf(world)).toEqual([])
+
+    await driver.prepare(spec)
+    await world.connect()
+    expect(await containersOf(world)).toEqual([])
+    expect(await networksOf(world)).toEqual([])
+  })
+
+  test('nothing is made before its time for GPUs, nor of an image that is not there', async () => {
+    const { world, driver } = await worldForTest()
+    const spec = world.spec(A, RUN)
+    await driver.prepare({ ...spec, resources: { ...spec.resources, gpus: 1 } })
+    await driver.prepare({ ...spec, plan: { ...spec.plan, image: 'localhost/nobody/made:this' } })
+    expect(await containersOf(world)).toEqual([])
+    expect(await networksOf(world)).toEqual([])
+  })
+
   test('a network that somebody removed is made again', async () => {
     const { world, driver } = await worldForTest()
     await driver.start(world.spec(A, RUN))
@@ -461,6 +536,12 @@ function networkOf({ NetworkSettings }: Docker.ContainerInspectInfo) {
 async function networksOf(world: DockerWorld): Promise<string[]> {
   const filters = { label: [`berth.installation=${world.installationId}`] }
   return (await world.docker.listNetworks({ filters })).map(({ Name }) => Name)
+}
+
+async function containersOf(world: DockerWorld): Promise<(readonly [string, string])[]> {
+  const filters = { label: [`berth.installation=${world.installationId}`] }
+  const all = await world.docker.listContainers({ all: true, filters })
+  return all.map(({ Names, State }) => [(Names[0] ?? '').slice(1), State] as const)
 }
 
 /** What a program in a replica's container writes. */

@@ -46,6 +46,7 @@ import { type DaemonInfo, dockerCapacity, gpusOf } from './docker-capacity.ts'
 import { EndpointNetworks, type HeldNetwork } from './endpoint-networks.ts'
 import { ImagePulls, type LocalImage } from './image-pulls.ts'
 import { holdsDevices, ReplicaContainers } from './replica-containers.ts'
+import { WaitingContainers } from './waiting-containers.ts'
 
 export type DockerDriverOptions = {
   readonly connection: DockerConnection
@@ -93,6 +94,9 @@ class DockerDriver implements RuntimeDriver {
   readonly #containers: ReplicaContainers
   readonly #images: ImagePulls
   readonly #networks: EndpointNetworks
+  readonly #waiting: WaitingContainers
+  /** What the daemon says of itself, which changes with its restart alone. */
+  #info: Promise<DaemonInfo> | undefined
   readonly #logs: ContainerLogs
   readonly #listeners = new Set<(id: ReplicaId) => void>()
   readonly #closed = new AbortController()
@@ -114,7 +118,9 @@ class DockerDriver implements RuntimeDriver {
     this.#containers = new ReplicaContainers(docker, installationId, publishOn)
     this.#images = new ImagePulls(docker, clock, this.#closed.signal)
     const interfaces = options.interfaces ?? '/sys/class/net'
-    this.#networks = new EndpointNetworks({ docker, installationId, kind, interfaces })
+    this.#waiting = new WaitingContainers(this.#containers)
+    const beforeRemoval = (endpointId: EndpointId) => this.#waiting.drop(endpointId)
+    this.#networks = new EndpointNetworks({ docker, installationId, kind, interfaces, beforeRemoval })
     this.#logs = new ContainerLogs({ docker, kind, logDirectory, clock, log })
   }
 
@@ -133,6 +139,7 @@ class DockerDriver implements RuntimeDriver {
       signal: this.#closed.signal,
       hint: (id) => this.#hint(id),
       hintAll: async () => {
+        this.#info = undefined
         for (const { id } of await this.list()) this.#hint(id)
       },
     })
@@ -152,14 +159,15 @@ class DockerDriver implements RuntimeDriver {
     if (!isReplicaName(spec.id)) {
       throw new PlatformError('invalid', `"${spec.id}" cannot name a replica: use a-z, 0-9 and hyphens.`)
     }
-    if (await this.#containers.has(spec.id)) return
     if (this.#daemon.isLocal) await requireModel(spec)
+    if (await this.#startWaiting(spec)) return
+    if (await this.#containers.has(spec.id)) return
     const image = await this.#image(spec)
     const network = await this.#networks.hold(spec.endpointId).catch((error: unknown) => {
       throw refusalOf(error, `The network of endpoint "${spec.endpoint}"`)
     })
     try {
-      const container = await this.#create(spec, image, network)
+      const container = await this.#create(spec, image, network, this.#options.clock.now())
       await container.start().catch(async (error: unknown) => {
         await this.#containers.remove(container.id)
         throw error
@@ -171,7 +179,33 @@ class DockerDriver implements RuntimeDriver {
     }
   }
 
+  async #startWaiting(spec: ReplicaSpec): Promise<boolean> {
+    const release = this.#networks.keep(spec.endpointId)
+    try {
+      return await this.#waiting.start(spec, this.#options.clock.now())
+    } finally {
+      release()
+    }
+  }
+
+  /** Not with devices, which are granted when they are used, and not with an image that has to be fetched first. */
+  async prepare(spec: ReplicaSpec): Promise<void> {
+    const { image: reference } = spec.plan
+    if (spec.resources.gpus > 0 || !reference || !isReplicaName(spec.id)) return
+    if (this.#waiting.isFor(spec)) return
+    const image = await this.#images.find(reference)
+    if (!image || (await this.#containers.has(spec.id))) return
+    const network = await this.#networks.hold(spec.endpointId)
+    try {
+      await this.#waiting.put(spec, await this.#create(spec, image, network, undefined))
+    } finally {
+      network.release()
+    }
+    await this.#networks.rest(spec.endpointId)
+  }
+
   async stop(id: ReplicaId, { graceMs }: { readonly graceMs: number }): Promise<void> {
+    if (await this.#waiting.dropReplica(id)) return
     const container = await this.#containers.find(id)
     if (!container) return
     await this.#end(container.Id, graceMs)
@@ -211,12 +245,13 @@ class DockerDriver implements RuntimeDriver {
   }
 
   async capacity(): Promise<Capacity> {
-    const [info, machine] = await Promise.all([this.#docker.info(), this.#machine?.current()])
-    return dockerCapacity(this.#daemon, info as DaemonInfo, machine)
+    const [info, machine] = await Promise.all([this.#describe(), this.#machine?.current()])
+    return dockerCapacity(this.#daemon, info, machine)
   }
 
-  keepOnly(endpoints: ReadonlySet<EndpointId>): Promise<void> {
-    return this.#networks.keepOnly(endpoints)
+  async keepOnly(endpoints: ReadonlySet<EndpointId>): Promise<void> {
+    await this.#waiting.dropAllBut(endpoints)
+    await this.#networks.keepOnly(endpoints)
   }
 
   onChange(listener: (id: ReplicaId) => void): () => void {
@@ -226,6 +261,14 @@ class DockerDriver implements RuntimeDriver {
 
   #hint(id: ReplicaId): void {
     for (const listener of this.#listeners) listener(id)
+  }
+
+  #describe(): Promise<DaemonInfo> {
+    this.#info ??= this.#docker.info().catch((error: unknown) => {
+      this.#info = undefined
+      throw error
+    })
+    return this.#info as Promise<DaemonInfo>
   }
 
   #image(spec: ReplicaSpec): Promise<LocalImage> {
@@ -245,8 +288,14 @@ class DockerDriver implements RuntimeDriver {
     })
   }
 
-  async #create(spec: ReplicaSpec, image: LocalImage, network: HeldNetwork): Promise<Docker.Container> {
-    const { clock, installationId } = this.#options
+  /** @param startedAt `undefined` for one that is started later. */
+  async #create(
+    spec: ReplicaSpec,
+    image: LocalImage,
+    network: HeldNetwork,
+    startedAt: number | undefined,
+  ): Promise<Docker.Container> {
+    const { installationId } = this.#options
     const create = (gpuIndexes: readonly number[]) =>
       this.#docker.createContainer(
         containerOptions(spec, {
@@ -256,7 +305,7 @@ class DockerDriver implements RuntimeDriver {
           network: network.name,
           installationId,
           gpuIndexes,
-          startedAt: clock.now(),
+          startedAt,
           publishOn: network.isReachable ? undefined : this.#daemon.publishOn,
           user: this.#user(),
           writableRoot: spec.plan.writableRoot ?? false,

@@ -9,7 +9,7 @@ type Labels = Readonly<Record<string, string>>
 /** The few calls that networks need, with room for so many of them. */
 class SmallDaemon {
   readonly networks = new Map<string, Labels>()
-  readonly containers: { readonly Labels: Labels }[] = []
+  readonly containers: { readonly Labels: Labels; readonly State: string }[] = []
   readonly #room: number
 
   constructor(room: number) {
@@ -37,12 +37,13 @@ class SmallDaemon {
     } as unknown as Docker
   }
 
-  networksOf(): EndpointNetworks {
+  networksOf(beforeRemoval?: (endpointId: EndpointId) => Promise<void>): EndpointNetworks {
     return new EndpointNetworks({
       docker: this.docker,
       installationId: 'home',
       kind: 'docker',
       interfaces: '/nowhere',
+      ...(beforeRemoval && { beforeRemoval }),
     })
   }
 }
@@ -71,11 +72,26 @@ test('networks that wait make room for one that is needed, and those in use stay
   const daemon = new SmallDaemon(3)
   const networks = daemon.networksOf()
   await useInTurn(networks, [1, 2])
-  daemon.containers.push({ Labels: { 'berth.endpoint-id': endpoint(2) } })
+  daemon.containers.push({ Labels: { 'berth.endpoint-id': endpoint(2) }, State: 'exited' })
   await networks.hold(endpoint(3))
   await networks.hold(endpoint(4))
   expect(numbers(daemon)).toEqual([2, 3, 4])
   await expect(networks.hold(endpoint(5))).rejects.toThrow('address pool')
+})
+
+test('a container that was never started does not keep its network, and goes before it', async () => {
+  const daemon = new SmallDaemon(2)
+  const gone: EndpointId[] = []
+  const networks = daemon.networksOf(async (endpointId) => {
+    expect(numbers(daemon)).toContain(Number(endpointId.slice(1)))
+    gone.push(endpointId)
+  })
+  await useInTurn(networks, [1])
+  daemon.containers.push({ Labels: { 'berth.endpoint-id': endpoint(1) }, State: 'created' })
+  await networks.hold(endpoint(2))
+  await networks.hold(endpoint(3))
+  expect(gone).toEqual([endpoint(1)])
+  expect(numbers(daemon)).toEqual([2, 3])
 })
 
 test('a network is not removed under a start that failed beside it, nor under one that holds it', async () => {

@@ -27,6 +27,8 @@ export type NetworksOf = {
   readonly kind: DaemonKind
   /** Where the kernel shows the network interfaces of this machine. */
   readonly interfaces: string
+  /** Removes what waits in the network of an endpoint that goes. */
+  readonly beforeRemoval?: (endpointId: EndpointId) => Promise<void>
 }
 
 /** Networks without a container that are kept at most. */
@@ -45,29 +47,37 @@ export class EndpointNetworks {
   readonly #installationId: string
   readonly #kind: DaemonKind
   readonly #interfaces: string
+  readonly #beforeRemoval: (endpointId: EndpointId) => Promise<void>
   readonly #holders = new Map<EndpointId, number>()
   /** The endpoints, by when their networks were last used. */
   readonly #used = new Set<EndpointId>()
   #turn: Promise<unknown> = Promise.resolve()
 
-  constructor({ docker, installationId, kind, interfaces }: NetworksOf) {
+  constructor({ docker, installationId, kind, interfaces, beforeRemoval }: NetworksOf) {
     this.#docker = docker
     this.#installationId = installationId
     this.#kind = kind
     this.#interfaces = interfaces
+    this.#beforeRemoval = beforeRemoval ?? (async () => {})
   }
 
   async hold(endpointId: EndpointId): Promise<HeldNetwork> {
-    this.#holders.set(endpointId, (this.#holders.get(endpointId) ?? 0) + 1)
-    this.#use(endpointId)
+    const release = this.keep(endpointId)
     try {
       const id = await this.#inTurn(() => this.#ensure(endpointId))
       const isReachable = this.#kind === 'docker' && (await this.#isBridgeHere(id))
-      return { name: this.#nameOf(endpointId), isReachable, release: () => this.#release(endpointId) }
+      return { name: this.#nameOf(endpointId), isReachable, release }
     } catch (error) {
-      this.#release(endpointId)
+      release()
       throw error
     }
+  }
+
+  /** It is not removed, if it is there, until the function that is returned was called. */
+  keep(endpointId: EndpointId): () => void {
+    this.#holders.set(endpointId, (this.#holders.get(endpointId) ?? 0) + 1)
+    this.#use(endpointId)
+    return () => this.#release(endpointId)
   }
 
   /** A container of the endpoint is gone. Of the networks that wait too many, those that waited longest go. */
@@ -98,14 +108,16 @@ export class EndpointNetworks {
     else this.#holders.delete(endpointId)
   }
 
-  /** Of endpoints that have no container, running or not, and are about to have none. */
+  /** Of endpoints of which no container runs or ran, and none is about to. */
   async #waiting(): Promise<EndpointId[]> {
     const filters = { label: [`${LABEL.installation}=${this.#installationId}`] }
     const [networks, containers] = await Promise.all([
       this.#docker.listNetworks({ filters }),
       this.#docker.listContainers({ all: true, filters }),
     ])
-    const used = new Set(containers.map(({ Labels }) => Labels[LABEL.endpointId]))
+    const used = new Set(
+      containers.filter(({ State }) => State !== 'created').map(({ Labels }) => Labels[LABEL.endpointId]),
+    )
     return networks
       .flatMap(({ Labels }) => (Labels?.[LABEL.endpointId] ?? []) as EndpointId[])
       .filter((endpointId) => !used.has(endpointId) && !this.#holders.has(endpointId))
@@ -137,6 +149,7 @@ export class EndpointNetworks {
   async #remove(endpoints: readonly EndpointId[]): Promise<void> {
     for (const endpointId of endpoints) {
       this.#used.delete(endpointId)
+      await this.#beforeRemoval(endpointId)
       try {
         await this.#docker.getNetwork(this.#nameOf(endpointId)).remove()
       } catch (error) {

@@ -61,7 +61,7 @@ export class ImagePulls {
    */
   async get(request: ImageRequest): Promise<LocalImage> {
     const reference = withTag(request.reference)
-    const there = await this.#find(reference)
+    const there = await this.find(reference)
     if (there) return there
     if (isBuiltHere(reference)) throw notBuilt(reference)
 
@@ -74,7 +74,7 @@ export class ImagePulls {
       if (this.#pulls.get(reference) === pull) this.#pulls.delete(reference)
       throw pull.failure
     }
-    const pulled = await this.#find(reference)
+    const pulled = await this.find(reference)
     if (pulled) return pulled
     throw new PlatformError('unavailable', `Pulling the image "${reference}": ${pull.progress.text()}.`, {
       reason: 'image_pulling',
@@ -140,8 +140,9 @@ export class ImagePulls {
     }
   }
 
-  async #find(reference: string): Promise<LocalImage | undefined> {
-    const image = await ifThere(this.#docker.getImage(reference).inspect())
+  /** What is on the machine; nothing is fetched. */
+  async find(name: string): Promise<LocalImage | undefined> {
+    const image = await ifThere(this.#docker.getImage(withTag(name)).inspect())
     return image && { id: image.Id, digest: image.RepoDigests?.[0] }
   }
 }

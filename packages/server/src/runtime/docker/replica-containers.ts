@@ -1,6 +1,6 @@
 /**
- * The containers of one installation, and the replicas that they are. Nothing is remembered that the daemon does not
- * know, but how containers ended: that does not change any more.
+ * The containers of one installation, and the replicas that they are. Nothing is remembered but what does not change
+ * any more: when a container began that was made before, and how containers ended.
  */
 import type Docker from 'dockerode'
 import type { ContainerInfo, ContainerInspectInfo } from 'dockerode'
@@ -9,10 +9,10 @@ import type { ReplicaAddress, ReplicaId } from '../../domain/replica.ts'
 import type { RunningReplica } from '../driver.ts'
 import { isReplicaName } from '../process/replica-directory.ts'
 import { type ContainerEnd, containerEnd } from './container-end.ts'
-import { identityOf, LABEL, type ReplicaIdentity } from './container-labels.ts'
+import { type ContainerIdentity, identityOf, LABEL, type ReplicaIdentity } from './container-labels.ts'
 import { inspectIfThere, statusOf } from './daemon.ts'
 
-export type ReplicaContainer = ContainerInspectInfo & { readonly identity: ReplicaIdentity }
+export type ReplicaContainer = ContainerInspectInfo & { readonly identity: ContainerIdentity }
 
 /** States of a container that was made and never ran, or that is on its way out: no replica. */
 const NO_REPLICA = ['created', 'initialized', 'configured', 'removing']
@@ -26,6 +26,8 @@ export class ReplicaContainers {
   readonly #publishedOn: string
   /** By container id. */
   #ends = new Map<string, ContainerEnd>()
+  /** When the start of containers began whose labels do not say it, by container id. */
+  #begins = new Map<string, number>()
 
   /** @param publishedOn the address at which ports are published. */
   constructor(docker: Docker, installationId: string, publishedOn: string) {
@@ -43,8 +45,14 @@ export class ReplicaContainers {
     const containers = await this.all()
     const here = new Set(containers.map(({ Id }) => Id))
     this.#ends = new Map([...this.#ends].filter(([id]) => here.has(id)))
+    this.#begins = new Map([...this.#begins].filter(([id]) => here.has(id)))
     const replicas = await Promise.all(containers.map((container) => this.#asReplica(container)))
     return replicas.filter((replica) => replica !== undefined)
+  }
+
+  /** The start of a container that was made before begins. */
+  begun(containerId: string, at: number): void {
+    this.#begins.set(containerId, at)
   }
 
   /** The container of a replica of ours. */
@@ -84,8 +92,9 @@ export class ReplicaContainers {
   }
 
   async #asReplica(container: ContainerInfo): Promise<RunningReplica | undefined> {
-    const identity = identityOf(container.Names[0] ?? '', container.Labels)
-    if (!identity || NO_REPLICA.includes(container.State)) return undefined
+    const known = identityOf(container.Names[0] ?? '', container.Labels)
+    if (!known || NO_REPLICA.includes(container.State)) return undefined
+    const identity = await this.#withBegin(container.Id, known)
     const { containerPort, gpuIndexes: _, ...replica } = identity
     if (LIVE.includes(container.State)) {
       const address = this.#addressOf(container, containerPort)
@@ -94,6 +103,16 @@ export class ReplicaContainers {
     }
     const end = this.#ends.get(container.Id) ?? (await this.#lookUpEnd(container.Id, identity))
     return end && { ...replica, state: 'exited', ...end }
+  }
+
+  async #withBegin(containerId: string, known: ContainerIdentity): Promise<ReplicaIdentity> {
+    const startedAt = known.startedAt ?? this.#begins.get(containerId)
+    if (startedAt !== undefined) return { ...known, startedAt }
+    // An earlier process started it, and the daemon knows when it ran.
+    const found = await inspectIfThere(this.#docker, containerId)
+    const ranAt = Date.parse(found?.State.StartedAt ?? '') || 0
+    this.#begins.set(containerId, ranAt)
+    return { ...known, startedAt: ranAt }
   }
 
   #addressOf(container: ContainerInfo, containerPort: number): ReplicaAddress {

@@ -151,6 +151,10 @@ export class FakeDriver implements RuntimeDriver {
     this.#runtime.changed(id)
   }
 
+  async prepare(spec: ReplicaSpec): Promise<void> {
+    this.#runtime.calls.push(`prepare ${spec.id}`)
+  }
+
   async stop(id: ReplicaId, _options: { readonly graceMs: number }): Promise<void> {
     this.#runtime.calls.push(`stop ${id}`)
     await this.#mayHang('stop')

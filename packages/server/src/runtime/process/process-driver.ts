@@ -230,6 +230,9 @@ class ProcessDriver implements RuntimeDriver {
   /** Processes end with everything that was made for them. */
   async keepOnly(): Promise<void> {}
 
+  /** A start has nothing that is worth keeping. */
+  async prepare(): Promise<void> {}
+
   onChange(listener: (id: ReplicaId) => void): () => void {
     this.#listeners.add(listener)
     return () => this.#listeners.delete(listener)
