@@ -50,15 +50,15 @@ export function firstHeadRoom(at: number, attainment: number): HeadRoom {
   }
 }
 
-/** @param isStarting nothing can be learned yet: what is missed before the first replicas are up is missed by any rule. */
+/** @param canTeach whether more replicas could have kept what was missed: not before the first are up, and not when one alone is too slow. */
 export function withOutcomes(
   before: HeadRoom,
   { seen, missed }: Outcomes,
-  facts: { need: number; ready: number; attainment: number; isStarting: boolean; at: number },
+  facts: { need: number; ready: number; attainment: number; canTeach: boolean; at: number },
 ): HeadRoom {
   const needs = withExtreme(before.needs, facts.need, facts.at)
   const ready = withExtreme(before.ready, facts.ready, facts.at)
-  if (seen === 0 || facts.isStarting) return { ...before, needs, ready }
+  if (seen === 0 || !facts.canTeach) return { ...before, needs, ready }
   const utilisation = largestOf(needs) / Math.max(1, smallestOf(ready))
   const isToBlame = utilisation >= IDLE_UTILISATION && utilisation <= HOPELESS_UTILISATION
   const fading = 0.5 ** (seen / HALF_LIFE_REQUESTS)

@@ -69,7 +69,7 @@ describe('a head-room', () => {
   function lived(seconds: number, { need, missed }: { need: number; missed: number }) {
     let headRoom = firstHeadRoom(0, promise.attainment)
     for (let second = 1; second <= seconds; second++) {
-      const facts = { need, ready: 10, attainment: promise.attainment, isStarting: false, at: second * 1_000 }
+      const facts = { need, ready: 10, attainment: promise.attainment, canTeach: true, at: second * 1_000 }
       headRoom = withOutcomes(headRoom, { seen: 10, missed }, facts)
     }
     return headRoom
@@ -90,7 +90,7 @@ describe('a head-room', () => {
   test('shrinks again when hardly any promise is missed any more', () => {
     let headRoom = lived(600, { need: 8, missed: 3 })
     const grown = headRoom.factor
-    const facts = { need: 8, ready: 10, attainment: promise.attainment, isStarting: false }
+    const facts = { need: 8, ready: 10, attainment: promise.attainment, canTeach: true }
     for (let second = 601; second <= 20_000; second++) {
       headRoom = withOutcomes(headRoom, { seen: 10, missed: 0 }, { ...facts, at: second * 1_000 })
     }
@@ -101,7 +101,7 @@ describe('a head-room', () => {
   test('learns nothing from an idle fleet, a hopeless one or one that is still starting', () => {
     expect(lived(600, { need: 2, missed: 10 }).factor).toBe(SMALLEST_HEAD_ROOM)
     expect(lived(600, { need: 40, missed: 10 }).factor).toBe(SMALLEST_HEAD_ROOM)
-    const starting = { need: 8, ready: 10, attainment: promise.attainment, isStarting: true, at: 1_000 }
+    const starting = { need: 8, ready: 10, attainment: promise.attainment, canTeach: false, at: 1_000 }
     const before = firstHeadRoom(0, promise.attainment)
     expect(withOutcomes(before, { seen: 100, missed: 100 }, starting).factor).toBe(before.factor)
   })

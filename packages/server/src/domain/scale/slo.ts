@@ -103,12 +103,12 @@ export function judgeSlo(
   const startMs = Math.max(SHORTEST_START_MS, rule.profile.startMs)
   const need = held(before.need, Math.min(needs.usual, ceiling), { startMs, at, elapsedMs })
   const { attainment } = rule.slo
-  const isStarting = at - before.measuredSince < TEACHING_FROM_STARTS * startMs
+  const hasStarted = at - before.measuredSince >= TEACHING_FROM_STARTS * startMs
   const headRoom = withOutcomes(before.headRoom ?? firstHeadRoom(at, attainment), outcomesOf(tokens), {
     need: need.smoothed,
     ready,
     attainment,
-    isStarting,
+    canTeach: hasStarted && !needs.infeasible,
     at,
   })
   const wish = wanted(headRoom.factor, need, needs, count)
