@@ -1,4 +1,5 @@
 /** Load on real processes: the count follows it up and down, and `berth why` says why. */
+import type { WhatIfAnswer } from '@berth/simulator/what-if'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { Berth, endpointOf } from './berth-process.ts'
 import { until } from './until.ts'
@@ -45,9 +46,11 @@ function clients(name: string, count: number) {
   })
   return {
     answered,
+    /** @returns how many were answered. */
     stop: async () => {
       isOver = true
       await Promise.all(running)
+      return [...answered.values()].reduce((sum, count) => sum + count, 0)
     },
   }
 }
@@ -76,7 +79,8 @@ test('load raises the count within 3 s, the replicas share it, idleness ends in 
   expect(busy.items[0]!.sentence).toMatch(
     /^3 replicas: .*requests are pending per replica, above 1\.5|^3 replicas: the maximum/,
   )
-  await load.stop()
+  const answered = await load.stop()
+  const whileBusy = new Date().toISOString()
 
   await berth.reach('elastic', 'scaledToZero')
   await until('every engine to be gone', async () => (await berth.processes('engine')).length === 0)
@@ -87,7 +91,44 @@ test('load raises the count within 3 s, the replicas share it, idleness ends in 
   await woken.text()
   const [wake] = (await why('elastic')).items
   expect(wake).toMatchObject({ from: 0, to: 1, term: 'wake', sentence: '1 replica: a request arrived.' })
+
+  const { stdout: then } = await berth.cli('why', 'elastic', '--at', whileBusy)
+  expect(then.split('\n')[0]).toBe(busy.items[0]!.sentence)
+  const { stdout: history } = await berth.cli('why', 'elastic')
+  const told = [
+    / 1 → 3 {2}3 replicas: /,
+    / 3 → \d {2}/,
+    / → 0 {2}0 replicas: no request for 6/,
+    / 0 → 1 {2}1 replica: a request arrived\./,
+  ]
+  const places = told.map((line) => history.search(line))
+  expect(places).not.toContain(-1)
+  expect(places).toEqual(places.toSorted((a, b) => a - b))
+
+  await whatIfIsTrue(answered + 1)
 })
+
+/** The replay knows each of these requests and how long replicas took to start, and what three that never sleep cost. */
+async function whatIfIsTrue(requests: number): Promise<void> {
+  const from = new Date(Date.now() - 3_600_000).toISOString()
+  const { startMs } = await berth.client.readWhatIf({ ...place('elastic'), query: { from } })
+  const asked = ['--last', '1h', '--policy', 'pending=8', '--min', '3', '--max', '3']
+  const { stdout } = await berth.cli('what-if', 'elastic', ...asked, '--json')
+  const { rows, profile } = JSON.parse(stdout) as Pick<WhatIfAnswer, 'rows' | 'profile'>
+  expect(rows.map(({ role }) => role)).toEqual(['present', 'asked', 'suggested'])
+  const [present, always] = rows.map(({ outcome }) => outcome)
+  expect([present!.requests, always!.requests]).toEqual([requests, requests])
+  expect(startMs.length).toBeGreaterThanOrEqual(3)
+  expect(profile.startMs).toBeGreaterThanOrEqual(Math.min(...startMs))
+  expect(profile.startMs).toBeLessThanOrEqual(Math.max(...startMs))
+  expect(always!.changes).toBe(0)
+  expect(present!.changes).toBeGreaterThanOrEqual(2)
+  expect(always!.replicaHours).toBeGreaterThan(present!.replicaHours)
+  const { stdout: words } = await berth.cli('what-if', 'elastic', ...asked)
+  expect(words).toContain(` ${requests} from `)
+  expect(words).toMatch(/^present +pending requests 1\.5 +0–3 /m)
+  expect(words).toMatch(/^asked +pending requests 8 +3–3 /m)
+}
 
 async function asleep(name: string): Promise<void> {
   await berth.client.scaleEndpointToZero(place(name))
