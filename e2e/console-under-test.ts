@@ -33,11 +33,12 @@ export type ConsoleUnderTest = {
   openSignedOut(options?: BrowserContextOptions): Promise<WatchedPage>
 }
 
-export function consoleUnderTest(): ConsoleUnderTest {
+/** @param env settings of this Berth, beside the usual ones. */
+export function consoleUnderTest(env: Readonly<Record<string, string>> = {}): ConsoleUnderTest {
   let berth: Berth
   let browser: Browser
   beforeAll(async () => {
-    berth = await Berth.start({ HF_ENDPOINT: NO_HUB })
+    berth = await Berth.start({ HF_ENDPOINT: NO_HUB, ...env })
     browser = await launchChromium()
   })
   afterEach(async () => {

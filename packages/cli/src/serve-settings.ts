@@ -3,6 +3,7 @@ import { homedir } from 'node:os'
 import path from 'node:path'
 import { type AcmeFlags, type AcmeSettings, readAcmeSettings } from './acme-settings.ts'
 import { usageError } from './exit.ts'
+import { readPublicUrl } from './public-url.ts'
 
 export type Environment = Readonly<Record<string, string | undefined>>
 
@@ -29,6 +30,8 @@ export type ServeSettings = {
   readonly modelsRoots: readonly string[]
   /** Endpoints also answer at `{name}-{namespace}.{domain}`; null for none. */
   readonly domain: string | null
+  /** Scheme, host and port by which clients reach it; null for where it listens. */
+  readonly publicUrl: string | null
   /** Gateway processes that share the port. */
   readonly gatewayWorkers: number
   /** Whether the gateway writes a line for each request to `logs/access.log`. */
@@ -48,6 +51,7 @@ export type ServeFlags = AcmeFlags & {
   readonly runtime?: string
   readonly modelsRoot?: readonly string[]
   readonly domain?: string
+  readonly publicUrl?: string
   readonly gatewayWorkers?: string
   readonly accessLog?: string
   readonly tlsCert?: string
@@ -90,7 +94,7 @@ export function readServeSettings(flags: ServeFlags, env: Environment): ServeSet
     (file) => file && path.resolve(file),
   )
   const roots = flags.modelsRoot ?? (env['BERTH_MODELS_ROOTS'] ?? '').split(path.delimiter).filter(Boolean)
-  const settings: Omit<ServeSettings, 'acme'> = {
+  const settings: Omit<ServeSettings, 'acme' | 'publicUrl'> = {
     home: homeDirectory(flags.home, env),
     host: read(setting('host', 'BERTH_HOST', flags.host, '127.0.0.1'), asHost, 'an address or host name', ''),
     port: read(
@@ -141,6 +145,7 @@ export function readServeSettings(flags: ServeFlags, env: Environment): ServeSet
     ),
   }
   const acme = readAcmeSettings(flags, env, settings.domain, mistakes)
+  const publicUrl = readPublicUrl(flags.publicUrl ?? env['BERTH_PUBLIC_URL'], mistakes)
   if (settings.tls && acme) {
     mistakes.push({
       flag: 'acme-agree',
@@ -148,7 +153,12 @@ export function readServeSettings(flags: ServeFlags, env: Environment): ServeSet
     })
   }
   if (mistakes.length > 0) throw usageError(mistakesMessage(mistakes))
-  return { ...settings, acme }
+  return { ...settings, acme, publicUrl: publicUrl ?? certifiedUrl(acme, settings.domain) }
+}
+
+/** The first name of the certificate is what clients type; a domain may say at which port. */
+function certifiedUrl(acme: AcmeSettings | null, domain: string | null): string | null {
+  return acme && `https://${domain?.toLowerCase() ?? acme.names[0]}`
 }
 
 /** Both or none. */

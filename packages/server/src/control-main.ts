@@ -67,6 +67,7 @@ export async function openRooms(
 ): Promise<Omit<RunningControl, 'stop'>> {
   const clock = systemClock
   const startedAt = clock.now()
+  const publicUrl = () => settings.publicUrl ?? gateway.url
   const home = homeAt(settings.home)
   const key = await loadKey({ file: home.keyFile, env: settings.key })
   const store = await openStore(settings, home.database, key)
@@ -154,7 +155,7 @@ export async function openRooms(
     hint,
     forgive: (id) => reconciler.forgive(id),
     scale: autoscaler,
-    url: (namespace, name) => `${gateway.url}/e/${namespace}/${name}`,
+    url: (namespace, name) => `${publicUrl()}/e/${namespace}/${name}`,
     refuseMissingRouter: (...asked) => routerPrograms.refuseMissing(...asked),
     hubToken: settings.hubToken,
   }
@@ -195,14 +196,14 @@ export async function openRooms(
       link: opened,
       settings,
       startedAt,
-      url: () => gateway.url,
+      url: publicUrl,
     }),
     {
       version,
       consoleDirectory: await orAborted(consoleDirectory, signal),
       consolePages,
       log,
-      publicUrl: () => gateway.url,
+      publicUrl,
       clock,
     },
   )
@@ -232,14 +233,15 @@ export async function openRooms(
   // Without a certificate it lets nobody in, and it is to be there for the authority's look.
   const uncertified = certificates?.status.expiresAt === null ? certificates.status.names : []
   if (uncertified.length === 0) await orAborted(untilReady(gateway.url, clock), signal)
-  log.info('ready', { url: gateway.url, tookMs: clock.now() - startedAt })
+  log.info('ready', { url: publicUrl(), listensOn: gateway.url, tookMs: clock.now() - startedAt })
 
   const { code } = signIns.issue({ user: FIRST_USER, role: 'write', expiresAt: null })
   return {
-    url: gateway.url,
+    url: publicUrl(),
+    listensOn: gateway.url,
     newToken,
     uncertified,
-    signInUrl: signInUrl(gateway.url, code),
+    signInUrl: signInUrl(publicUrl(), code),
     replaceGateways: () => gateway.replaceAll(),
   }
 }

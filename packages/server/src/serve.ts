@@ -71,8 +71,17 @@ function untilSignalled(): Promise<void> {
   })
 }
 
+/** What a person has to know who wonders at the address. */
+function whereElse(url: string, listensOn: string): string[] {
+  if (url !== listensOn) return [`It listens on ${listensOn}.`]
+  const isEveryAddress = ['0.0.0.0', '[::]'].includes(new URL(url).hostname)
+  return isEveryAddress
+    ? ['That is every address of this machine: tell the one that clients type with --public-url.']
+    : []
+}
+
 function banner(
-  { url, newToken, uncertified, signInUrl }: RunningControl,
+  { url, listensOn, newToken, uncertified, signInUrl }: RunningControl,
   tokenFile: string,
   logFile: string | undefined,
 ): string {
@@ -84,6 +93,7 @@ function banner(
     `messages: [{ role: 'user', content: 'Who are you?' }] }).then((it) => console.log(it.choices[0].message.content))`
   return [
     `Berth ${version} is ready at ${url}`,
+    ...whereElse(url, listensOn),
     '',
     ...(newToken ? ['Your token, shown this once and kept for the CLI:', `  ${newToken}`, ''] : []),
     ...(uncertified.length > 0

@@ -20,6 +20,8 @@ export type ServeSettings = {
   readonly modelsRoots: readonly string[]
   /** Endpoints also answer at `{name}-{namespace}.{domain}`; null for none. */
   readonly domain: string | null
+  /** Scheme, host and port by which clients reach this installation; null for where the gateway listens. */
+  readonly publicUrl: string | null
   /** Gateway processes that share the port. */
   readonly gatewayWorkers: number
   /** Whether the gateway writes a line for each request to `logs/access.log`. */

@@ -21,7 +21,9 @@ import type { Store } from './store/store.ts'
 const STOP_DRAIN_MS = 3_000
 
 export type RunningControl = {
+  /** Where clients reach it, and where its gateway listens. */
   readonly url: string
+  readonly listensOn: string
   /** The first user's token, only when this run made it. */
   readonly newToken: string | undefined
   /** Names for which a certificate is still to be obtained. */

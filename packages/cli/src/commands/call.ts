@@ -79,7 +79,7 @@ async function call(
     session.printer.note(`waking ${namespace}/${name} (${status.state}) …`)
   }
   const sentAt = performance.now()
-  const response = await session.fetch(`${status.url.replace(/\/+$/, '')}/v1/chat/completions`, {
+  const response = await session.fetch(`${session.url}/e/${namespace}/${name}/v1/chat/completions`, {
     method: 'POST',
     headers: {
       'content-type': 'application/json',

@@ -21,6 +21,10 @@ export function addServe(program: Command): void {
     )
     .option('--domain <domain>', 'also answer at {name}-{namespace}.<domain> (BERTH_DOMAIN)')
     .option(
+      '--public-url <url>',
+      'where clients reach it when that is not where it listens: behind a proxy, on 0.0.0.0 (BERTH_PUBLIC_URL)',
+    )
+    .option(
       '--gateway-workers <number>',
       'gateway processes that share the port (BERTH_GATEWAY_WORKERS, default 1)',
     )

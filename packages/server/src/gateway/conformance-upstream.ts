@@ -66,6 +66,21 @@ export function describeUpstream(name: string, openGateway: OpenGateway): void {
       expect(engine.heard).toHaveLength(5)
     })
 
+    test('answers that come at the same moment are not mixed up', async () => {
+      const rig = await runningRig()
+      const waiting: (() => void)[] = []
+      const engine = await rig.rawEngine('r1', (socket, heard) => {
+        const asked = /"asks":"(\w+)"\}$/.exec(heard)?.[1]
+        if (asked === undefined) return
+        waiting.push(() => void socket.write(`${OK}content-length: ${asked.length}\r\n\r\n${asked}`))
+        if (waiting.length === 20) for (const answer of waiting.splice(0)) answer()
+      })
+      rig.put('chat', { replicas: [engine.replica] })
+      const asks = Array.from({ length: 20 }, (_, i) => `word${i}`.repeat(1 + i))
+      const answers = asks.map((asked) => rig.call('/e/acme/chat/', { body: `{"asks":"${asked}"}` }))
+      expect((await Promise.all(answers)).map(({ text }) => text)).toEqual(asks)
+    })
+
     test('what comes on an idle connection is nobody’s answer', async () => {
       const rig = await runningRig()
       let poison = () => {}

@@ -2,6 +2,7 @@
 import type { EndpointId } from '../domain/replica.ts'
 import type { HeirCommand, LinkClientOptions, ShownCertificates, UpMessage } from '../link/messages.ts'
 import type { Clock } from '../platform/clock.ts'
+import { together } from '../platform/turn.ts'
 import { Admission } from './admission.ts'
 import { askReplica } from './ask-replica.ts'
 import { ControlChannel } from './control-channel.ts'
@@ -102,6 +103,7 @@ export class GatewayRooms {
       limits,
       deadlines: this.deadlines,
       now: () => this.#clock.now(),
+      inTurn: together,
       answer: (request, response) => void this.reception.answer(request, response),
       refusal: refusalOf,
     })

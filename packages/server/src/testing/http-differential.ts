@@ -110,6 +110,7 @@ function readRequests(parts: readonly Buffer[]): Reading {
     limits: GATEWAY_LIMITS,
     deadlines: DEADLINES,
     now: () => 0,
+    inTurn: (work) => work(),
     answer: (request, response) => takeDown(request, response, lines),
     refusal: () => {
       lines.push('refused')
@@ -240,10 +241,7 @@ function readAnswer(method: string, parts: readonly Buffer[], closes: boolean): 
   )
   for (const part of parts) {
     if (reader.state !== 'more') break
-    // As a connection does it: the bytes are gone after the call.
-    const buffer = Buffer.from(part)
-    reader.read(buffer)
-    buffer.fill(0)
+    reader.read(part)
   }
   if (closes) reader.closed()
   if (reader.state === 'fault') lines.push('refused')

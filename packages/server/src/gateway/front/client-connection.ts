@@ -25,6 +25,8 @@ export interface ConnectionRooms extends Omit<FrontRooms, 'now'> {
 type Awaited = 'head' | 'next' | 'body' | 'reader' | 'close' | undefined
 
 const NO_BYTES = Buffer.alloc(0)
+/** So much at once is looked at at once: others gain little by being done together with it. */
+const LARGE_BYTES = 16 * 1024
 
 export class ClientConnection implements CallConnection {
   readonly socket: Socket
@@ -39,6 +41,11 @@ export class ClientConnection implements CallConnection {
   #isDraining = false
   #isClosing = false
   #isLooking = false
+  /** What has come is looked at in this turn. */
+  #isDue = false
+  readonly #whenDue = () => {
+    if (this.#isDue) this.#goOn()
+  }
 
   constructor(socket: Socket, rooms: ConnectionRooms) {
     this.socket = socket
@@ -127,10 +134,20 @@ export class ClientConnection implements CallConnection {
   #arrived(bytes: Buffer): void {
     if (this.#isClosing) return
     this.#unread = this.#unread.length === 0 ? bytes : Buffer.concat([this.#unread, bytes])
-    if (this.#call) {
-      this.#call.feed()
-      if (this.#unread.length > this.#rooms.limits.pipelinedBytes) this.socket.pause()
-    } else this.#look()
+    if (bytes.length >= LARGE_BYTES) this.#goOn()
+    else if (!this.#isDue) {
+      this.#isDue = true
+      this.#rooms.inTurn(this.#whenDue)
+    }
+    if (this.#unread.length > this.#rooms.limits.pipelinedBytes) this.socket.pause()
+  }
+
+  #goOn(): void {
+    this.#isDue = false
+    if (this.#isClosing) return
+    if (this.#call) this.#call.feed()
+    else this.#look()
+    if (!this.#call && this.socket.isPaused()) this.socket.resume()
   }
 
   /** Reads the heads that have come, as long as their answers are given at once. */
@@ -188,12 +205,14 @@ export class ClientConnection implements CallConnection {
   }
 
   #ended(): void {
+    if (this.#isDue) this.#goOn()
     if (this.#call?.ended() || this.#isClosing) return
     if (this.#call) this.socket.destroy()
     else this.#close()
   }
 
   #gone(): void {
+    if (this.#isDue) this.#goOn()
     this.#await(undefined)
     const call = this.#call
     this.#call = undefined

@@ -18,6 +18,8 @@ export type FrontRooms = {
   readonly now: () => number
   /** Takes each request; its answer is given through the response, at once or hours later. */
   readonly answer: (request: ClientRequest, response: ClientResponse) => void
+  /** Does what sockets have brought; together with what others have, as a rule. */
+  readonly inTurn: (work: () => void) => void
   /** What a client is sent whose bytes are no request, as JSON. */
   readonly refusal: (reason: string) => { readonly requestId: string; readonly text: string }
 }

@@ -14,6 +14,7 @@ import type { RoutedEndpoint, RoutedRouter, RouterDoor, UpMessage } from '../../
 import type { Clock } from '../../platform/clock.ts'
 import { newRequestId } from '../../platform/ids.ts'
 import type { Log } from '../../platform/log.ts'
+import { together } from '../../platform/turn.ts'
 import type { Deadlines } from '../deadlines.ts'
 import type { ClientRequest, ClientResponse, Front, FrontRooms } from '../front/front.ts'
 import { requestIdIn } from '../headers.ts'
@@ -124,6 +125,7 @@ export class RouterDoors {
       limits,
       deadlines,
       now: () => clock.now(),
+      inTurn: together,
       answer: (request, response) => void this.#answer(known, replicaId, request, response),
       refusal: refusalOf,
     })

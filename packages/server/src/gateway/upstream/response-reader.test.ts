@@ -86,18 +86,6 @@ describe('ResponseReader', () => {
     expect(read(bytes, how)).toEqual(whole(text, how))
   })
 
-  test('what it passes on stays, although the bytes that it came in do not', () => {
-    const bytes = Buffer.from(`${OK}content-length: 4\r\n\r\nsome`)
-    const kept: Buffer[] = []
-    const reader = new ResponseReader(
-      { method: 'GET', mayUpgrade: false },
-      { informed() {}, began() {}, passed: (chunk) => void kept.push(chunk), ended() {} },
-    )
-    reader.read(bytes)
-    bytes.fill(0)
-    expect(Buffer.concat(kept).toString()).toBe('some')
-  })
-
   test('an answer is the same answer wherever it is cut', () => {
     const body = fc.stringMatching(/^[a-z\r\n]{0,60}$/)
     fc.assert(

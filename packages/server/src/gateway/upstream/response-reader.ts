@@ -1,7 +1,7 @@
 /**
  * Reads the answer to one request from the bytes of a connection, in whatever pieces they come. Pure.
  *
- * The bytes belong to the connection's buffer, so what is handed on is copied. Any doubt about where an answer ends is
+ * What is handed on are views of the bytes. Any doubt about where an answer ends is
  * a fault: the connection it came on is given up, never used again.
  */
 import { ChunkedReader } from '../http1/chunked-reader.ts'
@@ -18,7 +18,7 @@ export interface AnswerReader {
   /** An interim answer, 100 to 199 without 101. */
   informed(head: AnswerHead): void
   began(head: AnswerHead): void
-  /** A part of the body, which belongs to the reader. */
+  /** A part of the body. */
   passed(chunk: Buffer): void
   /** @param trailers as name, value. */
   ended(trailers: readonly string[]): void
@@ -102,8 +102,7 @@ export class ResponseReader {
     const all = before === 0 ? rest : Buffer.concat([this.#started, rest])
     const end = this.#scan.look(all)
     if (end === 'more') {
-      // The buffer belongs to the connection and is about to be filled again.
-      this.#started = before === 0 ? Buffer.from(rest) : all
+      this.#started = all
       return bytes.length
     }
     if (end === 'too-long') return this.#break('its headers are too long', bytes.length)
@@ -148,12 +147,12 @@ export class ResponseReader {
       case 'length': {
         const end = Math.min(bytes.length, from + body.left)
         body.left -= end - from
-        this.#to.passed(Buffer.from(bytes.subarray(from, end)))
+        this.#to.passed(bytes.subarray(from, end))
         if (body.left === 0) this.#end(NO_TRAILERS)
         return end
       }
       case 'until-close':
-        this.#to.passed(Buffer.from(bytes.subarray(from)))
+        this.#to.passed(bytes.subarray(from))
         return bytes.length
       case 'chunked':
         return this.#readChunks(body.reader, bytes, from)
@@ -173,7 +172,7 @@ export class ResponseReader {
       else more = [first, piece]
     })
     if (more) this.#to.passed(Buffer.concat(more))
-    else if (first) this.#to.passed(Buffer.from(first))
+    else if (first) this.#to.passed(first)
     if (reader.isDone) this.#end(reader.trailers)
     else if (reader.fault !== '') this.#break(reader.fault)
     return end

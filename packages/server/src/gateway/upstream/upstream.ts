@@ -6,6 +6,7 @@
  * serves all reads, because what is read is looked at before anything else happens.
  */
 import { connect, type NetConnectOpts, type Socket } from 'node:net'
+import { together } from '../../platform/turn.ts'
 import type { Deadline, Deadlines } from '../deadlines.ts'
 import { CHUNK_END, chunkStart, LAST_CHUNK } from '../http1/chunked-reader.ts'
 import type { GatewayLimits } from '../limits.ts'
@@ -141,6 +142,11 @@ class Connection {
   readonly #upstream: Upstream
   #attempt: Attempt | undefined
   #silenceMs = 0
+  /** Has come, and is looked at in this turn. */
+  #unread: Buffer = NO_BYTES
+  readonly #whenDue = () => {
+    if (this.#unread.length > 0) this.#read()
+  }
   isConnected = false
   /** Requests that it carried to their end. */
   served = 0
@@ -154,7 +160,7 @@ class Connection {
     const options: ConnectOptions = {
       ...where,
       writableHighWaterMark: TOGETHER_BYTES,
-      onread: { buffer: readBuffer, callback: (bytes) => this.#read(readBuffer.subarray(0, bytes)) },
+      onread: { buffer: readBuffer, callback: (bytes) => this.#arrived(readBuffer.subarray(0, bytes)) },
     }
     this.socket = connect(options)
     this.socket.on('connect', () => this.#connected())
@@ -188,12 +194,14 @@ class Connection {
 
   destroy(): void {
     this.#attempt = undefined
+    this.#unread = NO_BYTES
     this.deadline.lift()
     this.#upstream.forget(this)
     this.socket.destroy()
   }
 
   broke(reason: string): void {
+    this.#whenDue()
     const attempt = this.#attempt
     const { isConnected } = this
     this.destroy()
@@ -206,19 +214,32 @@ class Connection {
     this.#attempt?.drained()
   }
 
-  /** @returns whether to go on reading. */
-  #read(bytes: Buffer): boolean {
-    const attempt = this.#attempt
-    if (!attempt) {
+  /** @param bytes to be filled again. @returns whether to go on reading. */
+  #arrived(bytes: Buffer): boolean {
+    if (!this.#attempt) {
       // Nothing was asked, so it answers somebody else's question.
       this.destroy()
       return false
     }
     this.heard()
-    return attempt.read(bytes)
+    if (this.#unread.length > 0) this.#unread = Buffer.concat([this.#unread, bytes])
+    else {
+      this.#unread = Buffer.from(bytes)
+      if (bytes.length < READ_BYTES) together(this.#whenDue)
+    }
+    // Where more comes at once than is read at once there is little to gain by doing it together with others.
+    return bytes.length < READ_BYTES || this.#read()
+  }
+
+  /** @returns whether to go on reading. */
+  #read(): boolean {
+    const bytes = this.#unread
+    this.#unread = NO_BYTES
+    return this.#attempt?.read(bytes) ?? false
   }
 
   #ended(): void {
+    this.#whenDue()
     if (this.#attempt) this.#attempt.closed()
     else this.destroy()
   }
@@ -327,7 +348,7 @@ export class Attempt {
     if (!this.#connection) return false
     switch (this.#reader.state) {
       case 'upgraded':
-        if (used < bytes.length) this.#taker.passed(Buffer.from(bytes.subarray(used)))
+        if (used < bytes.length) this.#taker.passed(bytes.subarray(used))
         break
       case 'fault':
         this.fail({ kind: 'broke', reason: this.#reader.fault })
