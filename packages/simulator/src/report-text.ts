@@ -48,6 +48,7 @@ export function summaryInText(contests: readonly Contest[]): string {
     'replica-h',
     '÷ best tuned',
     '÷ hf default',
+    'it kept %',
     'points',
     '÷ hf, equal',
     'reversals',
@@ -56,7 +57,8 @@ export function summaryInText(contests: readonly Contest[]): string {
   const rows = contests.map(({ trace, ours, outcomes, score }) => {
     const kpa = outcomes.filter(({ family }) => family === 'kpa').map(({ reversals }) => reversals)
     const cost = [percent(ours.attainment), ours.replicaHours.toFixed(1), ratio(score.overBest)]
-    const hf = [ratio(score.overHfDefault), signed(score.attainmentOverHf), ratio(score.overHf)]
+    const hfKept = percent(ours.attainment - score.attainmentOverHf / 100)
+    const hf = [ratio(score.overHfDefault), hfKept, signed(score.attainmentOverHf), ratio(score.overHf)]
     return [trace, ...cost, ...hf, String(ours.reversals), String(Math.min(...kpa))]
   })
   const mean = ratios.length > 0 ? geometricMean(ratios).toFixed(3) : 'none'

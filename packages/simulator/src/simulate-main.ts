@@ -106,10 +106,14 @@ function compareRouting(
 
 /** The traces of a folder, by their first lines: other tables may lie beside them. */
 function tracesIn(directory: string): string[] {
-  return readdirSync(directory)
+  const paths = readdirSync(directory)
     .toSorted()
     .map((name) => join(directory, name))
     .filter((path) => /\.(csv|jsonl)$/.test(path) && isTrace(path, beginningOfFile(path)))
+  if (paths.length === 0) {
+    throw new Error(`--all ${directory}: no trace lies in it. Name a folder with .csv or .jsonl ones.`)
+  }
+  return paths
 }
 
 function beginningOfFile(path: string): string {

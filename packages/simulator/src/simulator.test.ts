@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { loadOfFlow, replicasNeeded } from '@berth/server/domain/scale/replicas-needed'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { fixed, hpa, knative, kubeai, ray } from './baselines/baselines.ts'
@@ -127,7 +128,10 @@ describe('a simulated world', () => {
     expect([many.changes, many.startCommands, many.unfinished]).toEqual([0, 0, 0])
   })
 
-  test('shows what a step of eight times the load does: started for within two and a half seconds', () => {
+  test('shows what a step of eight times the load does: within 2.5 s all that it needs is started for, in one decision', () => {
+    const busy = { requestsPerSecond: 8, meanPromptTokens: 800, meanAnswerTokens: 200 }
+    const needed = Math.ceil(replicasNeeded(loadOfFlow(busy, slo), slo, profile).replicas)
+    expect(needed).toBeGreaterThan(4)
     for (const seed of [1, 2, 3, 4, 5, 6, 7, 8, 9, 10]) {
       const step = scenarios(profile.startMs, seed).find(({ trace }) => trace.name === 'step-x8')
       if (!step) throw new Error('There is no step among the made-up loads.')
@@ -135,6 +139,7 @@ describe('a simulated world', () => {
       const { timeline } = play({ ...matchOf(trace), policy: sloPolicy(matchOf(trace)), beginWith: 2 })
       const up = timeline.changes.find(({ at, from, to }) => at >= 3_600_000 && to > from)
       expect(up?.at, `from seed ${seed}`).toBeLessThanOrEqual(3_600_000 + 2_500)
+      expect(up?.to, `from seed ${seed}`).toBeGreaterThanOrEqual(needed)
     }
   })
 })

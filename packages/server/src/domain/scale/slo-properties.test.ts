@@ -127,6 +127,24 @@ describe('a count that keeps a latency promise', () => {
     )
   })
 
+  test('stays where it is while the load wavers by less than half a replica', () => {
+    fc.assert(
+      fc.property(fc.integer({ min: 20, max: 80 }), (busy) => {
+        // One more chat at once, and as many new ones in each second.
+        fc.pre(chatting(busy).arrivals === chatting(busy + 1).arrivals)
+        const held = 3 * START_SECONDS + 60
+        const wavering = times(6, [
+          [busy, held],
+          [busy + 1, held],
+        ] as const).flat()
+        const { decisions } = play(first(2), samplesOf(wavering), wanted)
+        const settled = decisions.slice(4 * held).map(({ desired }) => desired)
+        expect(new Set(settled).size).toBe(1)
+      }),
+      { numRuns: 15 },
+    )
+  })
+
   test('of a promise that no count keeps is flagged, and misses do not make it more', () => {
     fc.assert(
       fc.property(fc.integer({ min: 1, max: 25 }), fc.integer({ min: 1, max: 60 }), (interTokenMs, busy) => {

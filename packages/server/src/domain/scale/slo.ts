@@ -24,6 +24,11 @@ import { arrivalsUntilSurge } from './surge.ts'
 
 const BETWEEN_DOWNS_MS = 30_000
 const LARGEST_DOWN_SHARE = 0.25
+/**
+ * A replica is let go when so much of it is spare. Let go at the first thread of it, it is asked for again when the need
+ * wavers by as little, which costs a start and its cold requests (decision 93).
+ */
+const SPARE_REPLICA = 0.5
 /** A surge has to need this much more than what was asked for. */
 const SURGE_FACTOR = 1.6
 /** The need is smoothed over about as long as an answer of a conversation takes. */
@@ -165,9 +170,15 @@ function wanted(
   { surge, certainSurge }: Needs,
   count: number,
 ): { desired: number; term: ScaleTerm } {
-  const usual = Math.max(1, Math.ceil(headRoom * Math.max(largestOf(held), raised)))
+  const usual = Math.max(1, settled(headRoom * Math.max(largestOf(held), raised), count))
   if (certainSurge <= SURGE_FACTOR * Math.max(count, usual)) return { desired: usual, term: 'sloNeed' }
   return { desired: Math.max(usual, Math.ceil(SMALLEST_HEAD_ROOM * surge)), term: 'sloSurge' }
+}
+
+/** As many as hold `replicas`; those there are stay while less than a good part of one is too many. */
+function settled(replicas: number, count: number): number {
+  const fewest = Math.ceil(replicas)
+  return fewest > count ? fewest : Math.min(count, Math.ceil(replicas + SPARE_REPLICA))
 }
 
 /** As soon as so many came the endpoint is judged again (`urgency.ts`). */
