@@ -12,7 +12,7 @@ const COLOURS: Readonly<Record<string, string>> = {
   kpa: '#2f9e44',
   hpa: '#9c36b5',
   kubeai: '#0b7285',
-  ray: '#e8590c',
+  ray: '#c2255c',
   static: '#868e96',
 }
 
