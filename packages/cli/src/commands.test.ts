@@ -585,7 +585,13 @@ describe('looking', () => {
   test('events and revisions end with the newest', async () => {
     const at = '2026-01-02T03:04:05Z'
     const event = { at, actor: 'admin', endpoint: 'admin/guide', details: {} }
-    const revision = { createdAt: at, createdBy: { id: 'admin', name: 'admin' }, runs: 1, restarts: true }
+    const revision = {
+      createdAt: at,
+      createdBy: { id: 'admin', name: 'admin' },
+      runs: 1,
+      restarts: true,
+      imageDigest: null,
+    }
     const ran = await berth(['events', 'guide', '--limit', '2'], {
       listEvents: ({ query }) => {
         expect(query.limit).toBe(2)

@@ -190,6 +190,9 @@ export const EndpointWithStatus = z.object({
   }),
   healthRoute: z.string(),
   engine: z.string().optional().meta({ description: 'Berth addition: the engine that serves it.' }),
+  imageDigest: z.string().optional().meta({
+    description: 'Berth addition: the content that its containers run, whatever the tag means now.',
+  }),
   tags: z.array(z.string()),
   cacheHttpResponses: z.boolean(),
   route: Route,
@@ -232,6 +235,9 @@ export const RevisionView = z.object({
     .int()
     .meta({ description: 'The revision whose replicas serve this one: a change of scaling starts none.' }),
   restarts: z.boolean().meta({ description: 'Whether it replaced the replicas.' }),
+  imageDigest: z.string().nullable().meta({
+    description: 'The content that its containers run; null before the first and for one that starts none.',
+  }),
   changes: z
     .array(Change)
     .nullable()

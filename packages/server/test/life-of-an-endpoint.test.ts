@@ -431,6 +431,40 @@ test('a replica of which a gateway says that it does not work is replaced, and i
   ])
 })
 
+test('the content that a revision ran first is what it runs ever after, and a new revision looks anew', async () => {
+  let tagMeans = 'acme/engine@sha256:01'
+  world.onStart((id) => {
+    const replica = world.runtime.replicas.get(id)!
+    const imageDigest = replica.spec.imageDigest ?? tagMeans
+    replica.state = { ...replica.state, imageDigest }
+  })
+  const shown = async () => (await world.see()).imageDigest
+  await world.create({ min: 1, max: 1 })
+  await world.untilState('running')
+  expect(await shown()).toBe('acme/engine@sha256:01')
+
+  tagMeans = 'acme/engine@sha256:02'
+  const [first] = world.replicas
+  world.runtime.exit(first!.id, 1)
+  await world.until('replaced', () => world.replicas.length === 1 && world.replicas[0]!.id !== first!.id)
+  await world.untilState('running')
+  expect(world.replicas).toMatchObject([{ imageDigest: 'acme/engine@sha256:01' }])
+
+  await world.update({ tags: ['changed'] })
+  expect(await shown()).toBe('acme/engine@sha256:01')
+  await world.update({ model: { env: { GREETING: 'hello' } } })
+  await world.until('the new one alone', () => world.replicas.map(({ revision }) => revision).join() === '3')
+  await world.untilState('running')
+  expect(await shown()).toBe('acme/engine@sha256:02')
+  const { id } = (await world.store.endpoints.find('admin', 'chat'))!
+  const revisions = await world.store.revisions.list(id, 5)
+  expect(revisions.map(({ imageDigest }) => imageDigest)).toEqual([
+    tagMeans,
+    undefined,
+    'acme/engine@sha256:01',
+  ])
+})
+
 test('what an image’s tag stood for when a replica ran is in the event of its readiness', async () => {
   const imageDigest = 'acme/engine@sha256:0123'
   world.onStart((id) => {

@@ -44,6 +44,7 @@ function description(
       ['access', endpoint.type],
       ['model', model.repository + (model.revision ? ` at ${model.revision.slice(0, 12)}` : '')],
       ['engine', [endpoint.engine ?? variant, ...keyValues(settings)].join(' ')],
+      ['image', endpoint.imageDigest],
       ['args', model.args.join(' ')],
       ['env', keyValues(model.env).join('\n')],
       ['secrets', Object.keys(model.secrets).join(', ')],

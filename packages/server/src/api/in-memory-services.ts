@@ -212,6 +212,7 @@ export class InMemoryServices implements ApiServices {
             createdBy: status.createdBy,
             runs: 1,
             restarts: true,
+            imageDigest: null,
             changes: null,
             spec: {},
           },

@@ -29,13 +29,16 @@ export async function viewEndpoint(
     rooms.store.scaleTargets.get(endpoint.id),
     rooms.store.revisions.get(endpoint.id, endpoint.generation),
   ])
+  const isOwn = !revision || revision.runs === revision.number
+  const runs = isOwn ? revision : await rooms.store.revisions.get(endpoint.id, revision.runs)
   const { settings } = variantOf(revision?.image ?? endpoint.spec.model.image)
   const asked = 'healthRoute' in settings ? settings.healthRoute : undefined
   const healthRoute =
     asked ?? (revision && rooms.engine(revision.engine, undefined)?.health.route) ?? '/health'
   const url = rooms.url(endpoint.namespace, endpoint.spec.name)
   const now = rooms.clock.now()
-  return endpointView({ endpoint, status, target, url, healthRoute, engine: revision?.engine, now })
+  const [engine, imageDigest] = [revision?.engine, runs?.imageDigest]
+  return endpointView({ endpoint, status, target, url, healthRoute, engine, imageDigest, now })
 }
 
 export async function listEndpoints(
@@ -65,18 +68,21 @@ export async function listRevisions(
 ): Promise<RouteOutput<'listRevisions'>> {
   const revisions = await rooms.store.revisions.list(endpoint.id, limit + 1)
   return {
-    items: revisions.slice(0, limit).map(({ number, createdAt, createdBy, runs, spec }, index) => {
-      const before = revisions[index + 1]
-      return {
-        number,
-        createdAt: timestamp(createdAt),
-        createdBy,
-        runs,
-        restarts: runs === number,
-        changes: before ? specChanges(before.spec, spec) : null,
-        spec: spec as unknown as Record<string, unknown>,
-      }
-    }),
+    items: revisions
+      .slice(0, limit)
+      .map(({ number, createdAt, createdBy, runs, imageDigest, spec }, index) => {
+        const before = revisions[index + 1]
+        return {
+          number,
+          createdAt: timestamp(createdAt),
+          createdBy,
+          runs,
+          restarts: runs === number,
+          imageDigest: imageDigest ?? null,
+          changes: before ? specChanges(before.spec, spec) : null,
+          spec: spec as unknown as Record<string, unknown>,
+        }
+      }),
   }
 }
 

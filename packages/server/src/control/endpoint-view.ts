@@ -11,6 +11,7 @@ export type ViewFacts = {
   readonly url: string
   readonly healthRoute: string
   readonly engine: string | undefined
+  readonly imageDigest?: string | undefined
   readonly now: number
 }
 
@@ -18,7 +19,7 @@ export type ViewFacts = {
 export const timestamp = (ms: number): string => new Date(ms).toISOString()
 
 export function endpointView(facts: ViewFacts): EndpointWithStatus {
-  const { endpoint, status, target, url, healthRoute, engine, now } = facts
+  const { endpoint, status, target, url, healthRoute, engine, imageDigest, now } = facts
   const { spec } = endpoint
   const { scaling } = spec.compute
   return {
@@ -46,6 +47,7 @@ export function endpointView(facts: ViewFacts): EndpointWithStatus {
     },
     healthRoute,
     ...(engine && { engine }),
+    ...(imageDigest && { imageDigest }),
     tags: [...spec.tags],
     cacheHttpResponses: spec.cacheHttpResponses ?? false,
     route: spec.route ?? null,

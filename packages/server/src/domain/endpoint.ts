@@ -60,6 +60,11 @@ export type Revision = {
   readonly engine: string
   readonly image: Image
   readonly artifact: Artifact
+  /**
+   * The content that its containers run, as it was when the first of them was made: `repository@sha256:…`, or the
+   * image's id where no registry knows it. Absent before that, and for processes.
+   */
+  readonly imageDigest?: string
   readonly createdAt: number
   readonly createdBy: Actor
 }

@@ -53,6 +53,7 @@ export async function reconcileEndpoint(
   if (!facts) return removeWhatIsLeft(id, memory, tools)
 
   learn(facts, memory, tools)
+  await noteImages(facts, tools.rooms)
   const routerPlan = await planRouter(facts, memory, tools)
   let plan = planNow(facts, memory, tools.rooms)
   const failing = plan.flatMap((action) => (isFailure(action) ? [action.replicaId] : []))
@@ -176,6 +177,14 @@ function learn(facts: Facts, memory: EndpointMemory, tools: LookTools): void {
     if (!memory.readySince.has(replica.id)) noteReady(replica, facts, memory, tools)
     const stable = rooms.clock.now() - replica.phaseSince >= STABLE_AFTER_MS
     if (stable && !memory.failures.get(replica.revision)?.final) memory.failures.delete(replica.revision)
+  }
+}
+
+/** What a tag meant when the first container of a revision was made: the next ones run the same. */
+async function noteImages({ running, revisions }: Facts, { store }: ReconcileRooms): Promise<void> {
+  for (const { endpointId, revision, imageDigest } of running) {
+    if (!imageDigest || revisions.get(revision)?.imageDigest) continue
+    await store.revisions.noteImage(endpointId, revision, imageDigest)
   }
 }
 

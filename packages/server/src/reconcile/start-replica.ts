@@ -77,6 +77,7 @@ export async function replicaSpec(
     env: { ...model.env, ...withoutFallbackKey(secrets, revision.spec.fallback) },
     resources,
     runtime,
+    ...(revision.imageDigest && { imageDigest: revision.imageDigest }),
     ...(registry ? { registry } : {}),
   }
 }

@@ -90,6 +90,8 @@ export type ReplicaSpec = {
   /** The endpoint's own variables, untouched; they come after those of `plan.env`, in which placeholders are filled. */
   readonly env: Readonly<Record<string, string>>
   readonly resources: Resources
+  /** The content to run, whatever the tag in the plan means now: `repository@sha256:…`, or the id of a local image. */
+  readonly imageDigest?: string
   /** For the registry of a private image. */
   readonly registry?: RegistryLogin
   /** The name of the driver that is to start it, where several stand behind one. */
@@ -109,7 +111,7 @@ export type RunningReplica = {
   readonly startedAt: number
   /** The name of the driver that runs it, where several stand behind one. */
   readonly runtime?: string
-  /** `repository@sha256:…`: the content that its container runs, where a registry knows it. */
+  /** The content that its container runs: `repository@sha256:…`, or the image's id where no registry knows it. */
   readonly imageDigest?: string
   readonly role?: Role
 } & (

@@ -209,6 +209,18 @@ export function describeStore(name: string, setUp: () => Promise<StoreUnderTest>
         expect(await revisions.get(A, 1)).toEqual(aRevision(A, 1))
       })
 
+      promise('say which content their containers run once it is noted', async ({ endpoints, revisions }) => {
+        await endpoints.create(anEndpoint(A))
+        for (const number of [1, 2]) await revisions.append(aRevision(A, number))
+        await revisions.noteImage(A, 1, 'acme/engine@sha256:01')
+        await revisions.noteImage(A, 1, 'acme/engine@sha256:02')
+        await revisions.noteImage(A, 3, 'acme/engine@sha256:03')
+        await revisions.noteImage(B, 1, 'acme/engine@sha256:04')
+        const noted = { ...aRevision(A, 1), imageDigest: 'acme/engine@sha256:01' }
+        expect(await revisions.get(A, 1)).toEqual(noted)
+        expect(await revisions.list(A, 10)).toEqual([aRevision(A, 2), noted])
+      })
+
       promise('need an endpoint', async ({ revisions }) => {
         const orphan = revisions.append(aRevision(A, 1))
         await expect(orphan).rejects.toMatchObject({ code: 'conflict', reason: 'endpoint_deleted' })

@@ -58,6 +58,8 @@ export interface EndpointRepository {
 export interface RevisionRepository {
   append(revision: Revision): Promise<void>
   get(endpointId: EndpointId, number: number): Promise<Revision | undefined>
+  /** Notes which content its containers run, unless that is noted already. A revision that is gone is nothing. */
+  noteImage(endpointId: EndpointId, number: number, imageDigest: string): Promise<void>
   /** Newest first. */
   list(endpointId: EndpointId, limit: number): Promise<readonly Revision[]>
 }

@@ -61,7 +61,7 @@ export function OverviewTab() {
 }
 
 function Configuration() {
-  const { model, compute, engine, type, tags, provider, status } = useEndpoint()
+  const { model, compute, engine, imageDigest, type, tags, provider, status } = useEndpoint()
   const { minReplica, maxReplica, scaleToZeroTimeout } = compute.scaling
   return (
     <Card title="Configuration">
@@ -73,6 +73,11 @@ function Configuration() {
           )}
         </Fact>
         <Fact name="Engine">{engine ?? 'chosen at the first start'}</Fact>
+        {imageDigest && (
+          <Fact name="Image">
+            <span className="break-all font-mono text-xs">{imageDigest}</span>
+          </Fact>
+        )}
         <Fact name="Task">{model.task ?? 'not said'}</Fact>
         <Fact name="May be called by">{ACCESS_WORDS[type]}</Fact>
         <Fact name="Hardware">

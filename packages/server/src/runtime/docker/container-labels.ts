@@ -44,7 +44,7 @@ export type LabelFacts = {
   readonly installationId: string
   readonly startedAt: number | undefined
   readonly gpuIndexes: readonly number[]
-  readonly digest: string | undefined
+  readonly digest: string
 }
 
 type Labels = Readonly<Record<string, string>>
@@ -60,7 +60,7 @@ export function labelsOf(spec: ReplicaSpec, facts: LabelFacts): Record<string, s
     [LABEL.containerPort]: String(spec.plan.containerPort),
     [LABEL.gpuIndexes]: facts.gpuIndexes.join(','),
     [LABEL.image]: spec.plan.image ?? '',
-    ...(facts.digest ? { [LABEL.digest]: facts.digest } : {}),
+    [LABEL.digest]: facts.digest,
     ...(spec.role ? { [LABEL.role]: spec.role } : {}),
   }
 }

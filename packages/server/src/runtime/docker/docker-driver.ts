@@ -190,7 +190,7 @@ class DockerDriver implements RuntimeDriver {
 
   /** Not with devices, which are granted when they are used, and not with an image that has to be fetched first. */
   async prepare(spec: ReplicaSpec): Promise<void> {
-    const { image: reference } = spec.plan
+    const reference = imageOf(spec)
     if (spec.resources.gpus > 0 || !reference || !isReplicaName(spec.id)) return
     if (this.#waiting.isFor(spec)) return
     const image = await this.#images.find(reference)
@@ -272,7 +272,7 @@ class DockerDriver implements RuntimeDriver {
   }
 
   #image(spec: ReplicaSpec): Promise<LocalImage> {
-    const { image } = spec.plan
+    const image = imageOf(spec)
     if (!image) {
       throw new PlatformError(
         'invalid',
@@ -343,6 +343,8 @@ class DockerDriver implements RuntimeDriver {
     await this.#logs.prune((id) => names.has(id))
   }
 }
+
+const imageOf = ({ plan, imageDigest }: ReplicaSpec): string | undefined => imageDigest ?? plan.image
 
 /** Said by us where we can look, since Podman would make an empty directory in its place. */
 async function requireModel({ endpoint, modelPath }: ReplicaSpec): Promise<void> {

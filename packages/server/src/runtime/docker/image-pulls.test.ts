@@ -4,7 +4,7 @@ import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import type { ReplicaId } from '../../domain/replica.ts'
 import { LABEL } from './container-labels.ts'
 import { DockerWorld, planOf, testDaemon } from './docker-world.ts'
-import { registryOf, withTag } from './image-pulls.ts'
+import { digestOf, registryOf, withTag } from './image-pulls.ts'
 import { startRegistry } from './test-registry.ts'
 
 const A = 'replica-a' as ReplicaId
@@ -27,6 +27,21 @@ test.for([
   ['registry.example/engine', 'registry.example'],
 ] as const)('the image %s lies at %s', ([reference, expected]) => {
   expect(registryOf(reference)).toBe(expected)
+})
+
+test.for([
+  ['engine:1.0', ['engine@sha256:01'], 'engine@sha256:01'],
+  ['docker.io/library/engine', ['engine@sha256:01'], 'engine@sha256:01'],
+  [
+    'host:5000/acme/engine:1.0',
+    ['acme/engine@sha256:01', 'host:5000/acme/engine@sha256:02'],
+    'host:5000/acme/engine@sha256:02',
+  ],
+  ['acme/engine@sha256:02', ['acme/engine@sha256:01', 'acme/engine@sha256:02'], 'acme/engine@sha256:02'],
+  ['mirror/engine:1.0', ['acme/engine@sha256:01'], undefined],
+  ['acme/engine:1.0', [], undefined],
+] as const)('the image %s, which came by the digests %j, is %j', ([name, digests, expected]) => {
+  expect(digestOf(name, digests)).toBe(expected)
 })
 
 describe.skipIf(testDaemon.socketPath === undefined)(
@@ -70,6 +85,40 @@ describe.skipIf(testDaemon.socketPath === undefined)(
         [LABEL.digest]: `${registry.host}/acme/engine@${registry.digest}`,
       })
       expect(Config.Image).toBe(Image)
+    })
+
+    test('a replica runs the content that is asked for, whatever its tag means by now', async () => {
+      const { world, driver, spec, registry } = await setUp()
+      registry.release()
+      await driver.start(spec(A))
+      const [first] = await driver.list()
+      const { Image } = await world.inspect(A)
+      await world.docker.getContainer(A).commit({ repo: `${registry.host}/acme/engine`, tag: '1.0' })
+
+      const imageDigest = first!.imageDigest!
+      await driver.start({ ...spec('replica-b'), imageDigest })
+      expect(await world.inspect('replica-b')).toMatchObject({ Image })
+      await driver.prepare({ ...spec('replica-c'), imageDigest })
+      expect(await world.inspect('replica-c')).toMatchObject({ Image })
+
+      // It is fetched again by what was recorded, not by what the tag means.
+      for (const id of [A, 'replica-b', 'replica-c'] as ReplicaId[]) await driver.stop(id, { graceMs: 0 })
+      await world.docker.getImage(imageDigest).remove({ force: true })
+      await driver.start({ ...spec('replica-d'), imageDigest })
+      expect(await world.inspect('replica-d')).toMatchObject({ Image })
+    })
+
+    test('an image from no registry is known by its id, and one that is gone is not looked for elsewhere', async () => {
+      const { world, driver } = await setUp()
+      const spec = (id: string) => world.spec(id, 'setInterval(() => {}, 1000)')
+      await driver.start(spec(A))
+      const [{ imageDigest } = {}] = await driver.list()
+      expect(imageDigest).toBe((await world.inspect(A)).Image)
+      await driver.start({ ...spec('replica-b'), imageDigest: imageDigest! })
+      const gone = `sha256:${'0'.repeat(64)}`
+      const refused = driver.start({ ...spec('replica-c'), imageDigest: gone })
+      await expect(refused).rejects.toMatchObject({ code: 'invalid', reason: 'image_refused' })
+      await expect(refused).rejects.toThrow(`(${gone}) is not on this machine any more`)
     })
 
     test('an image named by its digest is pulled by it', async () => {

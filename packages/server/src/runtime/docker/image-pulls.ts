@@ -15,8 +15,8 @@ import { PullProgress } from './pull-progress.ts'
 
 export type LocalImage = {
   readonly id: string
-  /** `repository@sha256:…`, the same on every machine; unknown for an image that came from no registry. */
-  readonly digest: string | undefined
+  /** `repository@sha256:…`, the same on every machine; the id for an image that came from no registry by this name. */
+  readonly digest: string
 }
 
 export type ImageRequest = {
@@ -64,6 +64,7 @@ export class ImagePulls {
     const there = await this.find(reference)
     if (there) return there
     if (isBuiltHere(reference)) throw notBuilt(reference)
+    if (isId(reference)) throw lost(reference)
 
     const pull = this.#pulls.get(reference) ?? this.#begin(reference, request)
     pull.ended.add(request.ended)
@@ -143,9 +144,32 @@ export class ImagePulls {
   /** What is on the machine; nothing is fetched. */
   async find(name: string): Promise<LocalImage | undefined> {
     const image = await ifThere(this.#docker.getImage(withTag(name)).inspect())
-    return image && { id: image.Id, digest: image.RepoDigests?.[0] }
+    return image && { id: image.Id, digest: digestOf(name, image.RepoDigests ?? []) ?? image.Id }
   }
 }
+
+/** Of the digests by which an image came here, the one of this name's repository: another has other credentials. */
+export function digestOf(name: string, digests: readonly string[]): string | undefined {
+  const own = digests.filter((digest) => repositoryOf(digest) === repositoryOf(name))
+  return own.find((digest) => digest.endsWith(name.slice(name.indexOf('@')))) ?? own[0]
+}
+
+/** In the daemon's short way, which leaves out its default registry. */
+const repositoryOf = (name: string): string =>
+  name
+    .replace(/@.*$/, '')
+    .replace(/:[^/]*$/, '')
+    .replace(/^(index\.)?docker\.io\//, '')
+    .replace(/^library\//, '')
+
+const isId = (reference: string): boolean => reference.startsWith('sha256:')
+
+const lost = (id: string) =>
+  new PlatformError(
+    'invalid',
+    `The image that this revision runs (${id}) is not on this machine any more, and it came from no registry. Load it again, or change the endpoint: a new revision takes what the image's name means then.`,
+    { reason: 'image_refused' },
+  )
 
 /** Names that `images/build.sh` gives. */
 const isBuiltHere = (reference: string): boolean => reference.startsWith('localhost/berth/')

@@ -120,22 +120,32 @@ export function revisionRepository(db: Db, dialect: Dialect): RevisionRepository
     async get(endpointId, number) {
       const row = await db
         .selectFrom('revisions')
-        .select('record')
+        .select(['record', 'image_digest'])
         .where('endpoint_id', '=', endpointId)
         .where('number', '=', number)
         .executeTakeFirst()
-      return row && parsed<Revision>(row.record)
+      return row && revisionFrom(row)
+    },
+
+    async noteImage(endpointId, number, imageDigest) {
+      await db
+        .updateTable('revisions')
+        .set({ image_digest: imageDigest })
+        .where('endpoint_id', '=', endpointId)
+        .where('number', '=', number)
+        .where('image_digest', 'is', null)
+        .execute()
     },
 
     async list(endpointId, limit) {
       const rows = await db
         .selectFrom('revisions')
-        .select('record')
+        .select(['record', 'image_digest'])
         .where('endpoint_id', '=', endpointId)
         .orderBy('number', 'desc')
         .limit(limit)
         .execute()
-      return rows.map((row) => parsed<Revision>(row.record))
+      return rows.map(revisionFrom)
     },
   }
 }
@@ -253,6 +263,11 @@ const changing = (endpoint: EndpointRecord) => ({
 
 /** What this room wrote itself is not validated again. */
 const parsed = <Shape>(record: string) => JSON.parse(record) as Shape
+
+function revisionFrom(row: { record: string; image_digest: string | null }): Revision {
+  const revision = parsed<Revision>(row.record)
+  return row.image_digest === null ? revision : { ...revision, imageDigest: row.image_digest }
+}
 
 const fromRow = (row: { record: string } | undefined) => row && parsed<EndpointRecord>(row.record)
 

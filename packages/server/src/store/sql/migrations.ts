@@ -19,6 +19,7 @@ export const migrations: readonly Migration[] = [
   usageTables,
   eventTimes,
   tokenUses,
+  imageDigests,
 ]
 
 /** @throws PlatformError `invalid` with reason `newer_schema` if a newer Berth has migrated this database. */
@@ -162,6 +163,10 @@ async function eventTimes(schema: SchemaModule, dialect: Dialect, db: Kysely<Tab
 
 async function tokenUses(schema: SchemaModule): Promise<void> {
   await schema.alterTable('tokens').addColumn('last_used_at', 'bigint').execute()
+}
+
+async function imageDigests(schema: SchemaModule): Promise<void> {
+  await schema.alterTable('revisions').addColumn('image_digest', 'text').execute()
 }
 
 /** A table whose rows go when their endpoint goes. */

@@ -22,7 +22,13 @@ export type Tables = {
     updated_at: number
     record: string
   }
-  revisions: { endpoint_id: string; number: number; record: string }
+  revisions: {
+    endpoint_id: string
+    number: number
+    record: string
+    /** Not of the record, which is never altered: it becomes known later. */
+    image_digest: string | null
+  }
   scale_targets: { endpoint_id: string; record: string }
   scale_decisions: {
     sequence: Generated<number>

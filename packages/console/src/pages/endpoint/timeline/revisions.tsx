@@ -38,6 +38,11 @@ export function Revisions() {
               {place === 0 && <Badge tone="good">now</Badge>}
               <span className="min-w-32 flex-1 text-soft">
                 {revision.createdBy.name}, <TimeAgo at={revision.createdAt} />
+                {revision.imageDigest && (
+                  <span className="block break-all font-mono text-xs" title="What its containers run">
+                    {revision.imageDigest}
+                  </span>
+                )}
               </span>
               {place > 0 && (
                 <Button size="sm" icon={Undo2} onClick={() => setGoingBackTo(revision.number)}>
