@@ -1,4 +1,7 @@
 /** Load on real processes: the count follows it up and down, and `berth why` says why. */
+import { once } from 'node:events'
+import { connect } from 'node:net'
+import { text } from 'node:stream/consumers'
 import type { WhatIfAnswer } from '@berth/simulator/what-if'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { Berth, endpointOf } from './berth-process.ts'
@@ -138,6 +141,30 @@ async function asleep(name: string): Promise<void> {
   })
 }
 
+/** Sent on connections that stand already: in one moment, however busy this machine is. */
+async function atOnce(name: string, count: number): Promise<{ status: number; text: string }[]> {
+  const { hostname, port } = new URL(berth.url)
+  const sockets = Array.from({ length: count }, () => connect(Number(port), hostname))
+  await Promise.all(sockets.map((socket) => once(socket, 'connect')))
+  return await Promise.all(
+    sockets.map(async (socket, number) => {
+      const messages = [{ role: 'user', content: `client ${number}` }]
+      const body = JSON.stringify({ model: 'dummy', messages })
+      const head = [
+        `POST /e/${berth.namespace}/${name}/v1/chat/completions HTTP/1.1`,
+        `host: ${hostname}`,
+        `authorization: Bearer ${berth.token}`,
+        'content-type: application/json',
+        `content-length: ${Buffer.byteLength(body)}`,
+        'connection: close',
+      ]
+      socket.write(`${head.join('\r\n')}\r\n\r\n${body}`)
+      const answer = await text(socket)
+      return { status: Number(answer.split(' ')[1]), text: answer }
+    }),
+  )
+}
+
 test('200 requests at once before a sleeping endpoint start as many replicas as they need, and none is lost', async () => {
   await berth.deploy(
     endpointOf(
@@ -149,14 +176,9 @@ test('200 requests at once before a sleeping endpoint start as many replicas as 
     ),
   )
   await asleep('crowd')
-  const answers = await Promise.all(
-    Array.from({ length: CROWD }, async (_, number) => {
-      const response = await berth.chat('crowd', `client ${number}`)
-      return { status: response.status, text: await response.text() }
-    }),
-  )
+  const answers = await atOnce('crowd', CROWD)
   expect(answers.filter(({ status }) => status !== 200)).toEqual([])
-  for (const [number, { text }] of answers.entries()) expect(text).toContain(`client ${number}`)
+  for (const [number, answer] of answers.entries()) expect(answer.text).toContain(`client ${number}`)
   const raised = (await why('crowd')).items.filter(({ kind, from, to }) => kind === 'change' && to > from)
   expect(raised).toContainEqual(expect.objectContaining({ term: 'wake', from: 0 }))
   expect(Math.max(...raised.map(({ to }) => to))).toBe(CROWD / 50)
