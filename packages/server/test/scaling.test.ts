@@ -53,6 +53,33 @@ test('a queue far above the threshold is judged when it is reported, not at the 
   expect(judgedAt() - lookedAt).toBeLessThan(2_000)
 })
 
+test('a replica that became ready, or was lost, is judged then, not at the next look', async () => {
+  await running(2)
+  world.onStart((id) => world.health.set(id, 'loading'))
+  await load(3)
+  await world.until('two', async () => (await wanted()) === 2)
+  const id = await idOf()
+  const judgedAt = () => world.autoscaler.present(id)!.judged!.now
+  /** Judgements that came sooner after the one before than looks do, until `isThere`. */
+  const soonUntil = async (isThere: () => Promise<boolean>) => {
+    let soon = 0
+    let last = judgedAt()
+    while (!(await isThere())) {
+      await world.pass(50)
+      if (judgedAt() === last) continue
+      if (judgedAt() - last < 1_900) soon += 1
+      last = judgedAt()
+    }
+    return soon
+  }
+  await world.pass(4_000)
+  for (const replica of world.replicas) world.health.delete(replica.id)
+  const ready = async () => (await world.see()).status.readyReplica
+  expect(await soonUntil(async () => (await ready()) === 2)).toBeGreaterThanOrEqual(1)
+  world.runtime.exit(world.replicas[0]!.id, 1)
+  expect(await soonUntil(async () => (await ready()) === 1)).toBeGreaterThanOrEqual(1)
+})
+
 test('the measure that is asked for decides, one by one when that is asked for', async () => {
   await running(8)
   await world.update({ compute: { scaling: { measure: { pendingRequests: 3 } } } })
