@@ -196,8 +196,7 @@ export function describePassingOn(name: string, openGateway: OpenGateway): void 
         stop = true
       })
       rig.put('chat', { replicas: [engine.replica] })
-      const socket = net.connect(rig.gateway.port, '127.0.0.1')
-      onTestFinished(() => void socket.destroy())
+      const { socket } = await rig.client()
       socket.pause()
       socket.write('GET /e/acme/chat/ HTTP/1.1\r\nhost: x\r\n\r\n')
 

@@ -3,12 +3,13 @@
  * real and on loopback.
  */
 import { hash } from 'node:crypto'
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import http, { type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import net from 'node:net'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
+import tls from 'node:tls'
 import type { TokenLimits } from '@berth/contract'
 import { expect, onTestFinished, vi } from 'vitest'
 import type { EndpointId, ReplicaId } from '../domain/replica.ts'
@@ -18,11 +19,18 @@ import { openLinkHub } from '../link/hub.ts'
 import type { LinkHub, RoutedEndpoint, RoutedReplica, TokenGrant, UpMessage } from '../link/messages.ts'
 import { systemClock } from '../platform/clock.ts'
 import type { Log } from '../platform/log.ts'
+import { FIRST } from '../testing/certificates.ts'
 import { errorKind, isListedHeader, listedErrors } from '../testing/gateway-guide.ts'
+import { requestOverHttp2 } from '../testing/http2-request.ts'
+import type { TlsFiles } from './certificate-files.ts'
 import type { Gateway, GatewayOptions } from './gateway.ts'
 import type { GatewayLimits } from './limits.ts'
 
-export type OpenGateway = (options: GatewayOptions) => Promise<Gateway>
+export type OpenGateway = {
+  (options: GatewayOptions): Promise<Gateway>
+  /** Its clients speak this, encrypted; HTTP/1.1 in the clear where it says nothing. */
+  readonly speaks?: 'h2'
+}
 export type Handler = (request: IncomingMessage, response: ServerResponse, body: Buffer) => void
 export type Answer = {
   readonly status: number
@@ -57,6 +65,7 @@ export class Rig {
   readonly #cleanUps: (() => unknown)[] = []
   #directory = ''
   #hub: LinkHub | undefined
+  #speaks: 'h2' | undefined
   gateway!: Gateway
 
   async open(
@@ -73,6 +82,7 @@ export class Rig {
       warn() {},
       error: (message, fields) => void this.errors.push(`${message} ${JSON.stringify(fields)}`),
     }
+    this.#speaks = openGateway.speaks
     this.gateway = await openGateway({
       gatewayId: 'gw-test',
       host: '127.0.0.1',
@@ -83,6 +93,7 @@ export class Rig {
       log,
       limits: { demandEveryMs: 5, lingerMs: 50, deadlineTickMs: 5, ...limits },
       ...(domain === undefined ? {} : { domain }),
+      ...(this.#speaks ? { tls: await this.#certificate() } : {}),
       ...more,
     })
     this.#cleanUps.push(() => this.gateway.close(0))
@@ -93,6 +104,16 @@ export class Rig {
     for (const cleanUp of this.#cleanUps.splice(0).reverse()) await cleanUp()
     await this.#hub?.close()
     expect(this.errors).toEqual([])
+  }
+
+  async #certificate(): Promise<TlsFiles> {
+    const files = {
+      certificate: path.join(this.#directory, 'c.pem'),
+      key: path.join(this.#directory, 'k.pem'),
+    }
+    await writeFile(files.certificate, FIRST.certificate)
+    await writeFile(files.key, FIRST.key)
+    return files
   }
 
   get controlSocket(): string {
@@ -257,7 +278,8 @@ export class Rig {
 
   /** A request whose body the test sends by itself. */
   begin(url: string, { method, headers = {}, body, token, signal }: Call = {}): http.ClientRequest {
-    return http.request({
+    const ask = this.#speaks === 'h2' ? requestOverHttp2 : http.request
+    return ask({
       host: '127.0.0.1',
       port: this.gateway.port,
       path: url,
@@ -276,7 +298,7 @@ export class Rig {
   raw(bytes: string): Promise<string> {
     return new Promise((resolve) => {
       let text = ''
-      const socket = net.connect(this.gateway.port, '127.0.0.1', () => socket.write(bytes, 'latin1'))
+      const socket = connect(this.gateway.port, this.#speaks, () => socket.write(bytes, 'latin1'))
       this.#cleanUps.push(() => socket.destroy())
       socket.on('data', (chunk) => {
         text += chunk.toString('latin1')
@@ -288,7 +310,7 @@ export class Rig {
 
   /** A connection on which a test says what it likes, when it likes. */
   async client(): Promise<RawClient> {
-    const client = await connected(this.gateway.port)
+    const client = await connected(this.gateway.port, this.#speaks)
     this.#cleanUps.push(() => client.socket.destroy())
     return client
   }
@@ -332,10 +354,21 @@ export type RawClient = {
   readonly isClosed: () => boolean
 }
 
-export async function connected(port: number): Promise<RawClient> {
+/** Bytes are of HTTP/1.1, in the clear or not. */
+function connect(port: number, speaks: 'h2' | undefined, then: () => void): net.Socket {
+  const to = { port, host: '127.0.0.1' }
+  const encrypted = { ...to, rejectUnauthorized: false, ALPNProtocols: ['http/1.1'] }
+  return (speaks ? tls.connect(encrypted, then) : net.connect(to, then)).setNoDelay(true)
+}
+
+export async function connected(port: number, speaks?: 'h2'): Promise<RawClient> {
   let text = ''
   let isClosed = false
-  const socket = net.connect({ port, host: '127.0.0.1', noDelay: true })
+  let ready = () => {}
+  const isReady = new Promise<void>((resolve) => {
+    ready = resolve
+  })
+  const socket = connect(port, speaks, ready)
   socket.on('data', (chunk) => {
     text += chunk.toString('latin1')
   })
@@ -343,7 +376,7 @@ export async function connected(port: number): Promise<RawClient> {
   socket.on('close', () => {
     isClosed = true
   })
-  await new Promise((resolve) => socket.once('connect', resolve))
+  await isReady
   return { socket, text: () => text, isClosed: () => isClosed }
 }
 

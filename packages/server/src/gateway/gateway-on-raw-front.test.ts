@@ -20,6 +20,11 @@ test.for(REFUSED_ON_BARE_SOCKETS)('the gateway on bare sockets refuses %s', asyn
   expect(engine.received).toEqual([])
 })
 
+test('HTTP/2 without TLS is refused in words that say where it is spoken', async () => {
+  const rig = await runningRig()
+  expect(await rig.raw('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n')).toMatch(/^HTTP\/1\.1 400 .*over TLS only/s)
+})
+
 test('a body that trickles is given up', async () => {
   const rig = await runningRig({ slowestBodyMs: 100, bodyStartBytes: 10 })
   const engine = await rig.rawEngine('r1', (socket) => void socket.pause())

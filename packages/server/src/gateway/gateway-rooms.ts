@@ -61,6 +61,7 @@ export class GatewayRooms {
   readonly metrics: MetricsDesk
   readonly reception: Reception
   readonly front: Front
+  readonly frontRooms: FrontRooms
   /** Where the other workers reach this one; undefined where there are none. */
   readonly door: WorkerDoor | undefined
   readonly #options: GatewayOptions
@@ -99,14 +100,15 @@ export class GatewayRooms {
     this.deferred = this.#openDeferred()
     this.metrics = this.#openMetrics()
     this.reception = this.#openReception()
-    this.front = (options.openFront ?? openRawFront)({
+    this.frontRooms = {
       limits,
       deadlines: this.deadlines,
       now: () => this.#clock.now(),
       inTurn: together,
       answer: (request, response) => void this.reception.answer(request, response),
       refusal: refusalOf,
-    })
+    }
+    this.front = (options.openFront ?? openRawFront)(this.frontRooms)
     this.door = this.#openDoor()
   }
 

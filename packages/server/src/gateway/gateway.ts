@@ -85,6 +85,7 @@ class RunningGateway implements Gateway {
   readonly #stopped = new AbortController()
   #port: number
   #tls: TlsDoor | undefined
+  readonly #fronts: Front[]
   #proofs: NameProofs | undefined
   #files: CertificateFiles | undefined
   #isLeaving = false
@@ -111,6 +112,7 @@ class RunningGateway implements Gateway {
       handOver: (heir) => options.handOver?.(heir, this.#server),
       show: (certificates) => this.#show(certificates),
     })
+    this.#fronts = [this.#rooms.front]
     // A client that has sent FIN still reads, so it is the front that decides when it is over.
     this.#server = createServer({ noDelay: true, allowHalfOpen: true }, (socket) =>
       (this.#tls ?? this.#rooms.front).take(socket),
@@ -150,7 +152,11 @@ class RunningGateway implements Gateway {
   }
 
   async #openTls(source: TlsFiles | 'told'): Promise<void> {
-    const { front, deadlines, limits } = this.#rooms
+    const { front, frontRooms, deadlines, limits } = this.#rooms
+    // Who serves without TLS does not pay for it.
+    const { Http2Front } = await import('./front/http2-front.ts')
+    const http2 = new Http2Front(frontRooms)
+    this.#fronts.push(http2)
     const rooms = { clock: this.#clock, log: this.#log }
     if (source === 'told') this.#proofs = new NameProofs(deadlines, limits)
     const door = new TlsDoor({
@@ -158,6 +164,7 @@ class RunningGateway implements Gateway {
       limits,
       ...(this.#proofs && { proofs: this.#proofs }),
       take: (socket) => front.take(socket),
+      takeHttp2: (socket) => http2.take(socket),
     })
     this.#tls = door
     if (source === 'told') return
@@ -192,12 +199,12 @@ class RunningGateway implements Gateway {
     if (this.#isClosing) return this.closed
     this.#isClosing = true
     this.#log.info('gateway stops', { drainMs, busy: this.busy })
-    const { line, front, door, deferred, limits, visits, channel, company, metrics, upstream } = this.#rooms
+    const { line, door, deferred, limits, visits, channel, company, metrics, upstream } = this.#rooms
     const emptied = new Promise<void>((resolve) => this.#server.close(() => resolve()))
     line.refuseEverybody(refusals.isShuttingDown(limits.retryAfterMs))
-    front.drain()
+    for (const front of this.#fronts) front.drain()
     await Promise.race([emptied, this.#clock.sleep(drainMs, this.#stopped.signal)])
-    front.breakOff()
+    for (const front of this.#fronts) front.breakOff()
     this.#tls?.breakOff()
     deferred.close()
     this.#rooms.routerDoors.close()

@@ -22,6 +22,12 @@ export const GATEWAY_LIMITS = {
   clientStallMs: 5 * 60_000,
   /** Bytes of further requests, kept while one is answered; then the connection is not read. */
   pipelinedBytes: 64 * 1024,
+  /** Requests at once on a connection of HTTP/2; a client that opens more has them refused. */
+  http2Streams: 100,
+  /** Of the body of one, that a client may send before somebody reads it. */
+  http2WindowBytes: 128 * 1024,
+  /** Pings, settings and resets on a connection of HTTP/2 in a minute; after more it is broken off. */
+  http2ControlFrames: 1_000,
   /** So much of a body is read before it is placed and sent on; the rest streams. */
   bodyStartBytes: 64 * 1024,
   /** A body up to here is kept until the response begins, so that it can be sent again. */

@@ -1,3 +1,4 @@
+import { execFile } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import https from 'node:https'
@@ -5,6 +6,7 @@ import net from 'node:net'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import tls from 'node:tls'
+import { promisify } from 'node:util'
 import { expect, onTestFinished, test } from 'vitest'
 import { FIRST, SECOND } from '../testing/certificates.ts'
 import { type Rig, rigsOf } from './conformance-rig.ts'
@@ -48,6 +50,34 @@ test('requests are answered over https, by their own names for it', async () => 
     response.resume()
     await once(response, 'end')
   }
+})
+
+test.for([
+  ['both, HTTP/2 first', ['h2', 'http/1.1'], 'h2'],
+  ['both, HTTP/1.1 first', ['http/1.1', 'h2'], 'h2'],
+  ['HTTP/1.1', ['http/1.1'], 'http/1.1'],
+  ['nothing', [], false],
+] as const)('with a client that offers %s, what is spoken is agreed on', async ([, offered, agreed]) => {
+  const { rig } = await start()
+  const socket = await handshake(rig, { ALPNProtocols: [...offered] })
+  expect(socket.alpnProtocol).toBe(agreed)
+  if (agreed === 'h2') return
+  socket.write('GET /livez HTTP/1.1\r\nhost: x\r\n\r\n')
+  const [answer] = await once(socket, 'data')
+  expect(String(answer)).toMatch(/^HTTP\/1\.1 200 /)
+})
+
+test('curl speaks HTTP/2 with it, and HTTP/1.1 when it is told to', async ({ skip }) => {
+  const curl = (...args: string[]) => promisify(execFile)('curl', args)
+  const { stdout: version } = await curl('--version').catch(() => ({ stdout: '' }))
+  if (!version.includes('HTTP2')) skip('a curl that speaks HTTP/2 is not here')
+  const { rig } = await start()
+  const ask = async (...args: string[]) => {
+    const said = await curl('-sk', '-w', ' %{http_version}', ...args, `${rig.gateway.url}/livez`)
+    return said.stdout
+  }
+  expect(await ask()).toBe('{"status":"alive"} 2')
+  expect(await ask('--http1.1')).toBe('{"status":"alive"} 1.1')
 })
 
 test('a renewed certificate is shown to who comes next, and open connections go on', async () => {

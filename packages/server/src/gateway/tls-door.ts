@@ -1,6 +1,6 @@
 /**
  * Encrypted connections: the handshake, with a certificate that can be renewed while connections are open. What is
- * decrypted goes to the front as any other connection does. Where certificates come from is for others.
+ * decrypted goes to the front for the protocol that was agreed on, as any other connection does. Where certificates come from is for others.
  */
 import { X509Certificate } from 'node:crypto'
 import type { Socket } from 'node:net'
@@ -18,7 +18,10 @@ export type TlsDoorRooms = {
   readonly limits: GatewayLimits
   /** Where authorities are told apart from clients; undefined where none comes. */
   readonly proofs?: NameProofs
+  /** Takes a connection on which both have agreed to speak HTTP/1.1, or on nothing. */
   readonly take: (socket: Socket) => void
+  /** Takes one on which they have agreed to speak HTTP/2. */
+  readonly takeHttp2: (socket: Socket) => void
 }
 
 const EXPIRES_SOON_MS = 14 * 24 * 3_600_000
@@ -35,11 +38,14 @@ export class TlsDoor {
     this.#rooms = rooms
     this.#server = tls.createServer({
       ...OLDEST_VERSION,
-      ALPNProtocols: ['http/1.1'],
+      ALPNProtocols: ['h2', 'http/1.1'],
       handshakeTimeout: rooms.limits.handshakeMs,
       allowHalfOpen: true,
     })
-    this.#server.on('secureConnection', rooms.take)
+    this.#server.on('secureConnection', (socket) => {
+      if (socket.alpnProtocol === 'h2') rooms.takeHttp2(socket)
+      else rooms.take(socket)
+    })
     // Whoever cannot agree on a cipher is told by the protocol itself.
     this.#server.on('tlsClientError', (_error, socket) => socket.destroy())
   }

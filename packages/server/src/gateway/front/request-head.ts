@@ -6,13 +6,18 @@ export type { RequestHead } from './request-rules.ts'
 
 const VERSION = /^HTTP\/(1\.[01])$/
 
+/** How a client begins that has not asked which protocol is spoken. */
+const HTTP2 = 'PRI * HTTP/2.0'
+const NO_HTTP2 = 'HTTP/2 is spoken over TLS only, where both sides agree on it'
+const NO_HTTP1 = 'it does not begin as an HTTP/1.1 request does'
+
 /** @param text latin1, complete but for the empty line that ends it, in which `HeadScan` found no fault. */
 export function requestHeadIn(text: string): RequestHead | Refused {
   const lineEnd = text.indexOf('\r\n')
   const methodEnd = text.indexOf(' ')
   const urlEnd = text.indexOf(' ', methodEnd + 1)
   const version = urlEnd === -1 || urlEnd > lineEnd ? null : VERSION.exec(text.slice(urlEnd + 1, lineEnd))
-  if (!version) return { status: 400, fault: 'it does not begin as an HTTP/1.1 request does' }
+  if (!version) return { status: 400, fault: text.startsWith(HTTP2) ? NO_HTTP2 : NO_HTTP1 }
   const lines = readFieldLines(text, lineEnd + 2, ONCE)
   if ('fault' in lines) return { status: 400, fault: lines.fault }
   const start = {

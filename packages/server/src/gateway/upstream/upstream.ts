@@ -399,9 +399,11 @@ export class Attempt {
   #send(socket: Socket, chunk: Buffer, before = '', after = ''): boolean {
     const start = this.#head + before
     this.#head = ''
+    // What goes to a connection that may be refused has to be there for another.
+    const isSure = this.#connection?.isConnected === true
     if (chunk.length <= JOINED_BYTES) {
       const text = start + chunk.toString('latin1') + after
-      return text === '' || socket.write(text, 'latin1')
+      return (text === '' || socket.write(text, 'latin1')) && isSure
     }
     // What this turn of the event loop reads of the body goes out together at its end.
     if (socket.writableCorked === 0) {
@@ -411,7 +413,6 @@ export class Attempt {
     if (start !== '') socket.write(start, 'latin1')
     let hasRoom = socket.write(chunk)
     if (after !== '') hasRoom = socket.write(after, 'latin1')
-    // What goes to a connection that may be refused has to be there for another.
-    return hasRoom && this.#connection?.isConnected === true
+    return hasRoom && isSure
   }
 }
