@@ -1,13 +1,17 @@
-/** The gateways that the benchmark compares: Berth's, nginx, and two from npm, each on one core. */
+/** The gateways that the benchmark compares: Berth's, nginx, two from npm and one from PyPI, each on one core. */
 import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process'
 import { hash } from 'node:crypto'
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import http from 'node:http'
+import https from 'node:https'
 import { type AddressInfo, connect, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import type { EndpointId, ReplicaId } from '../packages/server/src/domain/replica.ts'
+import { DEFAULT_ROUTING, type RoutingRules } from '../packages/server/src/domain/routing/choose-replica.ts'
 import { WORKER_NODE_OPTIONS } from '../packages/server/src/gateway-workers.ts'
 import { openLinkHub } from '../packages/server/src/link/hub.ts'
+import { FIRST } from '../packages/server/src/testing/certificates.ts'
 import { TOKEN } from './gateway-traffic.ts'
 
 export const PROXY_CORE = 0
@@ -48,8 +52,8 @@ export async function freePorts(count: number): Promise<number[]> {
   return ports
 }
 
-export async function listening(port: number): Promise<void> {
-  for (let tries = 0; tries < 400; tries++) {
+export async function listening(port: number, withinMs = 10_000): Promise<void> {
+  for (const deadline = performance.now() + withinMs; performance.now() < deadline; ) {
     const isOpen = await new Promise<boolean>((resolve) => {
       const socket = connect(port, '127.0.0.1', () => {
         socket.destroy()
@@ -60,14 +64,19 @@ export async function listening(port: number): Promise<void> {
     if (isOpen) return
     await new Promise((resolve) => setTimeout(resolve, 25))
   }
-  throw new Error(`Nothing listens on port ${port} after 10 s.`)
+  throw new Error(`Nothing listens on port ${port} after ${withinMs / 1_000} s.`)
 }
 
 /** Until the gateway has heard which endpoints there are, its answers are refusals. */
-async function knowing(port: number): Promise<void> {
+async function knowing(port: number, isEncrypted: boolean): Promise<void> {
   for (let tries = 0; tries < 400; tries++) {
-    const { ok } = await fetch(`http://127.0.0.1:${port}/readyz`)
-    if (ok) return
+    const isReady = await new Promise<boolean>((resolve, reject) => {
+      const options = { port, path: '/readyz', rejectUnauthorized: false }
+      const request = isEncrypted ? https.get(options) : http.get(options)
+      request.on('error', reject)
+      request.on('response', (response) => resolve(response.resume().statusCode === 200))
+    })
+    if (isReady) return
     await new Promise((resolve) => setTimeout(resolve, 25))
   }
   throw new Error(`The gateway on port ${port} knows no endpoint after 10 s.`)
@@ -79,34 +88,41 @@ const stopped = (child: ChildProcess) =>
     child.kill('SIGKILL')
   })
 
+/** Endpoints of the same replicas, each with rules of its own, as `/e/bench/NAME/`. */
+export type BenchEndpoints = Readonly<Record<string, RoutingRules>>
+
+type BerthOptions = { readonly endpoints?: BenchEndpoints; readonly isEncrypted?: boolean }
+
 /** The real gateway process, with a token, limits, usage and metrics, as a control process would run it. */
-export async function startBerth(engines: readonly number[]): Promise<RunningProxy> {
+export async function startBerth(
+  engines: readonly number[],
+  { endpoints = { m1: DEFAULT_ROUTING }, isEncrypted = false }: BerthOptions = {},
+): Promise<RunningProxy> {
   const [port = 0] = await freePorts(1)
   const linkSocket = path.join(folder, 'link.sock')
   const limits = { requestsPerMinute: 1e9, tokensPerMinute: 1e12, concurrentRequests: 1e6, bodyBytes: 1e9 }
   const hub = await openLinkHub({
     listen: { path: linkSocket },
     snapshot: () => ({
-      endpoints: [
-        {
-          id: 'ep-bench' as EndpointId,
-          namespace: 'bench',
-          name: 'm1',
-          access: 'private',
-          state: 'running',
-          message: 'Ready.',
-          failure: null,
-          start: null,
-          replicas: engines.map((port, i) => ({
-            id: `r${i}` as ReplicaId,
-            host: '127.0.0.1',
-            port,
-            apiKey: 'replica-key',
-            state: 'ready' as const,
-          })),
-          limits,
-        },
-      ],
+      endpoints: Object.entries(endpoints).map(([name, routing]) => ({
+        id: `ep-${name}` as EndpointId,
+        namespace: 'bench',
+        name,
+        access: 'private',
+        state: 'running',
+        message: 'Ready.',
+        failure: null,
+        start: null,
+        replicas: engines.map((port, i) => ({
+          id: `r${i}` as ReplicaId,
+          host: '127.0.0.1',
+          port,
+          apiKey: 'replica-key',
+          state: 'ready' as const,
+        })),
+        routing,
+        limits,
+      })),
       grants: [
         {
           hash: hash('sha256', TOKEN, 'hex'),
@@ -133,11 +149,12 @@ export async function startBerth(engines: readonly number[]): Promise<RunningPro
     ...['--listen', `127.0.0.1:${port}`, '--link-socket', linkSocket],
     ...['--control-socket', path.join(folder, 'control.sock'), '--records', path.join(folder, 'gateways')],
     ...['--log', path.join(folder, 'gateway.log')],
+    ...(isEncrypted ? certificateArguments() : []),
   ]
   const nodeFlags = process.env['BENCH_NODE_FLAGS']?.split(' ') ?? []
   const child = startOn(PROXY_CORE, process.execPath, [...nodeFlags, program, ...args], env)
   await listening(port)
-  await knowing(port)
+  await knowing(port, isEncrypted)
   return {
     name: 'Berth',
     port,
@@ -147,6 +164,14 @@ export async function startBerth(engines: readonly number[]): Promise<RunningPro
       await hub.close()
     },
   }
+}
+
+/** One made for tests. */
+function certificateArguments(): string[] {
+  const [certificate, key] = [path.join(folder, 'cert.pem'), path.join(folder, 'key.pem')]
+  writeFileSync(certificate, FIRST.certificate)
+  writeFileSync(key, FIRST.key)
+  return ['--tls-cert', certificate, '--tls-key', key]
 }
 
 export async function startNginx(engines: readonly number[]): Promise<RunningProxy> {
@@ -217,6 +242,37 @@ export async function startPortkey(): Promise<RunningProxy> {
   })
   await listening(port)
   return { name: '@portkey-ai/gateway', port, pids: [child.pid!], stop: () => stopped(child) }
+}
+
+const LITELLM = path.join(PEERS, 'litellm')
+
+/** Into an environment of its own, a gigabyte of it. @returns why there is none; undefined when there is. */
+export function installLiteLlm(): string | undefined {
+  if (existsSync(path.join(LITELLM, 'installed'))) return undefined
+  console.log('installing LiteLLM’s proxy into bench/peers/litellm …')
+  const made = spawnSync('python3', ['-m', 'venv', LITELLM])
+  if (made.error || made.status !== 0) return 'Python has no venv here'
+  const pip = spawnSync(path.join(LITELLM, 'bin/pip'), ['install', '--quiet', 'litellm[proxy]'])
+  if (pip.status !== 0) return 'PyPI does not give it'
+  writeFileSync(path.join(LITELLM, 'installed'), '')
+  return undefined
+}
+
+export async function startLiteLlm(engines: readonly number[]): Promise<RunningProxy> {
+  const [port = 0] = await freePorts(1)
+  const config = path.join(folder, 'litellm.json')
+  const models = engines.map((engine) => ({
+    model_name: 'bench/m1',
+    litellm_params: { model: 'openai/m1', api_base: `http://127.0.0.1:${engine}/v1`, api_key: 'replica-key' },
+  }))
+  writeFileSync(config, JSON.stringify({ model_list: models, general_settings: { master_key: TOKEN } }))
+  const args = ['--config', config, '--host', '127.0.0.1', '--port', String(port), '--telemetry', 'False']
+  const child = startOn(PROXY_CORE, path.join(LITELLM, 'bin/litellm'), args, {
+    LITELLM_LOCAL_MODEL_COST_MAP: 'True',
+    LITELLM_LOG: 'ERROR',
+  })
+  await listening(port, 60_000)
+  return { name: 'LiteLLM', port, pids: [child.pid!], stop: () => stopped(child) }
 }
 
 /** User and system time of a process so far, in seconds; resident bytes. Linux only, as `taskset` is. */

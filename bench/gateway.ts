@@ -1,9 +1,9 @@
 /**
- * The gateway beside nginx and two gateways from npm, each alone on core 0, with engines and load on core 1.
+ * The gateway beside nginx, two gateways from npm and one from PyPI, each alone on core 0, with engines and load on core 1.
  *
- *     npm run bench:gateway                         the whole table, about 6 minutes
- *     npm run bench:gateway -- --only unary,stream  parts of it: unary, rate, stream, long, open
- *     npm run bench:gateway -- --rounds 5 --seconds 4   steadier, about 10 minutes
+ *     npm run bench:gateway                         the whole table, about 10 minutes
+ *     npm run bench:gateway -- --only unary,stream  parts of it: unary, rate, stream, long, open, turns, http2
+ *     npm run bench:gateway -- --rounds 5 --seconds 4   steadier, about 15 minutes
  *
  * The rounds of all proxies take turns, and what is compared is the ratio within a round, of which the table has the
  * median: a machine with other work changes everybody's figures, and ratios least. `direct` is the load without a
@@ -14,9 +14,11 @@ import { existsSync, writeFileSync } from 'node:fs'
 import http from 'node:http'
 import path from 'node:path'
 import { parseArgs } from 'node:util'
+import { http2 } from './gateway-http2.ts'
 import {
   folder,
   freePorts,
+  installLiteLlm,
   installPeers,
   LOAD_CORE,
   listening,
@@ -24,12 +26,14 @@ import {
   removeFolder,
   startBerth,
   startFastify,
+  startLiteLlm,
   startNginx,
   startOn,
   startPortkey,
   usedBy,
 } from './gateway-proxies.ts'
 import { ANSWER, ENGINE_PATH, PROXY_PATH, promptOf, TOKEN } from './gateway-traffic.ts'
+import { turns } from './gateway-turns.ts'
 import { atLeast, atMost, median, plain, type Row, report } from './report.ts'
 
 const ENGINES = 4
@@ -42,7 +46,7 @@ const STREAM_INTERVAL_MS = 50
 
 const { values } = parseArgs({
   options: {
-    only: { type: 'string', default: 'unary,rate,stream,long,open' },
+    only: { type: 'string', default: 'unary,rate,stream,long,open,turns,http2' },
     rounds: { type: 'string', default: '3' },
     seconds: { type: 'string', default: '3' },
     json: { type: 'string' },
@@ -89,6 +93,8 @@ try {
   await part('stream', () => streams(engines))
   await part('long', () => long(engines))
   await part('open', () => openStreams(engines))
+  await part('http2', async () => http2(await startFastEngine(), engines, rounds, progress))
+  await part('turns', () => turns(rounds, progress))
   report(
     `The gateway on one core, with a token, limits, usage and metrics (${rounds} rounds of ${seconds} s)`,
     rows,
@@ -117,13 +123,16 @@ function progress(line: string): void {
 async function unary(): Promise<Row[]> {
   const engines = await startFastEngine()
   installPeers()
+  const withoutLiteLlm = installLiteLlm()
   const nginx = await startNginx(engines)
   const berth = await startBerth(engines)
   const fastify = await startFastify(engines)
   const portkey = await startPortkey()
-  const targets = [direct(engines), through(nginx), through(berth), through(fastify), through(portkey)]
+  const peers = [nginx, berth, fastify, portkey]
+  if (withoutLiteLlm === undefined) peers.push(await startLiteLlm(engines))
+  const targets = [direct(engines), ...peers.map(through)]
   const results = await inTurns(targets, (target) => wrk(target, UNARY_CONNECTIONS, 300))
-  for (const { stop } of [nginx, berth, fastify, portkey]) await stop()
+  for (const { stop } of peers) await stop()
   return [
     ...targets.map(({ name }) =>
       plain(
@@ -145,6 +154,9 @@ async function unary(): Promise<Row[]> {
       3,
     ),
     atLeast('unary per core: Berth ÷ @portkey-ai/gateway', ratio(results, 'Berth', PORTKEY), '×', 30),
+    withoutLiteLlm === undefined
+      ? plain('unary per core: Berth ÷ LiteLLM', ratio(results, 'Berth', 'LiteLLM'), '×')
+      : plain(`unary per core: Berth ÷ LiteLLM, which is not here: ${withoutLiteLlm}`, Number.NaN, '×'),
   ]
 }
 
@@ -285,8 +297,9 @@ function headersFor({ name }: Target): Record<string, string> {
   }
 }
 
+/** Of others a model is chosen in another way than by its path. */
 function pathFor({ name, path }: Target): string {
-  return name === PORTKEY ? ENGINE_PATH : path
+  return name === PORTKEY || name === 'LiteLLM' ? ENGINE_PATH : path
 }
 
 /** One request, looked at closely. */
@@ -299,7 +312,7 @@ function look(target: Target): Promise<void> {
         text += chunk
       })
       response.on('end', () => {
-        // One of them writes the JSON anew.
+        // Some of them write the JSON anew.
         const isRight = response.statusCode === 200 && isSame(text, ANSWER)
         if (isRight) resolve()
         else reject(new Error(`${target.name} answered ${response.statusCode}: ${text.slice(0, 300)}`))
@@ -313,8 +326,12 @@ function look(target: Target): Promise<void> {
 function isSame(text: string, expected: string): boolean {
   if (text === expected) return true
   try {
-    const { provider: _, ...answer } = JSON.parse(text)
-    return JSON.stringify(answer) === JSON.stringify(JSON.parse(expected))
+    const { choices, usage } = JSON.parse(text)
+    const right = JSON.parse(expected)
+    return (
+      choices[0].message.content === right.choices[0].message.content &&
+      usage.total_tokens === right.usage.total_tokens
+    )
   } catch {
     return false
   }
