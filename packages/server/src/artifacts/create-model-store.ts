@@ -34,7 +34,7 @@ import type {
   RepositoryCard,
   WeighedModel,
 } from './model-store.ts'
-import { cardOf, readConfig } from './repository-card.ts'
+import { baseModelIn, cardOf, readConfig } from './repository-card.ts'
 import { isSafeRelativePath } from './safe-path.ts'
 import { weighArtifact } from './weigh-artifact.ts'
 
@@ -127,13 +127,15 @@ class CachedModelStore implements ModelStore {
 
   async describe(artifact: Artifact, { token }: { readonly token?: string }): Promise<RepositoryCard> {
     const open = this.#opener(artifact, token)
-    const [said, config] = await Promise.all([
+    const [said, config, adapter] = await Promise.all([
       artifact.source === 'hub'
         ? this.#hub.describe(artifact, this.#token(token)).catch(() => undefined)
         : {},
       readConfig(artifact, open).catch(() => undefined),
+      readConfig(artifact, open, 'adapter_config.json').catch(() => undefined),
     ])
-    return { ...cardOf(said), config }
+    const baseModel = baseModelIn(adapter)
+    return { ...cardOf(said), config, ...(baseModel && { baseModel }) }
   }
 
   search(query: HubSearchQuery): Promise<HubSearch> {

@@ -71,6 +71,8 @@ export type RepositoryCard = {
   readonly library: string | undefined
   /** The `config.json`, as it was written. */
   readonly config: unknown
+  /** For an adapter, the repository of the model that it was trained on. */
+  readonly baseModel?: string
 }
 
 export type WeighedModel = {

@@ -8,6 +8,7 @@ import type { HeaderSource } from './model-header.ts'
 import type { RepositoryCard } from './model-store.ts'
 
 const MAX_WORD_LENGTH = 60
+const REPOSITORY = /^[\w][\w.-]{0,95}\/[\w][\w.-]{0,95}$/
 /** The largest known are a tenth of it. */
 const MAX_CONFIG_BYTES = 2 * 2 ** 20
 
@@ -15,6 +16,12 @@ const MAX_CONFIG_BYTES = 2 * 2 ** 20
 export function cardOf(model: unknown): Pick<RepositoryCard, 'task' | 'library'> {
   const given = asObject(model)
   return { task: word(given['pipeline_tag']), library: word(given['library_name']) }
+}
+
+/** Of PEFT's `adapter_config.json`. A model that lay on the trainer's own disk is nothing that can be deployed. */
+export function baseModelIn(config: unknown): string | undefined {
+  const base = asObject(config)['base_model_name_or_path']
+  return typeof base === 'string' && REPOSITORY.test(base) ? base : undefined
 }
 
 export async function readConfig(

@@ -34,6 +34,7 @@ type Repository = {
   readonly files: Readonly<Record<string, number>>
   readonly task?: string
   readonly library?: string
+  readonly baseModel?: string
   readonly config?: object
   /** Of a GGUF repository: its metadata, whatever file is chosen. */
   readonly gguf?: Readonly<Record<string, unknown>>
@@ -105,6 +106,7 @@ const REPOSITORIES: Readonly<Record<string, Repository>> = {
   'acme/adapter': {
     files: { 'adapter_config.json': 700, 'adapter_model.safetensors': 40_000_000 },
     library: 'peft',
+    baseModel: 'acme/llama-8b',
   },
   'acme/handled': {
     files: {
@@ -128,8 +130,8 @@ const models = {
     files: Object.entries(REPOSITORIES[repository]!.files).map(([path, sizeBytes]) => ({ path, sizeBytes })),
   }),
   describe: async ({ repository }) => {
-    const { task, library, config } = REPOSITORIES[repository]!
-    return { task, library, config }
+    const { task, library, config, baseModel } = REPOSITORIES[repository]!
+    return { task, library, config, ...(baseModel && { baseModel }) }
   },
   weigh: async ({ repository, files }): Promise<WeighedModel | undefined> => {
     const { gguf, parameters, dtype } = REPOSITORIES[repository]!
@@ -320,6 +322,12 @@ describe('on a machine with GPUs and containers', () => {
     expect(advice.notes.slice(0, 2)).toEqual([
       "The repository's own handler.py would run: read it before you trust it.",
       'What requirements.txt names would be installed at every start.',
+    ])
+  })
+
+  test('an adapter is told which model to deploy with it', async () => {
+    expect((await onGpus('acme/adapter')).notes).toEqual([
+      'It is an adapter for acme/llama-8b. Deploy that model with it: berth deploy acme/llama-8b --adapter NAME=acme/adapter, and call it as "namespace/endpoint:NAME".',
     ])
   })
 

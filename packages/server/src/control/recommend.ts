@@ -63,7 +63,10 @@ export async function recommend(rooms: ControlRooms, query: RecommendedQuery): P
     measured: plan ? await measuredWith(rooms, artifact, plan) : null,
     endpoint:
       plan?.isHere && suggested ? proposeEndpoint({ query, artifact, plan, instance: suggested }) : null,
-    notes: notesOn({ plan, contents, suggested, fits }),
+    notes: [
+      ...adapterNotes(query.repository, contents, card),
+      ...notesOn({ plan, contents, suggested, fits }),
+    ],
   }
 }
 
@@ -131,6 +134,22 @@ function modelFacts(
     handler: handler ?? null,
     requirements: requirements ?? null,
   }
+}
+
+/** What an adapter alone is good for. */
+function adapterNotes(
+  repository: string,
+  { isAdapter }: RepositoryContents,
+  { baseModel }: RepositoryCard,
+): string[] {
+  if (!isAdapter) return []
+  if (baseModel === undefined)
+    return [
+      `It is an adapter, and does not say which model it was trained on. Deploy that model with --adapter NAME=${repository}.`,
+    ]
+  return [
+    `It is an adapter for ${baseModel}. Deploy that model with it: berth deploy ${baseModel} --adapter NAME=${repository}, and call it as "namespace/endpoint:NAME".`,
+  ]
 }
 
 function notesOn({

@@ -62,6 +62,8 @@ export type RepositoryContents = {
     readonly quantisation: string | undefined
     readonly sizeBytes: number
   }[]
+  /** Only the difference to another model, of no use without it. */
+  readonly isAdapter: boolean
   readonly handler: string | undefined
   readonly requirements: string | undefined
 }

@@ -66,8 +66,8 @@ export function everyEngine(): readonly Engine[] {
 
 /** What of a repository is worth a word before it is served: its GGUF models, and code of its own. */
 export function repositoryContents({ files }: ModelFacts) {
-  const { handler, requirements } = contentsOf(files)
-  return { ggufs: ggufsOf(files), handler, requirements }
+  const { handler, requirements, isAdapter } = contentsOf(files)
+  return { ggufs: ggufsOf(files), isAdapter, handler, requirements }
 }
 
 const DOCKER = 'the Docker runtime, which this installation does not have'
