@@ -127,7 +127,7 @@ describe('a count that keeps a latency promise', () => {
     )
   })
 
-  test('stays where it is while the load wavers by less than half a replica', () => {
+  test('lets nobody go whom it would ask for again, while the load wavers by less than half a replica', () => {
     fc.assert(
       fc.property(fc.integer({ min: 20, max: 80 }), (busy) => {
         // One more chat at once, and as many new ones in each second.
@@ -138,10 +138,10 @@ describe('a count that keeps a latency promise', () => {
           [busy + 1, held],
         ] as const).flat()
         const { decisions } = play(first(2), samplesOf(wavering), wanted)
-        const settled = decisions.slice(4 * held).map(({ desired }) => desired)
-        expect(new Set(settled).size).toBe(1)
+        const counts = decisions.map(({ desired }) => desired)
+        expect(counts).toEqual(counts.toSorted((a, b) => a - b))
       }),
-      { numRuns: 15 },
+      { numRuns: 25 },
     )
   })
 
