@@ -187,6 +187,29 @@ export function describeHttp(name: string, openGateway: OpenGateway): void {
       expect((await rig.call('/e/acme/chat/', { body: 'after' })).json['body']).toBe('after')
     })
 
+    test('a client that goes in the middle of its answer, at any byte, leaves nothing behind', async () => {
+      const rig = await runningRig()
+      const event = 'data: {"text":"hello"}\n\n'
+      const answer =
+        'HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n' +
+        `${event.length.toString(16)}\r\n${event}\r\n0\r\n\r\n`
+      let asked = 0
+      const engine = await rig.rawEngine('r1', (socket, heard) => {
+        if (heard.endsWith('hi')) socket.write(answer.slice(0, ++asked))
+      })
+      const id = rig.put('chat', { replicas: [engine.replica] })
+      for (let bytes = 1; bytes < answer.length; bytes++) {
+        const client = await rig.client()
+        client.socket.write(`${POST}content-length: 2\r\n\r\nhi`)
+        await soon(() => expect(asked).toBe(bytes))
+        client.socket.destroy()
+      }
+      await soon(() => expect(engine.openConnections).toBe(0))
+      await soon(() => expect(rig.gateway.busy).toBe(0))
+      await soon(() => expect(rig.demandOf(id)).toMatchObject({ inFlight: 0 }))
+      expect((await rig.call('/e/acme/chat/', { body: 'hi' })).text).toBe(event)
+    })
+
     test('a client that says it is done before it has its answer has left', async () => {
       const rig = await runningRig()
       const engine = await rig.engine('r1', () => {})
