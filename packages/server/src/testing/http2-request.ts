@@ -89,6 +89,8 @@ class Http2Request extends EventEmitter {
     const { ':status': statusCode, ...rest } = headers
     const response = Object.assign(new PassThrough(), { statusCode, headers: rest })
     this.#response = response
+    // As with Node's client for HTTP/1.1, an answer that is cut off after its reader was done harms nobody.
+    response.on('error', () => {})
     stream.on('data', (chunk) => {
       if (response.write(chunk)) return
       stream.pause()
