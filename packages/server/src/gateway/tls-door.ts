@@ -1,6 +1,7 @@
 /**
  * Encrypted connections: the handshake, with a certificate that can be renewed while connections are open. What is
- * decrypted goes to the front for the protocol that was agreed on, as any other connection does. Where certificates come from is for others.
+ * decrypted goes to the front for the protocol that was agreed on, as any other connection does. Where certificates
+ * come from is for others.
  */
 import { X509Certificate } from 'node:crypto'
 import type { Socket } from 'node:net'

@@ -50,7 +50,10 @@ export function firstHeadRoom(at: number, attainment: number): HeadRoom {
   }
 }
 
-/** @param canTeach whether more replicas could have kept what was missed: not before the first are up, and not when one alone is too slow. */
+/**
+ * @param canTeach whether more replicas could have kept what was missed: not before the first are up, and not when one
+ * alone is too slow.
+ */
 export function withOutcomes(
   before: HeadRoom,
   { seen, missed }: Outcomes,

@@ -6,9 +6,9 @@
  */
 import type { Socket } from 'node:net'
 import { CHUNK_END, ChunkedReader, chunkStart } from '../http1/chunked-reader.ts'
-import type { HeaderFields } from '../http1/field-lines.ts'
 import { type AnswerFraming, writeHead, writeInterim, writeTrailers } from './answer-head.ts'
-import type { BodyKind, BodyReader, ClientRequest, ClientResponse, ResponseWatcher } from './front.ts'
+import { CallHead } from './call-head.ts'
+import type { BodyReader, ClientRequest, ClientResponse, ResponseWatcher } from './front.ts'
 import type { RequestHead } from './request-rules.ts'
 
 /** What a call needs of the connection that it came on. */
@@ -37,9 +37,8 @@ export interface CallConnection {
 const JOINED_BYTES = 16 * 1024
 const NO_WATCHER: ResponseWatcher = { drained() {}, closed() {} }
 
-export class ClientCall implements ClientRequest, ClientResponse {
+export class ClientCall extends CallHead implements ClientRequest, ClientResponse {
   readonly #connection: CallConnection
-  readonly #head: RequestHead
   // The request
   #left: number
   readonly #chunks: ChunkedReader | undefined
@@ -61,44 +60,16 @@ export class ClientCall implements ClientRequest, ClientResponse {
   #isOver = false
 
   constructor(connection: CallConnection, head: RequestHead) {
+    super(head)
     this.#connection = connection
-    this.#head = head
     this.#left = head.body.kind === 'length' ? head.body.bytes : 0
     this.#chunks = head.body.kind === 'chunked' ? new ChunkedReader() : undefined
     this.#isComplete = head.body.kind === 'none'
     this.#mayPersist = head.persists
   }
 
-  get method(): string {
-    return this.#head.method
-  }
-
-  get url(): string {
-    return this.#head.url
-  }
-
-  get headers(): HeaderFields {
-    return this.#head.headers
-  }
-
-  get rawHeaders(): readonly string[] {
-    return this.#head.rawHeaders
-  }
-
   get remoteAddress(): string {
     return this.#connection.remoteAddress
-  }
-
-  get body(): BodyKind {
-    return this.#head.body
-  }
-
-  get expectsContinue(): boolean {
-    return this.#head.expectsContinue
-  }
-
-  get wantsUpgrade(): boolean {
-    return this.#head.wantsUpgrade
   }
 
   get isComplete(): boolean {
@@ -162,15 +133,15 @@ export class ClientCall implements ClientRequest, ClientResponse {
   }
 
   inform(status: number, reason: string, headers: readonly string[]): void {
-    if (this.#head.isHttp10 || this.#statusCode !== 0 || this.#isOver) return
+    if (this.head.isHttp10 || this.#statusCode !== 0 || this.#isOver) return
     this.#connection.socket.write(writeInterim(status, reason, headers), 'latin1')
   }
 
   begin(status: number, reason: string, headers: readonly string[]): void {
     const { keepAliveMs, isDraining, date } = this.#connection
     const head = writeHead(status, reason, headers, {
-      method: this.#head.method,
-      isHttp10: this.#head.isHttp10,
+      method: this.head.method,
+      isHttp10: this.head.isHttp10,
       mayPersist: this.#mayPersist && !isDraining,
       keepAliveMs,
       date,
@@ -231,7 +202,7 @@ export class ClientCall implements ClientRequest, ClientResponse {
     if (this.isOver) return
     if (chunk) this.write(chunk)
     if (this.#framing === 'chunked') {
-      this.#text += trailers.length > 0 && this.#head.takesTrailers ? writeTrailers(trailers) : LAST_CHUNK
+      this.#text += trailers.length > 0 && this.head.takesTrailers ? writeTrailers(trailers) : LAST_CHUNK
     }
     if (this.#bytesToSend > 0) {
       this.destroy()

@@ -11,15 +11,12 @@ import type { Socket } from 'node:net'
 import type { Deadline } from '../deadlines.ts'
 import { HeadScan } from '../http1/field-lines.ts'
 import { type CallConnection, ClientCall } from './client-call.ts'
+import type { FrontConnection, RoomsOfConnection } from './connection-front.ts'
 import type { FrontRooms } from './front.ts'
 import { type RequestHead, requestHeadIn } from './request-head.ts'
 import type { Refused } from './request-rules.ts'
 
-export interface ConnectionRooms extends Omit<FrontRooms, 'now'> {
-  /** For the Date header, now. */
-  readonly date: () => string
-  readonly gone: (connection: ClientConnection) => void
-}
+export type ConnectionRooms = Omit<RoomsOfConnection<ClientConnection>, 'now'>
 
 /** What the connection waits for, with a deadline. */
 type Awaited = 'head' | 'next' | 'body' | 'reader' | 'close' | undefined
@@ -28,7 +25,7 @@ const NO_BYTES = Buffer.alloc(0)
 /** So much at once is looked at at once: others gain little by being done together with it. */
 const LARGE_BYTES = 16 * 1024
 
-export class ClientConnection implements CallConnection {
+export class ClientConnection implements CallConnection, FrontConnection {
   readonly socket: Socket
   readonly remoteAddress: string
   readonly #rooms: ConnectionRooms
@@ -86,6 +83,10 @@ export class ClientConnection implements CallConnection {
   drain(): void {
     this.#isDraining = true
     if (!this.#call && this.#unread.length === 0) this.#close()
+  }
+
+  breakOff(): void {
+    this.socket.destroy()
   }
 
   use(bytes: number): void {
@@ -205,14 +206,14 @@ export class ClientConnection implements CallConnection {
   }
 
   #ended(): void {
-    if (this.#isDue) this.#goOn()
+    this.#whenDue()
     if (this.#call?.ended() || this.#isClosing) return
     if (this.#call) this.socket.destroy()
     else this.#close()
   }
 
   #gone(): void {
-    if (this.#isDue) this.#goOn()
+    this.#whenDue()
     this.#await(undefined)
     const call = this.#call
     this.#call = undefined

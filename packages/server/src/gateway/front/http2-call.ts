@@ -1,16 +1,10 @@
 /** One request on a connection of HTTP/2, which is a stream of its own, and the answer to it. */
 import { constants, type ServerHttp2Stream } from 'node:http2'
 import type { Deadline } from '../deadlines.ts'
-import { type HeaderFields, lengthIn } from '../http1/field-lines.ts'
+import { lengthIn } from '../http1/field-lines.ts'
 import { type AnswerFraming, passableTrailers } from './answer-head.ts'
-import type {
-  BodyKind,
-  BodyReader,
-  ClientRequest,
-  ClientResponse,
-  FrontRooms,
-  ResponseWatcher,
-} from './front.ts'
+import { CallHead } from './call-head.ts'
+import type { BodyReader, ClientRequest, ClientResponse, FrontRooms, ResponseWatcher } from './front.ts'
 import { byName, streamFraming, streamHead } from './http2-head.ts'
 import type { RequestHead } from './request-rules.ts'
 
@@ -27,10 +21,9 @@ type Awaited = 'body' | 'reader' | undefined
 const { NGHTTP2_NO_ERROR } = constants
 const NO_WATCHER: ResponseWatcher = { drained() {}, closed() {} }
 
-export class Http2Call implements ClientRequest, ClientResponse {
+export class Http2Call extends CallHead implements ClientRequest, ClientResponse {
   readonly remoteAddress: string
   readonly #stream: ServerHttp2Stream
-  readonly #head: RequestHead
   readonly #rooms: Http2CallRooms
   readonly #deadline: Deadline
   #awaited: Awaited
@@ -53,8 +46,8 @@ export class Http2Call implements ClientRequest, ClientResponse {
   #isOver = false
 
   constructor(stream: ServerHttp2Stream, head: RequestHead, rooms: Http2CallRooms) {
+    super(head)
     this.#stream = stream
-    this.#head = head
     this.#rooms = rooms
     this.remoteAddress = rooms.remoteAddress
     this.#deadline = rooms.deadlines.create(() => this.#late())
@@ -67,31 +60,7 @@ export class Http2Call implements ClientRequest, ClientResponse {
     if (this.#isComplete) stream.resume()
   }
 
-  get method(): string {
-    return this.#head.method
-  }
-
-  get url(): string {
-    return this.#head.url
-  }
-
-  get headers(): HeaderFields {
-    return this.#head.headers
-  }
-
-  get rawHeaders(): readonly string[] {
-    return this.#head.rawHeaders
-  }
-
-  get body(): BodyKind {
-    return this.#head.body
-  }
-
-  get expectsContinue(): boolean {
-    return this.#head.expectsContinue
-  }
-
-  get wantsUpgrade(): boolean {
+  override get wantsUpgrade(): boolean {
     return false
   }
 
@@ -152,7 +121,7 @@ export class Http2Call implements ClientRequest, ClientResponse {
     const bytes = length === undefined ? undefined : lengthIn(length)
     this.#statusCode = status
     this.#answerHead = streamHead(status, headers, this.#rooms.date())
-    this.#framing = streamFraming(status, bytes, this.#head.method)
+    this.#framing = streamFraming(status, bytes, this.head.method)
     this.#bytesToSend = this.#framing === 'length' ? (bytes ?? 0) : 0
   }
 
@@ -228,7 +197,7 @@ export class Http2Call implements ClientRequest, ClientResponse {
     this.#answerHead = undefined
     if (isAll || this.#framing === 'none') {
       this.#stream.respond(head, { endStream: true })
-    } else if (!this.#head.takesTrailers) this.#stream.respond(head)
+    } else if (!this.head.takesTrailers) this.#stream.respond(head)
     else {
       this.#stream.respond(head, { waitForTrailers: true })
       this.#stream.on('wantTrailers', () =>

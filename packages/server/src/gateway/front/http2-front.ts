@@ -14,47 +14,17 @@ import {
 } from 'node:http2'
 import type { Socket } from 'node:net'
 import type { Deadline } from '../deadlines.ts'
-import type { Front, FrontRooms } from './front.ts'
+import { ConnectionFront, type FrontConnection, type RoomsOfConnection } from './connection-front.ts'
+import type { FrontRooms } from './front.ts'
 import { Http2Call, type Http2CallRooms } from './http2-call.ts'
 import { requestOfStream } from './http2-head.ts'
-import { dateOf } from './raw-front.ts'
 import { MOST_FIELDS, type Refused } from './request-rules.ts'
 
-type ConnectionRooms = FrontRooms & {
-  readonly date: () => string
-  readonly gone: (connection: Http2Connection) => void
-}
+type ConnectionRooms = RoomsOfConnection<Http2Connection>
 
-export class Http2Front implements Front {
-  readonly #rooms: ConnectionRooms
-  readonly #connections = new Set<Http2Connection>()
-  #isDraining = false
-
+export class Http2Front extends ConnectionFront<Http2Connection> {
   constructor(rooms: FrontRooms) {
-    this.#rooms = {
-      ...rooms,
-      date: dateOf(rooms.now),
-      gone: (connection) => void this.#connections.delete(connection),
-    }
-  }
-
-  get connections(): number {
-    return this.#connections.size
-  }
-
-  take(socket: Socket): void {
-    const connection = new Http2Connection(socket, this.#rooms)
-    this.#connections.add(connection)
-    if (this.#isDraining) connection.leave()
-  }
-
-  drain(): void {
-    this.#isDraining = true
-    for (const connection of [...this.#connections]) connection.leave()
-  }
-
-  breakOff(): void {
-    for (const connection of [...this.#connections]) connection.breakOff()
+    super(rooms, (socket, itsRooms) => new Http2Connection(socket, itsRooms))
   }
 }
 
@@ -64,7 +34,7 @@ const READ_OVER_LIMIT = 2
 const STREAMS_OF_WINDOW = 8
 const MINUTE_MS = 60_000
 
-class Http2Connection {
+class Http2Connection implements FrontConnection {
   readonly #rooms: ConnectionRooms
   readonly #callRooms: Http2CallRooms
   readonly #socket: Socket
@@ -83,7 +53,7 @@ class Http2Connection {
     this.#callRooms = {
       ...rooms,
       remoteAddress: socket.remoteAddress ?? 'unknown',
-      leave: () => this.leave(),
+      leave: () => this.drain(),
     }
     this.#deadline = deadlines.create(() => this.#late())
     this.#minute = deadlines.create(() => {
@@ -102,8 +72,7 @@ class Http2Connection {
     this.#deadline.set(limits.headersTimeoutMs)
   }
 
-  /** Takes no further request, and goes after the answers that it is at. */
-  leave(): void {
+  drain(): void {
     if (this.#session.closed || this.#session.destroyed) return
     this.#session.close()
     if (this.#open === 0) this.#deadline.set(this.#rooms.limits.lingerMs)
@@ -176,7 +145,7 @@ class Http2Connection {
 
   #late(): void {
     if (this.#session.closed) this.breakOff()
-    else this.leave()
+    else this.drain()
   }
 
   #gone(): void {

@@ -8,11 +8,11 @@
 import http, { type IncomingMessage, type ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
-import type { HeaderFields } from '../http1/field-lines.ts'
 import { passableTrailers } from './answer-head.ts'
+import { CallHead } from './call-head.ts'
 import { ClientConnection, type ConnectionRooms, refusalText } from './client-connection.ts'
+import { dateOf } from './connection-front.ts'
 import type {
-  BodyKind,
   BodyReader,
   ClientRequest,
   ClientResponse,
@@ -20,7 +20,6 @@ import type {
   FrontRooms,
   ResponseWatcher,
 } from './front.ts'
-import { dateOf } from './raw-front.ts'
 import { type Refused, type RequestHead, requestOfRaw } from './request-rules.ts'
 
 export class NodeFront implements Front {
@@ -150,17 +149,16 @@ const hasAnswerBegun = (socket: Duplex) => {
 const headOf = ({ method = '', url = '', httpVersion, rawHeaders }: IncomingMessage): RequestHead | Refused =>
   requestOfRaw({ method, url, version: httpVersion }, rawHeaders)
 
-class NodeCall implements ClientRequest, ClientResponse {
+class NodeCall extends CallHead implements ClientRequest, ClientResponse {
   readonly #request: IncomingMessage
   readonly #response: ServerResponse
-  readonly #head: RequestHead
   #watcher: ResponseWatcher | undefined
   #isReading = false
 
   constructor(request: IncomingMessage, response: ServerResponse, head: RequestHead) {
+    super(head)
     this.#request = request
     this.#response = response
-    this.#head = head
     if (!head.persists) response.shouldKeepAlive = false
     request.on('error', () => {})
     response.on('error', () => {})
@@ -168,35 +166,11 @@ class NodeCall implements ClientRequest, ClientResponse {
     response.on('close', () => this.#watcher?.closed(response.writableFinished))
   }
 
-  get method(): string {
-    return this.#head.method
-  }
-
-  get url(): string {
-    return this.#head.url
-  }
-
-  get headers(): HeaderFields {
-    return this.#head.headers
-  }
-
-  get rawHeaders(): readonly string[] {
-    return this.#head.rawHeaders
-  }
-
   get remoteAddress(): string {
     return this.#request.socket.remoteAddress ?? 'unknown'
   }
 
-  get body(): BodyKind {
-    return this.#head.body
-  }
-
-  get expectsContinue(): boolean {
-    return this.#head.expectsContinue
-  }
-
-  get wantsUpgrade(): boolean {
+  override get wantsUpgrade(): boolean {
     return false
   }
 
@@ -246,7 +220,7 @@ class NodeCall implements ClientRequest, ClientResponse {
   }
 
   inform(status: number, _reason: string, headers: readonly string[]): void {
-    if (this.#head.isHttp10) return
+    if (this.head.isHttp10) return
     this.#response.writeInformation(status, [...headers])
   }
 
@@ -270,7 +244,7 @@ class NodeCall implements ClientRequest, ClientResponse {
 
   end(chunk?: Buffer, trailers: readonly string[] = []): void {
     this.#response.uncork()
-    if (trailers.length > 0 && this.#head.takesTrailers) {
+    if (trailers.length > 0 && this.head.takesTrailers) {
       this.#response.addTrailers(pairsOf(passableTrailers(trailers)))
     }
     this.#response.end(chunk)

@@ -1,8 +1,8 @@
 /**
  * Reads the answer to one request from the bytes of a connection, in whatever pieces they come. Pure.
  *
- * What is handed on are views of the bytes. Any doubt about where an answer ends is
- * a fault: the connection it came on is given up, never used again.
+ * What is handed on are views of the bytes. Any doubt about where an answer ends is a fault: the connection it came on
+ * is given up, never used again.
  */
 import { ChunkedReader } from '../http1/chunked-reader.ts'
 import { type HeaderFields, HeadScan, lengthIn, listed, readFieldLines } from '../http1/field-lines.ts'

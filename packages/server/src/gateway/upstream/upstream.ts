@@ -3,7 +3,7 @@
  *
  * Connections are kept for the next request, the one used last first, and given up at the slightest doubt: an answer
  * that could be read in two ways, a byte that nobody asked for, a request that was not sent to its end. One buffer
- * serves all reads, because what is read is looked at before anything else happens.
+ * serves all reads; what they bring is copied, and looked at when this turn of the event loop has read its sockets.
  */
 import { connect, type NetConnectOpts, type Socket } from 'node:net'
 import { together } from '../../platform/turn.ts'
