@@ -8,6 +8,7 @@
  */
 import path from 'node:path'
 import { DEFAULT_ROUTING, type RoutingRules } from '../packages/server/src/domain/routing/choose-replica.ts'
+import { Random } from '../packages/simulator/src/random.ts'
 import { type ModelShape, writeRandomModel } from '../tools/gguf/random-model.ts'
 import { folder, freePorts, LOAD_CORE, listening, startBerth, startOn } from './gateway-proxies.ts'
 import { TOKEN } from './gateway-traffic.ts'
@@ -96,17 +97,17 @@ async function startEngines(): Promise<number[]> {
 async function conversations(port: number, policy: PolicyName, round: number): Promise<Turn[]> {
   const seed = 2 * round + Number(policy === 'round-robin')
   const all = Array.from({ length: CONVERSATIONS }, (_, number) =>
-    conversation(port, policy, randomOf(seed * CONVERSATIONS + number)),
+    conversation(port, policy, new Random(seed * CONVERSATIONS + number)),
   )
   return (await Promise.all(all)).flat()
 }
 
-async function conversation(port: number, policy: PolicyName, random: () => number): Promise<Turn[]> {
-  const messages: Message[] = [{ role: 'system', content: words(SYSTEM_WORDS, randomOf(0)) }]
+async function conversation(port: number, policy: PolicyName, random: Random): Promise<Turn[]> {
+  const messages: Message[] = [{ role: 'system', content: words(SYSTEM_WORDS, new Random(0)) }]
   const seen: Turn[] = []
   for (let turn = 0; turn < TURNS; turn++) {
     const [least, most] = THINK_MS
-    await new Promise((resolve) => setTimeout(resolve, least + random() * (most - least)))
+    await new Promise((resolve) => setTimeout(resolve, random.between(least, most)))
     messages.push({ role: 'user', content: words(turn === 0 ? FIRST_WORDS : LATER_WORDS, random) })
     const { answer, ...measured } = await ask(port, policy, messages)
     messages.push({ role: 'assistant', content: answer })
@@ -152,16 +153,7 @@ async function ask(
 const WORDS =
   'the of a to in is that it was for on as with be at by this had not are but from or have an they which'
 
-function words(count: number, random: () => number): string {
+function words(count: number, random: Random): string {
   const all = WORDS.split(' ')
-  return Array.from({ length: count }, () => all[Math.floor(random() * all.length)]).join(' ')
-}
-
-/** A small generator of random numbers with a seed, from 0 to 1. */
-function randomOf(seed: number): () => number {
-  let state = seed * 2_654_435_761 + 1
-  return () => {
-    state = (Math.imul(state ^ (state >>> 15), 0x2c1b3c6d) + 0x9e3779b9) | 0
-    return ((state ^ (state >>> 13)) >>> 0) / 2 ** 32
-  }
+  return Array.from({ length: count }, () => all[Math.floor(random.next() * all.length)]).join(' ')
 }

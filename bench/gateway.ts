@@ -316,7 +316,8 @@ function look(target: Target): Promise<void> {
       })
       response.on('end', () => {
         // Some of them write the JSON anew.
-        const isRight = response.statusCode === 200 && isSame(text, ANSWER)
+        const isAsExpected = target.name === SLOW ? saysTheSame : isSame
+        const isRight = response.statusCode === 200 && isAsExpected(text, ANSWER)
         if (isRight) resolve()
         else reject(new Error(`${target.name} answered ${response.statusCode}: ${text.slice(0, 300)}`))
       })
@@ -328,6 +329,16 @@ function look(target: Target): Promise<void> {
 
 function isSame(text: string, expected: string): boolean {
   if (text === expected) return true
+  try {
+    const { provider: _, ...answer } = JSON.parse(text)
+    return JSON.stringify(answer) === JSON.stringify(JSON.parse(expected))
+  } catch {
+    return false
+  }
+}
+
+/** Of a peer that adds members of its own, in other places. */
+function saysTheSame(text: string, expected: string): boolean {
   try {
     const { choices, usage } = JSON.parse(text)
     const right = JSON.parse(expected)
