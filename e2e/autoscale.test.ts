@@ -124,8 +124,10 @@ async function whatIfIsTrue(requests: number): Promise<void> {
   expect(startMs.length).toBeGreaterThanOrEqual(3)
   expect(profile.startMs).toBeGreaterThanOrEqual(Math.min(...startMs))
   expect(profile.startMs).toBeLessThanOrEqual(Math.max(...startMs))
-  expect(always!.changes).toBe(0)
-  expect(present!.changes).toBeGreaterThanOrEqual(2)
+  expect(always).toMatchObject({ changes: 0, metNone: 0 })
+  // Whether it falls asleep again before the last request is a matter of moments: that it wakes for the first is not.
+  expect(present!.changes).toBeGreaterThanOrEqual(1)
+  expect(present!.metNone).toBeGreaterThanOrEqual(1)
   expect(always!.replicaHours).toBeGreaterThan(present!.replicaHours)
   const { stdout: words } = await berth.cli('what-if', 'elastic', ...asked)
   expect(words).toContain(` ${requests} from `)
