@@ -28,7 +28,7 @@ type ExchangeOptions = {
   /** Its answer is kept, and fetched later. */
   readonly isDeferred?: boolean
   /** Told when the answer was sent, or the client left. */
-  readonly over: (exchange: Exchange) => void
+  readonly over: () => void
 }
 
 const NOTHING: Readonly<Record<string, string>> = {}
@@ -153,13 +153,13 @@ export class Exchange implements ResponseWatcher {
   closed(wasSent: boolean): void {
     this.body.free()
     this.#deadline?.timer.abort()
+    if (!this.#isOver) this.#options.over()
     this.#isOver = true
     if (!wasSent) {
       this.#hasLeft = true
       this.#left?.abort(new ClientLeft())
       this.#onLeave()
     }
-    this.#options.over(this)
   }
 
   #runOut(error: PlatformError): void {

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import type { EndpointId, ReplicaId } from '../domain/replica.ts'
 import { FakeClock } from '../testing/fake-clock.ts'
 import { HoldLine } from './hold-line.ts'
-import type { Lease } from './replica-leases.ts'
+import type { Lease } from './running-lease.ts'
 
 const CHAT = 'chat' as EndpointId
 

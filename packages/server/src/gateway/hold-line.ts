@@ -10,7 +10,7 @@ import type { EndpointId } from '../domain/replica.ts'
 import type { RoutingRequest } from '../domain/routing/prompt.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { GatewayLimits } from './limits.ts'
-import type { Lease } from './replica-leases.ts'
+import type { Lease } from './running-lease.ts'
 
 /** Why the line has no place for a request: too many, too much of them kept, or others have fewer in it. */
 export type NoPlace = 'requests' | 'bytes' | 'share'

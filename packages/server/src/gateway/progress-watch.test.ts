@@ -6,7 +6,8 @@ import { silentLog } from '../platform/log.ts'
 import { FakeClock } from '../testing/fake-clock.ts'
 import type { Question, Reply } from './ask-replica.ts'
 import { ProgressWatch } from './progress-watch.ts'
-import { type Lease, ReplicaLeases } from './replica-leases.ts'
+import { ReplicaLeases } from './replica-leases.ts'
+import type { Lease } from './running-lease.ts'
 
 const CHAT = 'chat' as EndpointId
 const VITALS = {

@@ -50,15 +50,19 @@ export type ReceptionRooms = {
 
 export class Reception {
   readonly #rooms: ReceptionRooms
-  readonly #open = new Set<Exchange>()
+  #open = 0
 
   constructor(rooms: ReceptionRooms) {
     this.#rooms = rooms
   }
 
+  readonly #over = () => {
+    this.#open--
+  }
+
   /** Requests being answered or held. */
   get busy(): number {
-    return this.#open.size
+    return this.#open
   }
 
   async answer(request: ClientRequest, response: ClientResponse): Promise<void> {
@@ -76,9 +80,9 @@ export class Reception {
       clock,
       limits,
       isDeferred,
-      over: (it) => void this.#open.delete(it),
+      over: this.#over,
     })
-    this.#open.add(exchange)
+    this.#open++
     // Its client has its answer, and what it asked for holds for what runs on.
     if (isDeferred) limitTimeAsAsked(exchange)
     return exchange

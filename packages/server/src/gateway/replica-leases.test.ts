@@ -6,7 +6,8 @@ import type { RoutedReplica } from '../link/messages.ts'
 import { FakeClock } from '../testing/fake-clock.ts'
 import { HoldLine } from './hold-line.ts'
 import { GATEWAY_LIMITS } from './limits.ts'
-import { type Lease, ReplicaLeases } from './replica-leases.ts'
+import { ReplicaLeases } from './replica-leases.ts'
+import type { Lease } from './running-lease.ts'
 
 const CHAT = 'chat' as EndpointId
 const OK = { status: 200 }

@@ -7,7 +7,6 @@
 import type { EndpointId, ReplicaId } from '../domain/replica.ts'
 import { DEFAULT_ROUTING, type RoutingRules } from '../domain/routing/choose-replica.ts'
 import {
-  type ClaimEnd,
   EndpointRouting,
   type LoadElsewhere,
   type SilentReplica,
@@ -15,13 +14,8 @@ import {
 import { PLAIN_REQUEST, type RoutingRequest } from '../domain/routing/prompt.ts'
 import type { RoutedReplica } from '../link/messages.ts'
 import type { Clock } from '../platform/clock.ts'
-import type { AnswerWatch } from './relay.ts'
-
-export type Lease = AnswerWatch & {
-  readonly replica: RoutedReplica
-  /** Ends the claim, saying how it went; a second call does nothing. */
-  readonly release: (end: ClaimEnd) => void
-}
+import { Roster } from '../platform/roster.ts'
+import { type LeaseHolder, RunningLease } from './running-lease.ts'
 
 type LeaseRooms = {
   readonly clock: Pick<Clock, 'elapsed'>
@@ -41,8 +35,8 @@ type Listed = {
   readonly routing: EndpointRouting
   rules: RoutingRules
   readonly replicas: Map<ReplicaId, RoutedReplica>
-  /** What calls requests off whose answers have not begun. */
-  readonly unanswered: Map<ReplicaId, Set<() => void>>
+  /** Of the leases on a replica. */
+  readonly holders: Map<ReplicaId, LeaseHolder>
 }
 
 const NOWHERE: LoadsElsewhere = new Map()
@@ -65,8 +59,8 @@ export class ReplicaLeases {
     listed.rules = rules
     listed.replicas.clear()
     for (const replica of replicas) listed.replicas.set(replica.id, replica)
-    for (const [replicaId, unanswered] of listed.unanswered) {
-      if (unanswered.size === 0 && !listed.replicas.has(replicaId)) listed.unanswered.delete(replicaId)
+    for (const [replicaId, { unanswered }] of listed.holders) {
+      if (unanswered.size === 0 && !listed.replicas.has(replicaId)) listed.holders.delete(replicaId)
     }
     listed.routing.list(replicas, rules, this.#rooms.clock.elapsed())
     this.#endpoints.set(id, listed)
@@ -78,43 +72,17 @@ export class ReplicaLeases {
   }
 
   /** @param chosen the replica, where an endpoint's own router has chosen; undefined is returned if it takes nothing. */
-  claim(id: EndpointId, request: RoutingRequest = PLAIN_REQUEST, chosen?: ReplicaId): Lease | undefined {
+  claim(
+    id: EndpointId,
+    request: RoutingRequest = PLAIN_REQUEST,
+    chosen?: ReplicaId,
+  ): RunningLease | undefined {
     const listed = this.#endpoints.get(id)
     const claim = listed?.routing.claim(request, this.#rooms.clock.elapsed(), chosen)
     if (!listed || !claim) return undefined
-    const { clock } = this.#rooms
     const replica = listed.replicas.get(claim.replicaId)!
-    let isHeld = true
     this.#rooms.changed?.(id, replica.id, claim.keys)
-    let callOff: (() => void) | undefined
-    const answered = () => {
-      if (callOff) listed.unanswered.get(replica.id)?.delete(callOff)
-      callOff = undefined
-    }
-    return {
-      replica,
-      begun: (status) => {
-        answered()
-        claim.begun(status, clock.elapsed())
-        this.#rooms.changed?.(id, replica.id, NO_KEYS)
-      },
-      advanced: () => claim.advanced(clock.elapsed()),
-      paused: (isPaused) => claim.paused(isPaused, clock.elapsed()),
-      whenGivenUp: (callIt) => {
-        callOff = callIt
-        const others = listed.unanswered.get(replica.id)
-        if (others) others.add(callIt)
-        else listed.unanswered.set(replica.id, new Set([callIt]))
-      },
-      release: (end) => {
-        if (!isHeld) return
-        isHeld = false
-        answered()
-        claim.ended(end, this.#rooms.clock.elapsed())
-        this.#rooms.changed?.(id, replica.id, NO_KEYS)
-        this.#released(id, listed, replica.id)
-      },
-    }
+    return new RunningLease(replica, claim, this.#holderOf(id, listed, replica.id))
   }
 
   /** There are replicas that could be chosen, if only they had room. */
@@ -135,7 +103,7 @@ export class ReplicaLeases {
   giveUp(id: EndpointId, replicaId: ReplicaId): void {
     const listed = this.#endpoints.get(id)
     listed?.routing.giveUp(replicaId)
-    for (const callOff of [...(listed?.unanswered.get(replicaId) ?? [])]) callOff()
+    for (const lease of listed?.holders.get(replicaId)?.unanswered.list() ?? []) lease.callOff()
   }
 
   trust(id: EndpointId, replicaId: ReplicaId): void {
@@ -196,6 +164,19 @@ export class ReplicaLeases {
     return bytes
   }
 
+  #holderOf(id: EndpointId, listed: Listed, replicaId: ReplicaId): LeaseHolder {
+    const known = listed.holders.get(replicaId)
+    if (known) return known
+    const holder: LeaseHolder = {
+      clock: this.#rooms.clock,
+      unanswered: new Roster(),
+      changed: () => this.#rooms.changed?.(id, replicaId, NO_KEYS),
+      released: () => this.#released(id, listed, replicaId),
+    }
+    listed.holders.set(replicaId, holder)
+    return holder
+  }
+
   #apply(id: EndpointId, { routing, replicas }: Listed): void {
     const loads = this.#elsewhere.get(id) ?? NOWHERE
     for (const replicaId of replicas.keys()) routing.setElsewhere(replicaId, loads.get(replicaId))
@@ -216,5 +197,5 @@ const newlyListed = (rules: RoutingRules): Listed => ({
   routing: new EndpointRouting(),
   rules,
   replicas: new Map(),
-  unanswered: new Map(),
+  holders: new Map(),
 })

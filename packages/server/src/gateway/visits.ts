@@ -43,7 +43,8 @@ export type Request = {
 
 export class Visits {
   readonly #rooms: VisitRooms
-  readonly #running = new Set<Promise<void>>()
+  #running = 0
+  #sayQuiet = () => {}
   readonly #desk: CacheDesk
   readonly #fallback: Fallback
 
@@ -67,18 +68,21 @@ export class Visits {
 
   /** @throws what `serveEndpoint` throws, and PlatformError for a limit that was reached. */
   async serve(request: Request): Promise<void> {
-    const visit = this.#serve(request).then(() => {})
-    this.#running.add(visit)
+    this.#running++
     try {
-      await visit
+      await this.#serve(request)
     } finally {
-      this.#running.delete(visit)
+      this.#running--
+      if (this.#running === 0) this.#sayQuiet()
     }
   }
 
   /** Resolves when everything that runs is over and written down. */
   async ended(): Promise<void> {
-    await Promise.allSettled(this.#running)
+    if (this.#running === 0) return
+    await new Promise<void>((resolve) => {
+      this.#sayQuiet = resolve
+    })
   }
 
   /** @param trail endpoints that did not answer, each with the next as its fallback. @returns tokens used. */
