@@ -23,6 +23,7 @@ import { findLlamaServer } from './engines/find-llama-server.ts'
 import { findOnnxProgram } from './engines/onnx-program.ts'
 import { reservedSetting } from './engines/reserved-settings.ts'
 import { RouterPrograms } from './engines/router-programs.ts'
+import { vllmProgram } from './engines/vllm-program.ts'
 import { ensureFirstUser, FIRST_USER, sampleEndpoint } from './first-run.ts'
 import type { GatewayWorkers } from './gateway-workers.ts'
 import { Access } from './governance/access.ts'
@@ -86,6 +87,7 @@ export async function openRooms(
     server: llamaServer,
     compileCacheDirectory: path.join(home.cache, 'compiled'),
     onnxProgram: findOnnxProgram(),
+    vllmProgram: await vllmProgram(settings.vllm),
   })
   const engine = (name: string, on: string | undefined) => engines.engine(name, on)
   const routerPrograms = new RouterPrograms(home.routers)

@@ -50,6 +50,8 @@ export type Settings = ServeSettings & {
   readonly key: string | undefined
   /** BERTH_LLAMA_SERVER: path of a llama-server, or "off" for the embedded engine. */
   readonly llamaServer: string | undefined
+  /** BERTH_VLLM: path of the program `vllm`, for replicas that are processes. */
+  readonly vllm: string | undefined
   readonly path: string | undefined
   /** BERTH_GATEWAY_FRONT: whose parser reads clients' requests, Berth's own or Node's. */
   readonly gatewayFront: 'raw' | 'node'
@@ -72,6 +74,7 @@ export function settingsFrom(
     hubToken: env['HF_TOKEN'] || undefined,
     key: env['BERTH_KEY'] || undefined,
     llamaServer: env['BERTH_LLAMA_SERVER'] || undefined,
+    vllm: env['BERTH_VLLM'] || undefined,
     path: env['PATH'],
     gatewayFront: frontIn(env['BERTH_GATEWAY_FRONT'] || 'raw'),
     cacheBytes: positive(env['BERTH_CACHE_GB'], DEFAULT_CACHE_GB, 'BERTH_CACHE_GB') * 1e9,

@@ -18,16 +18,17 @@ const model = (...paths: string[]): ModelFacts => ({
 const chat = model('config.json', 'generation_config.json', 'tokenizer.json', 'model.safetensors')
 
 type Given = Partial<Omit<LaunchRequest, 'image' | 'resources'>> & {
+  readonly resources?: Partial<LaunchRequest['resources']>
   readonly gpus?: number
   readonly on?: ModelFacts
 }
 
 /** As the server does it: the contract's shape, resolved against the repository, then launched. */
-function launch(engine: Engine, image: Image, { gpus = 1, on = chat, ...request }: Given = {}) {
+function launch(engine: Engine, image: Image, { gpus = 1, on = chat, resources, ...request }: Given = {}) {
   return engine.launch({
     image: engine.resolve(on, Image.parse(image)).image,
     servedName: 'acme/model',
-    resources: { cpus: 8, memoryBytes: 64 * GIB, gpus },
+    resources: { cpus: 8, memoryBytes: 64 * GIB, gpus, ...resources },
     command: [],
     args: [],
     apiKey: 'secret',
@@ -246,6 +247,49 @@ describe('without a GPU', () => {
       expect(launch(byVariant[variant], own, { gpus: 0 }).image).toBe('mine:cpu')
     },
   )
+})
+
+describe('vLLM on processors', () => {
+  const own = { vLLM: { url: 'mine:cpu' } }
+  const share = (memoryGib: number, cpus: number) =>
+    launch(byVariant.vLLM, own, { gpus: 0, resources: { cpus, memoryBytes: memoryGib * GIB } }).env
+
+  test.for<[memoryGib: number, cpus: number, cacheGib: string, threads: string]>([
+    [2, 1, '1', '1'],
+    [8, 2, '2', '2'],
+    [30, 3.5, '7', '3'],
+  ])(
+    'takes of %i GiB and %s processors its share, and not the machine’s',
+    ([memory, cpus, cache, threads]) => {
+      expect(share(memory, cpus)).toMatchObject({
+        VLLM_CPU_KVCACHE_SPACE: cache,
+        VLLM_CPU_OMP_THREADS_BIND: 'nobind',
+        OMP_NUM_THREADS: threads,
+      })
+    },
+  )
+
+  test('is told none of it on GPUs', () => {
+    expect(launch(byVariant.vLLM, own).env).not.toHaveProperty('OMP_NUM_THREADS')
+  })
+})
+
+describe('vLLM as a program of the machine', () => {
+  const engine = createVllm({ program: '/opt/vllm/bin/vllm', cacheDirectory: '/cache' })
+  const onMachine = (gpus: number) => launch(engine, { vLLM: {} }, { gpus })
+
+  test.for([0, 2])('needs no image, with %i GPUs', (gpus) => {
+    expect(engine.runtimes).toEqual(['process'])
+    expect(onMachine(gpus).image).toBeUndefined()
+    expect(onMachine(gpus).command.join(' ')).toMatch(
+      RegExp(`^/opt/vllm/bin/vllm serve {model} .* --tensor-parallel-size ${Math.max(1, gpus)}$`),
+    )
+  })
+
+  test('keeps what it has compiled for the next start, which a container cannot', () => {
+    expect(onMachine(1).env).toMatchObject({ VLLM_CACHE_ROOT: '/cache' })
+    expect(launch(byVariant.vLLM, { vLLM: {} }).env).not.toHaveProperty('VLLM_CACHE_ROOT')
+  })
 })
 
 describe('the user’s own', () => {

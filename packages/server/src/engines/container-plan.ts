@@ -37,6 +37,8 @@ export function containerPlan(
     readonly command: readonly string[]
     readonly env: Readonly<Record<string, string>>
     readonly shmBytes?: number
+    /** The command is one of the machine itself, and needs no image. */
+    readonly isProgram?: boolean
   },
 ): LaunchPlan {
   refuseReservedArgs(engine, request)
@@ -44,7 +46,9 @@ export function containerPlan(
   const { command, args, resources } = request
   return {
     command: [...(command.length > 0 ? command : own.command), ...args],
-    image: settings.url ?? pinnedImage(images, resources) ?? refuseHardware(variant, resources),
+    image: own.isProgram
+      ? undefined
+      : (settings.url ?? pinnedImage(images, resources) ?? refuseHardware(variant, resources)),
     env: own.env,
     containerPort: settings.port ?? port,
     shmBytes: Math.min(own.shmBytes ?? 0, Math.floor(resources.memoryBytes / 2)),

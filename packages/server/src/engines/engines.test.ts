@@ -169,6 +169,16 @@ describe('what an installation can run', () => {
   })
 })
 
+test('vLLM runs as a process where the machine has its program, beside containers too', () => {
+  const runtimesOfVllm = (runtimes: ('process' | 'container')[], vllmProgram?: string) =>
+    createEngines({ server: undefined, compileCacheDirectory: undefined, runtimes, vllmProgram }).find(
+      ({ name }) => name === 'vllm',
+    )?.runtimes
+  expect(runtimesOfVllm(['process'])).toBeUndefined()
+  expect(runtimesOfVllm(['process'], '/bin/vllm')).toEqual(['process'])
+  expect(runtimesOfVllm(['container'], '/bin/vllm')).toEqual(['container'])
+})
+
 describe('the rehearsal engine', () => {
   const echo = engines.find((engine) => engine.name === 'echo')!
   const request = {

@@ -29,12 +29,15 @@ export type EnginesOptions = Omit<LlamacppOptions, 'runtime'> & {
   readonly runtimes?: readonly RuntimeKind[]
   /** What serves ONNX models where no container runs. */
   readonly onnxProgram?: string | undefined
+  /** The program `vllm` of the machine itself, where it has one. */
+  readonly vllmProgram?: string | undefined
 }
 
 /** The engines whose plans the installation's runtimes can carry out, in the order in which Berth prefers them. */
 export function createEngines({
   runtimes = ['process'],
   onnxProgram,
+  vllmProgram,
   ...options
 }: EnginesOptions): readonly Engine[] {
   // With both, llama.cpp runs as a program of the machine: its weights are then shared between replicas.
@@ -43,10 +46,11 @@ export function createEngines({
     onnxProgram === undefined || runtimes.includes('container')
       ? undefined
       : { program: onnxProgram, compileCacheDirectory: options.compileCacheDirectory }
+  const vllm = { program: vllmProgram, cacheDirectory: options.compileCacheDirectory }
   return [
     createLlamacpp({ ...options, runtime }),
     onnx ? createOnnxTei(onnx) : createTei(),
-    createVllm(),
+    createVllm(runtime === 'process' ? vllm : {}),
     onnx ? createOnnxToolkit(onnx) : createToolkit(),
     createSglang(),
     createTgi(),
@@ -77,7 +81,7 @@ const UNKNOWN = 'an engine that Berth does not have'
 /** What an engine that is not among ours would need. */
 const NEEDS: Readonly<Partial<Record<ImageVariant, string>>> = {
   huggingfaceNeuron: NEURON,
-  vLLM: DOCKER,
+  vLLM: 'a program of this machine that BERTH_VLLM names, or the Docker runtime',
   vLLMNeuron: NEURON,
   vLLMOmni: `${UNKNOWN}; the "custom" variant runs its image`,
   sGLang: DOCKER,

@@ -2,10 +2,13 @@
  * vLLM: text generation, and whatever else it knows, from transformers weights, on GPUs.
  *
  * It takes nearly all memory of its GPUs whatever the model's size, opens its port only when the model is loaded,
- * and aborts what runs at SIGTERM: a replica is drained before.
+ * and aborts what runs at SIGTERM: a replica is drained before. Its builds for processors work too, where somebody
+ * names an image or a program of one.
  */
 import type { Image } from '@berth/contract'
+import type { Resources } from '../domain/instance-type.ts'
 import { PLACEHOLDER } from '../domain/launch-plan.ts'
+import { GIBIBYTE } from '../domain/memory-ledger.ts'
 import { PLACEHOLDER_MODELS, type TaskTarget } from '../domain/tasks/task-route.ts'
 import { assignments, PEFT_BY_MODEL, rankFor } from './adapter-files.ts'
 import { argumentValue, countInArgs, tokensIn } from './argument-value.ts'
@@ -26,15 +29,24 @@ const START_TIMEOUT_MS = 900_000
 const STOP_GRACE_MS = 10_000
 /** Its worker processes talk through shared memory. */
 const SHM_BYTES = 16 * 2 ** 30
+/** Of an instance without a GPU; the rest is for weights and three Python processes of half a GiB and more. */
+const CPU_CACHE_SHARE = 0.25
 const OTHER_SPLITS = [
   ...['--pipeline-parallel-size', '-pp', '--decode-context-parallel-size', '-dcp'],
   ...['--prefill-context-parallel-size', '-pcp'],
 ]
 
-export function createVllm(): Engine {
+export type VllmOptions = {
+  /** The program `vllm` of this machine, absolute; without it vLLM runs in containers. */
+  readonly program?: string | undefined
+  /** Where that keeps the kernels that it has compiled, so that a second start is faster. */
+  readonly cacheDirectory?: string | undefined
+}
+
+export function createVllm({ program, cacheDirectory }: VllmOptions = {}): Engine {
   return {
     name: 'vllm',
-    runtimes: ['container'],
+    runtimes: [program ? 'process' : 'container'],
     variants: ['vLLM', 'huggingface'],
     capabilities: ['chat', 'embeddings', 'rerank', 'classification', 'vision', 'tools', 'lora', 'sleep'],
     health: { route: '/health', startTimeoutMs: startDeadline(START_TIMEOUT_MS) },
@@ -68,15 +80,30 @@ export function createVllm(): Engine {
 
     launch: (request) =>
       containerPlan({ engine: 'vllm', variant: 'vLLM', images: IMAGES.vllm, port: PORT }, request, {
-        command: ['vllm', 'serve', PLACEHOLDER.model, ...flags(request.image.vLLM ?? {}, request)],
+        command: [program ?? 'vllm', 'serve', PLACEHOLDER.model, ...flags(request.image.vLLM ?? {}, request)],
         env: {
           VLLM_API_KEY: request.apiKey,
           HF_HUB_OFFLINE: '1',
           VLLM_NO_USAGE_STATS: '1',
+          ...(request.resources.gpus === 0 ? shareOfMachine(request.resources) : {}),
+          ...(program && cacheDirectory ? { VLLM_CACHE_ROOT: cacheDirectory } : {}),
         },
         shmBytes: SHM_BYTES,
+        isProgram: program !== undefined,
       }),
     sizing: SIZING,
+  }
+}
+
+/**
+ * On processors it would take nine tenths of the whole machine's memory for its cache, and tie itself to the same
+ * processors as its neighbours do.
+ */
+function shareOfMachine({ cpus, memoryBytes }: Resources): Readonly<Record<string, string>> {
+  return {
+    VLLM_CPU_KVCACHE_SPACE: String(Math.max(1, Math.floor((memoryBytes * CPU_CACHE_SHARE) / GIBIBYTE))),
+    VLLM_CPU_OMP_THREADS_BIND: 'nobind',
+    OMP_NUM_THREADS: String(Math.max(1, Math.floor(cpus))),
   }
 }
 

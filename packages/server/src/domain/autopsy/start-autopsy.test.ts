@@ -52,6 +52,18 @@ const LAST_WORDS: readonly [engine: string, lines: string, cause: string, summar
     /no room was left/,
   ],
   [
+    'vLLM 0.32 on processors',
+    'ValueError: Available memory on node 0 (9.59/11.84 GiB) on startup is less than desired CPU memory utilization (0.92, 10.89 GiB). On the CPU backend, the `--gpu-memory-utilization` flag controls the fraction of CPU memory reserved (despite its name).',
+    'kv_cache_too_large',
+    /which has 9\.59 GiB free/,
+  ],
+  [
+    'vLLM 0.32 on processors',
+    'ValueError: Available memory on node 0 (1.20/11.84 GiB) on kv cache allocation is less than requested memory for kv (4.0 GiB). Decrease --kv-cache-memory-bytes, VLLM_CPU_KVCACHE_SPACE, or reduce CPU memory used by other processes.',
+    'kv_cache_too_large',
+    /which has 1\.20 GiB free/,
+  ],
+  [
     'llama.cpp',
     'llama_init_from_model: failed to initialize the context: failed to allocate buffer for kv cache',
     'kv_cache_too_large',

@@ -42,6 +42,16 @@ export const SYMPTOMS: readonly Symptom[] = [
     remedy: say(SMALLER_CACHE),
   },
   {
+    cause: 'kv_cache_too_large',
+    pattern:
+      /Available memory on node \d+ \(([\d.]+)\/[\d.]+ GiB\)[^\n]* is less than (?:desired CPU memory|requested memory for kv)/i,
+    summary: ([, free]) =>
+      `On processors vLLM takes its KV cache from the memory of the whole machine, which has ${free} GiB free.`,
+    remedy: say(
+      'Say how many GiB the cache may have with VLLM_CPU_KVCACHE_SPACE in model.env, or choose a machine with more memory.',
+    ),
+  },
+  {
     cause: 'driver_mismatch',
     pattern:
       /CUDA driver version is insufficient|NVIDIA driver on your system is too old|no kernel image is available for execution|nvidia-container-cli: [^\n]*(?:requirement error|unsatisfied condition)|could not select device driver|libcuda\.so\.1: cannot open|Found no NVIDIA driver|finds no GPU that it can use|CUDA error: system has unsupported display driver/i,
