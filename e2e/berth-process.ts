@@ -166,9 +166,9 @@ export class Berth {
   }
 
   /** Creates an endpoint and waits until it runs. */
-  async deploy(endpoint: Endpoint): Promise<EndpointWithStatus> {
+  async deploy(endpoint: Endpoint, deadlineMs?: number): Promise<EndpointWithStatus> {
     await this.client.createEndpoint({ params: { namespace: this.#namespace }, body: endpoint })
-    return await this.reach(endpoint.name, 'running')
+    return await this.reach(endpoint.name, 'running', deadlineMs)
   }
 
   /** All of them, and waits until their engines are gone. */
@@ -185,7 +185,11 @@ export class Berth {
   }
 
   /** Waits until the endpoint's newest change is in this state. */
-  async reach(name: string, state: EndpointState): Promise<EndpointWithStatus> {
+  async reach(
+    name: string,
+    state: EndpointState,
+    deadlineMs = STATE_DEADLINE_MS,
+  ): Promise<EndpointWithStatus> {
     let last: EndpointWithStatus | undefined
     return await until(
       `${name} to be ${state}`,
@@ -194,7 +198,7 @@ export class Berth {
         const { status } = last
         return status.state === state && status.observedGeneration === status.generation && last
       },
-      STATE_DEADLINE_MS,
+      deadlineMs,
     ).catch(async (cause: Error) => {
       throw new Error(
         `${cause.message}: it is ${last?.status.state}: ${last?.status.errorMessage ?? last?.status.message}`,
@@ -234,6 +238,7 @@ export function endpointOf(
     readonly repository?: string
     readonly scaling?: Partial<Endpoint['compute']['scaling']>
     readonly type?: Endpoint['type']
+    readonly size?: string
   } = {},
 ): Endpoint {
   return {
@@ -243,7 +248,7 @@ export function endpointOf(
     compute: {
       accelerator: 'cpu',
       instanceType: 'cpu',
-      instanceSize: 'x1',
+      instanceSize: changes.size ?? 'x1',
       scaling: { minReplica: 1, maxReplica: 1, scaleToZeroTimeout: null, ...changes.scaling },
     },
     model: { repository: changes.repository ?? 'berth/guide', framework: 'custom', image },

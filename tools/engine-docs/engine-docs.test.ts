@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import path from 'node:path'
-import { imageSettings } from '@berth/contract'
+import { failureCauses, imageSettings } from '@berth/contract'
 import { expect, test } from 'vitest'
 import { z } from 'zod'
 import { DIRECTORY, engineDocs } from './engine-docs.ts'
@@ -22,4 +22,13 @@ test('every setting of every engine says what it does', () => {
       .map(([name]) => `${variant}.${name}`)
   })
   expect(silent).toEqual([])
+})
+
+test('a cause of a failed start that a page names is one that is reported', () => {
+  const named = Object.values(GUIDES).flatMap(({ fails }) =>
+    fails.flatMap(([seen]) => /^`([a-z]+(?:_[a-z]+)+)`/.exec(seen)?.[1] ?? []),
+  )
+  expect(named).toContain('kv_cache_too_large')
+  const reported: readonly (string | undefined)[] = failureCauses
+  expect(named.filter((cause) => !reported.includes(cause))).toEqual([])
 })

@@ -16,7 +16,7 @@ export function engineDocs(): ReadonlyMap<string, string> {
   const engines = everyEngine()
   const list = engines.map(
     ({ name, capabilities }) =>
-      `- [${GUIDES[name]?.title ?? name}](${name}.md): ${capabilities.join(', ') || 'whatever your image does'}`,
+      `- [${GUIDES[name]?.title ?? name}](${name}.md): ${capabilities.join(', ') || 'whatever your image does'}.\n  ${GUIDES[name]?.when ?? ''}`,
   )
   const index = `# Engines\n\nWhich one serves a repository, and whether it fits: \`berth plan <repository>\`.\n\n${list.join('\n')}\n`
   return new Map([

@@ -23,7 +23,10 @@ export function enginePage(engine: Engine): string {
     `# ${guide.title}`,
     '<!-- Written by `npm run docs:engines` from the settings’ schemas: change those, or tools/engine-docs/guides.ts. -->',
     guide.what,
+    `**When to take it.** ${guide.when}`,
     `## First steps\n\n${guide.first.map((line) => `    ${line}`).join('\n')}`,
+    `## What to set first\n\n${guide.setFirst.map((line) => `- ${line}`).join('\n')}`,
+    `## How it fails\n\n${table(['what you see', 'what mends it'], guide.fails)}\n\nA start that fails is examined: \`berth describe <name>\` tells the cause and what would mend it, \`berth logs <name>\` the engine’s own words.`,
     `## What it is\n\n${table(['', ''], about(engine, guide))}`,
     `## Settings\n\n\`model.image.${guide.variant}\`, or \`--set name=value\` on the command line.\n\n${settings(guide)}`,
     ...reserved(engine),
@@ -31,12 +34,12 @@ export function enginePage(engine: Engine): string {
   ].join('\n\n')}\n`
 }
 
-function about(engine: Engine, { variant }: Guide): string[][] {
+function about(engine: Engine, { variant, runsAs }: Guide): string[][] {
   const images: EngineImages | undefined = (IMAGES as Readonly<Record<string, EngineImages>>)[engine.name]
   const seconds = (bytes: number) => Math.round(engine.health.startTimeoutMs(bytes) / 1_000)
   const rows = [
     ['in the API', `\`${variant}\``],
-    ['runs as', engine.runtimes.map((one) => (one === 'process' ? 'a program' : 'a container')).join(' or ')],
+    ['runs as', runsAs ?? 'a container'],
     ['can', engine.capabilities.join(', ') || 'what your image can'],
     ['ready when', `\`GET ${engine.health.route}\` answers 200`],
     [

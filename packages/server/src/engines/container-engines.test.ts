@@ -72,7 +72,7 @@ describe('launch plans, as a whole', () => {
   test('vLLM', () => {
     expect(launch(byVariant.vLLM, { vLLM: {} })).toEqual({
       command:
-        'vllm serve {model} --host {host} --port {port} --served-model-name acme/model model dummy tgi --tensor-parallel-size 1'.split(
+        'vllm serve {model} --host {host} --port {port} --served-model-name acme/model model dummy tgi --enable-prompt-tokens-details --tensor-parallel-size 1'.split(
           ' ',
         ),
       image: IMAGES.vllm.gpu.image,

@@ -29,7 +29,7 @@ const START_TIMEOUT_MS = 900_000
 const STOP_GRACE_MS = 10_000
 /** Its worker processes talk through shared memory. */
 const SHM_BYTES = 16 * 2 ** 30
-/** Of an instance without a GPU; the rest is for weights and three Python processes of half a GiB and more. */
+/** Of an instance without a GPU; the rest is for weights and three Python processes of almost a GiB each. */
 const CPU_CACHE_SHARE = 0.25
 const OTHER_SPLITS = [
   ...['--pipeline-parallel-size', '-pp', '--decode-context-parallel-size', '-dcp'],
@@ -137,6 +137,8 @@ function flags(settings: Settings, { servedName, resources, args, adapters = [] 
     ...['--host', PLACEHOLDER.host, '--port', PLACEHOLDER.port],
     // It answers to these names alone; the first is the one that it calls itself by.
     ...['--served-model-name', servedName, bareName(servedName), ...PLACEHOLDER_MODELS],
+    // Or its answers do not say how much of a prompt was in its cache.
+    '--enable-prompt-tokens-details',
     ...['--tensor-parallel-size', String(tensor)],
     ...option('--data-parallel-size', data > 1 ? data : undefined),
     ...option('--max-num-seqs', settings.maxNumSeqs),

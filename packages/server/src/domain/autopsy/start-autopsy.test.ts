@@ -121,6 +121,12 @@ const LAST_WORDS: readonly [engine: string, lines: string, cause: string, summar
   ['any', 'OSError: [Errno 28] No space left on device', 'disk_full', /disk is full/],
   ['Node', 'Error: ENOSPC: no space left on device, write', 'disk_full', /disk is full/],
   [
+    'vLLM 0.32',
+    "  Value error, User-specified max_model_len (999999) is greater than the derived max_model_len (max_position_embeddings=2048.0 or model_max_length=None in model's config.json). To allow overriding this maximum, set the env var VLLM_ALLOW_LONG_MAX_MODEL_LEN=1.",
+    'bad_argument',
+    /trained for 2048 tokens at most, and --max-model-len asks for 999999/,
+  ],
+  [
     'vLLM',
     'usage: vllm serve [options]\nvllm serve: error: unrecognized arguments: --max-modle-len 4096',
     'bad_argument',

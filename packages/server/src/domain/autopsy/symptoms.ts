@@ -133,6 +133,14 @@ export const SYMPTOMS: readonly Symptom[] = [
   {
     cause: 'bad_argument',
     pattern:
+      /User-specified max_model_len \((\d+)\) is greater than the derived max_model_len \([^\n=]*=(\d+)/,
+    summary: ([, asked, longest]) =>
+      `The model was trained for ${longest} tokens at most, and --max-model-len asks for ${asked}.`,
+    remedy: say('Lower --max-model-len in model.args, or leave it out to have the model’s own.'),
+  },
+  {
+    cause: 'bad_argument',
+    pattern:
       /(?:error: )?(?:unrecognized arguments?|unknown argument|invalid argument|unexpected argument|ambiguous option): ?'?(--?[\w-]+)?[^\n]*|error: argument (--?[\w-]+)[^\n]*|error: invalid value [^\n]* for '(--[\w-]+)[^\n]*|unexpected argument '(--?[\w-]+)/,
     summary: (found) =>
       `The engine does not accept the argument ${found.slice(1).find(Boolean) ?? `in "${found[0].trim()}"`}.`,
