@@ -20,6 +20,8 @@ const REATTACH_PAUSE_MS = 250
 const BLOCK_CHARS = 256 * 1024
 /** Docker cuts longer lines into pieces of exactly this size. */
 const DOCKER_PIECE_BYTES = 16 * 1024
+/** Not there any more, or "marked for removal". */
+const GONE = [404, 409]
 const LINE_FEED = Buffer.from('\n')
 const never = new AbortController().signal
 
@@ -109,7 +111,7 @@ export class ContainerLogs {
           if (this.#lacksLineFeed(text)) yield* splitters[output].push(LINE_FEED).map(line(output))
         }
       } catch (error) {
-        if (options.signal.aborted || statusOf(error) === 404) break
+        if (options.signal.aborted || GONE.includes(statusOf(error) ?? 0)) break
         if (!mayGrow) throw error
         this.#parts.log.debug('a log stream broke off', { container: containerId, error: messageOf(error) })
       }
