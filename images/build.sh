@@ -90,7 +90,7 @@ ROUTER
 # Debian packages llama.cpp for newer suites than most machines run, so they are unpacked and not installed.
 fetch_llamacpp() {
   local apt="$cache/apt" root="$cache/llamacpp"
-  [ -x "$cache/llama-server" ] && return 0
+  if "$cache/llama-server" --version >/dev/null 2>&1; then return 0; fi
   rm -rf "$apt" "$root"
   mkdir -p "$apt"/{state/lists/partial,cache/archives/partial,etc/apt.conf.d,etc/preferences.d} "$root"
   touch "$apt/state/status"
@@ -114,11 +114,14 @@ fetch_llamacpp() {
   local linker place
   linker=$(find "$root/usr/lib" -name 'ld-linux-*.so.*' | head -n 1)
   place=$(dirname "$linker")
-  find "$root/usr/lib" -path '*ggml/backends*' -name '*.so' -exec ln -sf {} "$place/" \;
+  find "$root/usr/lib" -path '*ggml/backends*' -name '*.so' -exec ln -srf {} "$place/" \;
   ln -sf /usr/bin/llama-server "$root/app/llama-server"
+  # By its own place, so that a checkout can be moved.
   cat >"$cache/llama-server" <<PROGRAM
 #!/bin/sh
-exec $linker --library-path $place:$place/llama $root/usr/bin/llama-server "\$@"
+root=\$(dirname "\$(readlink -f "\$0")")/llamacpp
+place=\$root${place#"$root"}
+exec "\$place/${linker##*/}" --library-path "\$place:\$place/llama" "\$root/usr/bin/llama-server" "\$@"
 PROGRAM
   chmod 755 "$cache/llama-server"
   "$cache/llama-server" --version >/dev/null 2>&1
