@@ -12,7 +12,7 @@ import Docker from 'dockerode'
 import { type Berth, newHome, removeHome, startBerth, until } from './berth.ts'
 import { atMost, median, plain, type Row, report } from './report.ts'
 
-const RUNS = 10
+const RUNS = 15
 const ASK_EVERY_MS = 10
 const PORT = 8_080
 const TOKEN = /^data: .*"content":"[^"]/m
@@ -98,8 +98,9 @@ async function wake({ client, url, token }: Berth): Promise<number> {
   await until('sleep', async () => (await client.listReplicas({ params })).items.length === 0)
   await until('its container to be gone, and the next one to wait', async () => {
     const filters = { label: ['berth.installation'] }
-    const states = (await docker.listContainers({ all: true, filters })).map(({ State }) => State)
-    return states.length === 1 && states[0] === 'created'
+    const all = await docker.listContainers({ all: true, filters })
+    const replicas = all.filter(({ Labels }) => !('berth.sandbox-of' in Labels))
+    return replicas.length === 1 && replicas[0]!.State === 'created'
   })
   const begun = performance.now()
   return firstToken(begun, `${url}/e/admin/${params.name}`, { authorization: `Bearer ${token}` })

@@ -21,6 +21,8 @@ export const LABEL = {
   digest: 'berth.image-digest',
   /** Only on what is no replica. */
   role: 'berth.role',
+  /** Only on a sandbox: the replica that it was made for. */
+  sandboxOf: 'berth.sandbox-of',
 } as const
 
 /** All that is known of a replica beside its state. */
@@ -42,6 +44,7 @@ export type ContainerIdentity = Omit<ReplicaIdentity, 'startedAt'> & { readonly 
 
 export type LabelFacts = {
   readonly installationId: string
+  /** `undefined` for one that is started later. */
   readonly startedAt: number | undefined
   readonly gpuIndexes: readonly number[]
   readonly digest: string

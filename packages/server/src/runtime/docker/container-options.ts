@@ -28,6 +28,7 @@ const LOG_DRIVER: Readonly<Record<DaemonKind, string>> = { docker: 'local', podm
 export type ContainerPlace = LabelFacts & {
   readonly daemon: DaemonKind
   readonly imageId: string
+  /** The name of a network, or the sandbox that is joined. */
   readonly network: string
   /** The daemon's address at which the port is published; undefined where it is reached without. */
   readonly publishOn: string | undefined
@@ -38,7 +39,7 @@ export type ContainerPlace = LabelFacts & {
 
 export function containerOptions(spec: ReplicaSpec, place: ContainerPlace): ContainerCreateOptions {
   const { plan } = spec
-  const port = `${plan.containerPort}/tcp`
+  const published = publishing(plan.containerPort, place.publishOn)
   const adapters = Object.entries(spec.adapterPaths ?? {})
   const fill = (text: string) =>
     fillPlaceholders(text, {
@@ -55,7 +56,7 @@ export function containerOptions(spec: ReplicaSpec, place: ContainerPlace): Cont
     Env: environment(spec, place, fill),
     Labels: labelsOf(spec, place),
     ...(place.user === undefined ? {} : { User: place.user }),
-    ExposedPorts: { [port]: {} },
+    ...published.config,
     // Readiness is the prober's business; a health check of the image would only run beside it. Podman takes even
     // this for one and asks systemd to run it.
     ...(place.daemon === 'docker' ? { Healthcheck: { Test: ['NONE'] } } : {}),
@@ -63,9 +64,7 @@ export function containerOptions(spec: ReplicaSpec, place: ContainerPlace): Cont
       ...limits(spec),
       ...confinement(place.writableRoot),
       NetworkMode: place.network,
-      ...(place.publishOn === undefined
-        ? {}
-        : { PortBindings: { [port]: [{ HostIp: place.publishOn, HostPort: '0' }] } }),
+      ...published.hostConfig,
       Mounts: [
         ...(spec.modelPath ? [readOnly(spec.modelPath, MODEL_PATH)] : []),
         ...adapters.map(([id, path]) => readOnly(path, adapterPath(id))),
@@ -74,6 +73,16 @@ export function containerOptions(spec: ReplicaSpec, place: ContainerPlace): Cont
       RestartPolicy: { Name: 'no' },
       ...devices(place.gpuIndexes),
     },
+  }
+}
+
+/** Nothing where the port is reached at the container's own address. */
+export function publishing(containerPort: number, publishOn: string | undefined) {
+  if (publishOn === undefined) return { config: {}, hostConfig: {} }
+  const port = `${containerPort}/tcp`
+  return {
+    config: { ExposedPorts: { [port]: {} } },
+    hostConfig: { PortBindings: { [port]: [{ HostIp: publishOn, HostPort: '0' }] } },
   }
 }
 

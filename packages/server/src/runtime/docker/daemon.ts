@@ -18,6 +18,8 @@ export type DaemonKind = 'docker' | 'podman'
 export type Daemon = {
   readonly docker: Docker
   readonly kind: DaemonKind
+  /** As Go names it: "amd64", "arm64". */
+  readonly architecture: string
   /** For a person: "the Docker daemon at /var/run/docker.sock". */
   readonly name: string
   /** Whether it runs on this machine and sees its files. */
@@ -34,11 +36,12 @@ export async function connectDaemon(connection: DockerConnection): Promise<Daemo
   const docker = new Docker(clientOptions(connection))
   const where = 'socketPath' in connection ? connection.socketPath : `${connection.host}:${connection.port}`
   try {
-    const [{ Components = [] }, address] = await Promise.all([docker.version(), addressOf(connection)])
+    const [{ Components = [], Arch }, address] = await Promise.all([docker.version(), addressOf(connection)])
     const kind = Components.some(({ Name }) => /podman/i.test(Name)) ? 'podman' : 'docker'
     return {
       docker,
       kind,
+      architecture: Arch,
       name: `the ${kind === 'podman' ? 'Podman' : 'Docker'} daemon at ${where}`,
       isLocal: address === LOOPBACK,
       isEncrypted: 'socketPath' in connection || connection.tls !== undefined,

@@ -5,7 +5,6 @@ import { type AddressInfo, createConnection, createServer, type Socket } from 'n
 import path from 'node:path'
 import { createServer as createTlsServer } from 'node:tls'
 import { promisify } from 'node:util'
-import type Docker from 'dockerode'
 import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import type { EndpointId, ReplicaAddress, ReplicaId } from '../../domain/replica.ts'
 import { systemClock } from '../../platform/clock.ts'
@@ -14,6 +13,7 @@ import { type Behaviour, describeRuntimeDriver } from '../conformance.ts'
 import type { ReplicaSpec, RunningReplica, RuntimeDriver } from '../driver.ts'
 import { createDockerDriver } from './docker-driver.ts'
 import { allLines, DockerWorld, firstLine, never, planOf, testDaemon } from './docker-world.ts'
+import { sandboxIn } from './sandboxes.ts'
 
 const A = 'replica-a' as ReplicaId
 const B = 'replica-b' as ReplicaId
@@ -227,45 +227,56 @@ function onARealDaemon() {
   })
 
   test.for([
-    { where: 'at their own addresses', interfaces: undefined },
-    { where: 'on loopback, where their network is not of this machine', interfaces: '/nowhere' },
-  ])('replicas reach neither another endpoint nor a twin, and are reached $where', async ({ interfaces }) => {
-    const { world, driver } = await worldForTest(interfaces === undefined ? {} : { interfaces })
-    const isPodman = await world.isPodman()
-    const ids = [A, B, C]
-    const serve = `require("http").createServer((_, response) => response.end("hello")).listen(8000, () => console.log("up")); ${RUN}`
-    await driver.start(world.spec(A, serve))
-    await driver.start(world.spec(B, serve))
-    await driver.start(world.spec(C, serve, { endpointId: 'endpoint-2' as EndpointId }))
-    for (const id of ids) expect(await firstLine(driver, id)).toBe('up')
+    { made: 'when they start', where: 'at their own addresses', interfaces: undefined },
+    { made: 'before', where: 'at their own addresses', interfaces: undefined },
+    { made: 'when they start', where: 'on loopback, their network being elsewhere', interfaces: '/nowhere' },
+    { made: 'before', where: 'on loopback, their network being elsewhere', interfaces: '/nowhere' },
+  ])(
+    'replicas made $made reach neither another endpoint nor a twin, and are reached $where',
+    async ({ interfaces, made }) => {
+      const { world, driver } = await worldForTest(interfaces === undefined ? {} : { interfaces })
+      const start = async (spec: ReplicaSpec) => {
+        if (made === 'before') await driver.prepare(spec)
+        await driver.start(spec)
+      }
+      const isPodman = await world.isPodman()
+      const ids = [A, B, C]
+      const serve = `require("http").createServer((_, response) => response.end("hello")).listen(8000, () => console.log("up")); ${RUN}`
+      await start(world.spec(A, serve))
+      await start(world.spec(B, serve))
+      await start(world.spec(C, serve, { endpointId: 'endpoint-2' as EndpointId }))
+      for (const id of ids) expect(await firstLine(driver, id)).toBe('up')
 
-    const networks = await Promise.all(ids.map(async (id) => networkOf(await world.inspect(id))))
-    const addresses = (await driver.list()).map(addressOf)
-    const isPublished = addresses.some(({ host }) => host === '127.0.0.1')
-    expect(isPublished).toBe(interfaces !== undefined || isPodman)
-    const inside = networks.map(({ IPAddress }) => `http://${IPAddress}:8000/`)
-    const outside = isPublished ? addresses.map(({ port }) => `http://${networks[0]!.Gateway}:${port}/`) : []
-    const get = `
+      const networks = await Promise.all(ids.map((id) => networkOf(world, id)))
+      const addresses = (await driver.list()).map(addressOf)
+      const isPublished = addresses.some(({ host }) => host === '127.0.0.1')
+      expect(isPublished).toBe(interfaces !== undefined || isPodman)
+      const inside = networks.map(({ IPAddress }) => `http://${IPAddress}:8000/`)
+      const outside = isPublished
+        ? addresses.map(({ port }) => `http://${networks[0]!.Gateway}:${port}/`)
+        : []
+      const get = `
       const text = (target) => fetch(target, { signal: AbortSignal.timeout(8000) })
         .then((answer) => answer.text(), () => "unreachable")
       Promise.all(process.argv.slice(1).map(text))
         .then((texts) => console.log(texts.join())).then(() => process.exit())`
-    const reached = await Promise.all(
-      ids.map((id) => output(world, id, ['node', '-e', get, ...inside, ...outside])),
-    )
-    // Each can be reached at all, and from inside. Podman does not keep twins apart.
-    const mayReach = (from: string, to: string) => from === to || (isPodman && from !== C && to !== C)
-    expect(reached).toEqual(
-      ids.map((from) =>
-        [...ids.map((to) => mayReach(from, to)), ...outside.map(() => false)]
-          .map((may) => (may ? 'hello' : 'unreachable'))
-          .join(),
-      ),
-    )
-    for (const { host, port } of addresses) {
-      expect(await (await fetch(`http://${host}:${port}/`)).text()).toBe('hello')
-    }
-  })
+      const reached = await Promise.all(
+        ids.map((id) => output(world, id, ['node', '-e', get, ...inside, ...outside])),
+      )
+      // Each can be reached at all, and from inside. Podman does not keep twins apart.
+      const mayReach = (from: string, to: string) => from === to || (isPodman && from !== C && to !== C)
+      expect(reached).toEqual(
+        ids.map((from) =>
+          [...ids.map((to) => mayReach(from, to)), ...outside.map(() => false)]
+            .map((may) => (may ? 'hello' : 'unreachable'))
+            .join(),
+        ),
+      )
+      for (const { host, port } of addresses) {
+        expect(await (await fetch(`http://${host}:${port}/`)).text()).toBe('hello')
+      }
+    },
+  )
 
   test('the network of an endpoint waits for its next replica, and goes with the endpoint', async () => {
     const { world, driver } = await worldForTest()
@@ -307,11 +318,44 @@ function onARealDaemon() {
     expect(adopted!.startedAt).toBeGreaterThanOrEqual(before)
   })
 
+  test('what was made before runs in a sandbox that may do nothing, and takes it along whoever stops it', async ({
+    skip,
+  }) => {
+    const { world, driver } = await worldForTest()
+    if (await world.isPodman()) skip('Podman makes no sandboxes')
+    const spec = world.spec(A, `console.log("up"); ${RUN}`)
+    await driver.prepare(spec)
+    await driver.start(spec)
+    expect(await firstLine(driver, A)).toBe('up')
+    const sandbox = await world.inspect(`${A}-sandbox`)
+    const processes = await world.docker.getContainer(sandbox.Id).top()
+    expect(processes.Processes).toHaveLength(1)
+    expect(sandbox.Config.User).toBe('65534:65534')
+    expect(sandbox.Mounts).toEqual([])
+    expect(sandbox.HostConfig).toMatchObject({
+      CapDrop: ['ALL'],
+      SecurityOpt: ['no-new-privileges'],
+      ReadonlyRootfs: true,
+    })
+    // Its processes, files and devices are the replica's own.
+    expect(await output(world, A, ['node', '-e', 'console.log(String(fs.existsSync("/wait")))'])).toBe(
+      'false',
+    )
+
+    const next = await world.connect()
+    expect(await next.list()).toMatchObject([{ id: A, state: 'running' }])
+    await next.stop(A, { graceMs: 1_000 })
+    expect(await containersOf(world)).toEqual([])
+  })
+
   test.for([
     ['was pruned', async (world: DockerWorld) => world.docker.getContainer(A).remove()],
+    ['is in a sandbox that ended', async (world: DockerWorld) => endSandbox(world, 'kill')],
+    ['lost its sandbox', async (world: DockerWorld) => endSandbox(world, 'remove')],
     [
       'lost its network',
       async (world: DockerWorld) => {
+        await endSandbox(world, 'remove')
         for (const name of await networksOf(world)) await world.docker.getNetwork(name).remove()
       },
     ],
@@ -337,7 +381,7 @@ function onARealDaemon() {
 
     await driver.prepare(spec)
     await driver.keepOnly(new Set([spec.endpointId]))
-    expect(await containersOf(world)).toEqual([[A, 'created']])
+    expect(await containersOf(world)).toEqual(await whatWaits(world))
     await driver.keepOnly(new Set())
     expect(await containersOf(world)).toEqual([])
     expect(await networksOf(world)).toEqual([])
@@ -371,6 +415,13 @@ function onARealDaemon() {
     await driver.start(world.spec(A, RUN))
     const Labels = (await world.inspect(A)).Config.Labels
     await world.docker.createContainer({ name: B, Image: testDaemon.image, Cmd: ['node'], Labels })
+    const lonely = await world.docker.createContainer({
+      name: `${C}-sandbox`,
+      Image: testDaemon.image,
+      Cmd: ['node', '-e', RUN],
+      Labels: { 'berth.installation': world.installationId, 'berth.sandbox-of': C },
+    })
+    await lonely.start()
     await world.docker.createNetwork({
       Name: `berth-${world.installationId}-endpoint-9`,
       Labels: { 'berth.installation': world.installationId, 'berth.endpoint-id': 'endpoint-9' },
@@ -379,7 +430,7 @@ function onARealDaemon() {
 
     const next = await world.connect()
     expect(await next.list()).toMatchObject([{ id: A, state: 'running' }])
-    await expect(world.inspect(B)).rejects.toMatchObject({ statusCode: 404 })
+    expect(await containersOf(world)).toEqual([[A, 'running']])
     expect(await networksOf(world)).toHaveLength(1)
   })
 
@@ -527,10 +578,19 @@ function addressOf(replica: RunningReplica): ReplicaAddress {
   return replica.address
 }
 
-function networkOf({ NetworkSettings }: Docker.ContainerInspectInfo) {
+/** Of a replica's container, or of the sandbox that it runs in. */
+async function networkOf(world: DockerWorld, id: string) {
+  const { NetworkSettings } = await world.inspect(sandboxIn(await world.inspect(id)) ?? id)
   const [network] = Object.values(NetworkSettings.Networks)
   if (!network) throw new Error('the container has no network')
   return network
+}
+
+/** As an operator could. Podman has none. */
+async function endSandbox(world: DockerWorld, how: 'kill' | 'remove'): Promise<void> {
+  if (await world.isPodman()) return
+  const sandbox = world.docker.getContainer(`${A}-sandbox`)
+  await (how === 'kill' ? sandbox.kill() : sandbox.remove({ force: true }))
 }
 
 async function networksOf(world: DockerWorld): Promise<string[]> {
@@ -538,10 +598,15 @@ async function networksOf(world: DockerWorld): Promise<string[]> {
   return (await world.docker.listNetworks({ filters })).map(({ Name }) => Name)
 }
 
+/** The containers of an endpoint whose next replica waits. */
+async function whatWaits(world: DockerWorld) {
+  return [[A, 'created'], ...((await world.isPodman()) ? [] : [[`${A}-sandbox`, 'running']])]
+}
+
 async function containersOf(world: DockerWorld): Promise<(readonly [string, string])[]> {
   const filters = { label: [`berth.installation=${world.installationId}`] }
   const all = await world.docker.listContainers({ all: true, filters })
-  return all.map(({ Names, State }) => [(Names[0] ?? '').slice(1), State] as const)
+  return all.map(({ Names, State }) => [(Names[0] ?? '').slice(1), State] as const).toSorted()
 }
 
 /** What a program in a replica's container writes. */

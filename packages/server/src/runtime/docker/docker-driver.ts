@@ -30,7 +30,7 @@ import { isReplicaName } from '../process/replica-directory.ts'
 import { listenToContainers } from './container-events.ts'
 import { identityOf } from './container-labels.ts'
 import { ContainerLogs } from './container-logs.ts'
-import { containerOptions } from './container-options.ts'
+import { type ContainerPlace, containerOptions } from './container-options.ts'
 import { containerUse } from './container-use.ts'
 import {
   awayError,
@@ -46,7 +46,8 @@ import { type DaemonInfo, dockerCapacity, gpusOf } from './docker-capacity.ts'
 import { EndpointNetworks, type HeldNetwork } from './endpoint-networks.ts'
 import { ImagePulls, type LocalImage } from './image-pulls.ts'
 import { holdsDevices, ReplicaContainers } from './replica-containers.ts'
-import { WaitingContainers } from './waiting-containers.ts'
+import { Sandboxes, sandboxIn } from './sandboxes.ts'
+import { type Waiting, WaitingContainers } from './waiting-containers.ts'
 
 export type DockerDriverOptions = {
   readonly connection: DockerConnection
@@ -95,6 +96,7 @@ class DockerDriver implements RuntimeDriver {
   readonly #images: ImagePulls
   readonly #networks: EndpointNetworks
   readonly #waiting: WaitingContainers
+  readonly #sandboxes: Sandboxes
   /** What the daemon says of itself, which changes with its restart alone. */
   #info: Promise<DaemonInfo> | undefined
   readonly #logs: ContainerLogs
@@ -119,15 +121,14 @@ class DockerDriver implements RuntimeDriver {
     this.#images = new ImagePulls(docker, clock, this.#closed.signal)
     const interfaces = options.interfaces ?? '/sys/class/net'
     this.#waiting = new WaitingContainers(this.#containers)
+    this.#sandboxes = new Sandboxes(daemon)
     const beforeRemoval = (endpointId: EndpointId) => this.#waiting.drop(endpointId)
     this.#networks = new EndpointNetworks({ docker, installationId, kind, interfaces, beforeRemoval })
     this.#logs = new ContainerLogs({ docker, kind, logDirectory, clock, log })
   }
 
   async adopt(): Promise<void> {
-    for (const container of await this.#containers.all()) {
-      if (container.State === 'created') await this.#containers.remove(container.Id)
-    }
+    await this.#containers.removeUnstarted()
     await this.#networks.keepOnly(new Set())
     await this.#pruneLogs()
     const { clock, log, installationId } = this.#options
@@ -167,7 +168,8 @@ class DockerDriver implements RuntimeDriver {
       throw refusalOf(error, `The network of endpoint "${spec.endpoint}"`)
     })
     try {
-      const container = await this.#create(spec, image, network, this.#options.clock.now())
+      const place = { network: network.name, publishOn: this.#publishOn(network) }
+      const container = await this.#create(spec, image, { ...place, startedAt: this.#options.clock.now() })
       await container.start().catch(async (error: unknown) => {
         await this.#containers.remove(container.id)
         throw error
@@ -197,7 +199,7 @@ class DockerDriver implements RuntimeDriver {
     if (!image || (await this.#containers.has(spec.id))) return
     const network = await this.#networks.hold(spec.endpointId)
     try {
-      await this.#waiting.put(spec, await this.#create(spec, image, network, undefined))
+      await this.#waiting.put(await this.#createWaiting(spec, image, network))
     } finally {
       network.release()
     }
@@ -213,7 +215,7 @@ class DockerDriver implements RuntimeDriver {
       // A log is no reason to keep a container and its memory.
       this.#options.log.warn('could not keep a log', { replica: id, error: messageOf(error) })
     })
-    await this.#containers.remove(container.Id)
+    await this.#containers.remove(container.Id, sandboxIn(container))
     await this.#networks.rest(container.identity.endpointId)
     await this.#pruneLogs()
   }
@@ -288,12 +290,29 @@ class DockerDriver implements RuntimeDriver {
     })
   }
 
-  /** @param startedAt `undefined` for one that is started later. */
+  /** Where the daemon can, in a sandbox that is up already. */
+  async #createWaiting(spec: ReplicaSpec, image: LocalImage, held: HeldNetwork): Promise<Waiting> {
+    const { installationId } = this.#options
+    const place = { network: held.name, publishOn: this.#publishOn(held) }
+    const sandbox = await this.#sandboxes.open(spec, { ...place, installationId })
+    const joined = sandbox ? { network: sandbox.networkMode, publishOn: undefined } : place
+    try {
+      const container = await this.#create(spec, image, { ...joined, startedAt: undefined })
+      return { spec, container, sandbox: sandbox?.id }
+    } catch (error) {
+      if (sandbox) await this.#containers.remove(sandbox.id)
+      throw error
+    }
+  }
+
+  #publishOn({ isReachable }: HeldNetwork): string | undefined {
+    return isReachable ? undefined : this.#daemon.publishOn
+  }
+
   async #create(
     spec: ReplicaSpec,
     image: LocalImage,
-    network: HeldNetwork,
-    startedAt: number | undefined,
+    place: Pick<ContainerPlace, 'network' | 'publishOn' | 'startedAt'>,
   ): Promise<Docker.Container> {
     const { installationId } = this.#options
     const create = (gpuIndexes: readonly number[]) =>
@@ -302,11 +321,9 @@ class DockerDriver implements RuntimeDriver {
           daemon: this.#daemon.kind,
           imageId: image.id,
           digest: image.digest,
-          network: network.name,
+          ...place,
           installationId,
           gpuIndexes,
-          startedAt,
-          publishOn: network.isReachable ? undefined : this.#daemon.publishOn,
           user: this.#user(),
           writableRoot: spec.plan.writableRoot ?? false,
         }),

@@ -11,6 +11,7 @@ import { isReplicaName } from '../process/replica-directory.ts'
 import { type ContainerEnd, containerEnd } from './container-end.ts'
 import { type ContainerIdentity, identityOf, LABEL, type ReplicaIdentity } from './container-labels.ts'
 import { inspectIfThere, statusOf } from './daemon.ts'
+import { sandboxIn } from './sandboxes.ts'
 
 export type ReplicaContainer = ContainerInspectInfo & { readonly identity: ContainerIdentity }
 
@@ -46,7 +47,12 @@ export class ReplicaContainers {
     const here = new Set(containers.map(({ Id }) => Id))
     this.#ends = new Map([...this.#ends].filter(([id]) => here.has(id)))
     this.#begins = new Map([...this.#begins].filter(([id]) => here.has(id)))
-    const replicas = await Promise.all(containers.map((container) => this.#asReplica(container)))
+    const byId = new Map(containers.map((container) => [container.Id, container]))
+    const replicas = await Promise.all(
+      containers.map((container) =>
+        this.#asReplica(container, byId.get(sandboxIn(container) ?? '') ?? container),
+      ),
+    )
     return replicas.filter((replica) => replica !== undefined)
   }
 
@@ -78,27 +84,40 @@ export class ReplicaContainers {
       )
     }
     if (found.State.Status !== 'created') return true
-    await this.remove(found.Id)
+    await this.remove(found.Id, sandboxIn(found))
     return false
   }
 
-  /** With the volumes that its image declares. */
-  async remove(containerId: string): Promise<void> {
-    try {
-      await this.#docker.getContainer(containerId).remove({ force: true, v: true })
-    } catch (error) {
-      if (!GONE.includes(statusOf(error) ?? 0)) throw error
+  /** With the volumes that its image declares. Its sandbox first, so that one that could not be removed is found again. */
+  async remove(containerId: string, sandbox?: string): Promise<void> {
+    for (const id of [...(sandbox ? [sandbox] : []), containerId]) {
+      try {
+        await this.#docker.getContainer(id).remove({ force: true, v: true })
+      } catch (error) {
+        if (!GONE.includes(statusOf(error) ?? 0)) throw error
+      }
     }
   }
 
-  async #asReplica(container: ContainerInfo): Promise<RunningReplica | undefined> {
+  /** Removes what was made and never ran, and sandboxes that nothing ran in. */
+  async removeUnstarted(): Promise<void> {
+    const containers = await this.all()
+    const used = new Set(containers.filter(({ State }) => State !== 'created').map(sandboxIn))
+    const isUnused = ({ Id, Labels }: ContainerInfo) => LABEL.sandboxOf in Labels && !used.has(Id)
+    for (const container of containers) {
+      if (container.State === 'created' || isUnused(container)) await this.remove(container.Id)
+    }
+  }
+
+  /** @param reached the container whose network it has: its own, or its sandbox's. */
+  async #asReplica(container: ContainerInfo, reached: ContainerInfo): Promise<RunningReplica | undefined> {
     const known = identityOf(container.Names[0] ?? '', container.Labels)
     if (!known || NO_REPLICA.includes(container.State)) return undefined
     const identity = await this.#withBegin(container.Id, known)
     const { containerPort, gpuIndexes: _, ...replica } = identity
     if (LIVE.includes(container.State)) {
-      const address = this.#addressOf(container, containerPort)
-      const hostAddress = gatewayOf(container)
+      const address = this.#addressOf(reached, containerPort)
+      const hostAddress = gatewayOf(reached)
       return { ...replica, state: 'running', address, ...(hostAddress && { hostAddress }) }
     }
     const end = this.#ends.get(container.Id) ?? (await this.#lookUpEnd(container.Id, identity))

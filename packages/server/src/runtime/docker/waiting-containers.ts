@@ -2,7 +2,7 @@
  * Containers that are made and not started, one for an endpoint that sleeps, so that its wake is one call.
  *
  * Such a container runs nothing and holds neither memory nor devices, and it can be lost at any time: somebody prunes,
- * the network goes, the spec changes. Whatever is not exactly what is asked for, or does not start, is removed, and
+ * its sandbox or the network goes, the spec changes. Whatever is not exactly what is asked for, or does not start, is removed, and
  * the start goes its ordinary way.
  */
 import { isDeepStrictEqual } from 'node:util'
@@ -14,7 +14,12 @@ import type { ReplicaContainers } from './replica-containers.ts'
 
 const ALREADY_STARTED = 304
 
-type Waiting = { readonly spec: ReplicaSpec; readonly container: Docker.Container }
+export type Waiting = {
+  readonly spec: ReplicaSpec
+  readonly container: Docker.Container
+  /** What it runs in, which goes with it. */
+  readonly sandbox: string | undefined
+}
 
 export class WaitingContainers {
   readonly #containers: ReplicaContainers
@@ -29,9 +34,10 @@ export class WaitingContainers {
   }
 
   /** In the place of the one that waited before. */
-  async put(spec: ReplicaSpec, container: Docker.Container): Promise<void> {
-    await this.drop(spec.endpointId)
-    this.#waiting.set(spec.endpointId, { spec, container })
+  async put(waiting: Waiting): Promise<void> {
+    const { endpointId } = waiting.spec
+    await this.drop(endpointId)
+    this.#waiting.set(endpointId, waiting)
   }
 
   /**
@@ -70,7 +76,7 @@ export class WaitingContainers {
   async drop(endpointId: EndpointId): Promise<void> {
     const waiting = this.#waiting.get(endpointId)
     if (!waiting) return
-    await this.#containers.remove(waiting.container.id)
+    await this.#containers.remove(waiting.container.id, waiting.sandbox)
     // Only then, so that one that could not be removed is not forgotten.
     if (this.#waiting.get(endpointId) === waiting) this.#waiting.delete(endpointId)
   }
