@@ -229,8 +229,17 @@ test('what a daemon cannot do is said', () => {
     expect(notices).toContainEqual(expect.stringContaining(words))
   }
   expect(notices).toHaveLength(5)
-  const able = dockerCapacity(daemon(), { ...info, Runtimes: { nvidia: {} } }, { ...machine, gpus: [gpu] })
-  expect(able.notices).toEqual(['a notice'])
+})
+
+test.for([
+  ['is registered as a runtime', { Runtimes: { nvidia: {} } }, true],
+  ['describes its GPUs', { DiscoveredDevices: [{ ID: 'nvidia.com/gpu=0' }] }, true],
+  ['describes no GPU', { DiscoveredDevices: [{ ID: 'vendor.com/net=0' }] }, false],
+  ['would be found if it were there', { CDISpecDirs: ['/etc/cdi', '/var/run/cdi'] }, false],
+] as const)("NVIDIA's container toolkit counts as set up if it %s: %o", ([, found, isSetUp]) => {
+  const gpus = [{ index: 0, name: 'NVIDIA H200', memoryBytes: 141 * GIB }]
+  const { notices } = dockerCapacity(daemon(), { ...info, ...found }, { ...machine, gpus })
+  expect(notices.some((notice) => notice.includes('container toolkit'))).toBe(!isSetUp)
 })
 
 test('Podman is not asked for GPUs, and that is said', () => {

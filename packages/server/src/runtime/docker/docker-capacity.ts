@@ -13,7 +13,8 @@ export type DaemonInfo = {
   readonly CpuCfsQuota?: boolean
   readonly PidsLimit?: boolean
   readonly Runtimes?: Readonly<Record<string, unknown>>
-  readonly CDISpecDirs?: readonly string[] | null
+  /** Since Docker 28.2. Where their descriptions are looked for (`CDISpecDirs`) says nothing: 28 always looks. */
+  readonly DiscoveredDevices?: readonly { readonly ID: string }[] | null
 }
 
 /** @param machine this one, if the daemon runs on it. The daemon may be given less: a virtual machine, for example. */
@@ -39,7 +40,9 @@ export function gpusOf({ kind }: Daemon, machine: Machine | undefined): readonly
 
 function notices(daemon: Daemon, info: DaemonInfo, gpus: readonly Gpu[]): readonly string[] {
   const { name, kind, isLocal, isEncrypted } = daemon
-  const hasGpuRuntime = 'nvidia' in (info.Runtimes ?? {}) || (info.CDISpecDirs ?? []).length > 0
+  const hasGpuRuntime =
+    'nvidia' in (info.Runtimes ?? {}) ||
+    (info.DiscoveredDevices ?? []).some(({ ID }) => ID.startsWith('nvidia.com/gpu='))
   const all: readonly (readonly [boolean, string])[] = [
     [info.MemoryLimit === false, `Here ${name} cannot limit memory, so replicas may use more than theirs.`],
     [
