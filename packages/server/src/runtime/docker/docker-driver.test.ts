@@ -276,6 +276,7 @@ function onARealDaemon() {
         expect(await (await fetch(`http://${host}:${port}/`)).text()).toBe('hello')
       }
     },
+    60_000,
   )
 
   test('the network of an endpoint waits for its next replica, and goes with the endpoint', async () => {
