@@ -9,10 +9,13 @@ import { laterOf, type TokenUsage, usageOf } from './token-usage.ts'
 /** A longer line is not looked at. */
 const LINE_BYTES = 64 * 1024
 
-/** Keys of new text, without the opening quote so that `"reasoning_content"` is one of them. */
+const DATA = 'data:'
+
+// Keys are looked for without their opening quote: a search stops at each of its first letter, and there are many quotes.
+/** Keys of new text; `"reasoning_content"` is one of them. */
 const TEXT_KEYS = ['content"', 'text"', '"delta"', 'arguments"'] as const
 
-const USUAL_TEXT = '"content":"'
+const USUAL_TEXT = 'content":"'
 
 export class EventUsage {
   #usage: TokenUsage | undefined
@@ -34,15 +37,18 @@ export class EventUsage {
     return this.#line.length
   }
 
+  /** No line has come in part. */
+  get isBetweenLines(): boolean {
+    return this.#line === '' && !this.#isTooLong
+  }
+
   /** @param text a chunk, decoded as latin1. @returns how many events in it brought text. */
   feed(text: string): number {
     const before = this.#texts
     let from = 0
     for (let end = text.indexOf('\n'); end !== -1; end = text.indexOf('\n', from)) {
-      const piece = text.slice(from, end)
-      if (!this.#isTooLong) this.#read(this.#line === '' ? piece : this.#line + piece)
-      this.#line = ''
-      this.#isTooLong = false
+      if (!this.isBetweenLines) this.#endLine(text.slice(from, end))
+      else if (text.startsWith(DATA, from)) this.#read(text.slice(from, end))
       from = end + 1
     }
     if (from < text.length && !this.#isTooLong) this.#line += text.slice(from)
@@ -53,10 +59,16 @@ export class EventUsage {
     return this.#texts - before
   }
 
+  #endLine(rest: string): void {
+    const line = this.#line + rest
+    if (!this.#isTooLong && line.startsWith(DATA)) this.#read(line)
+    this.#line = ''
+    this.#isTooLong = false
+  }
+
   #read(line: string): void {
-    if (!line.startsWith('data:')) return
     if (bringsText(line)) this.#texts++
-    if (saysUsage(line)) this.#usage = laterOf(this.#usage, usageOf(parsed(line.slice('data:'.length))))
+    if (saysUsage(line)) this.#usage = laterOf(this.#usage, usageOf(parsed(line.slice(DATA.length))))
   }
 }
 
@@ -74,8 +86,8 @@ function bringsText(line: string): boolean {
 
 /** OpenAI's `"usage":null` in every event says nothing; llama-server's own stream counts in its last event. */
 function saysUsage(line: string): boolean {
-  if (line[valueAt(line, '"usage"')] === '{') return true
-  if (line.includes('"choices"')) return false
+  if (line[valueAt(line, 'usage"')] === '{') return true
+  if (line.includes('choices"')) return false
   if (line[valueAt(line, '"details"')] === '{') return true
   return line[valueAt(line, '"stop"')] === 't' && line.includes('"tokens_predicted"')
 }

@@ -4,6 +4,7 @@
  */
 import { PlatformError } from '../domain/errors.ts'
 import { toErrorResponse } from './error-response.ts'
+import { type EventOnlooker, EventPassage } from './event-passage.ts'
 import type { Exchange } from './exchange.ts'
 import { isEventStream, toClient } from './headers.ts'
 import type { GatewayLimits } from './limits.ts'
@@ -13,7 +14,7 @@ import type { AnswerHead } from './upstream/response-reader.ts'
 import type { Address, AnswerTaker, Attempt, AttemptFailure, Upstream } from './upstream/upstream.ts'
 
 /** Looks on while an answer passes, and may keep a part of it back. */
-export interface Onlooker {
+export interface Onlooker extends EventOnlooker {
   began(answer: AnswerHead): void
   /** What passes is as long as the answer said. */
   readonly keepsLength: boolean
@@ -156,6 +157,7 @@ class RunningRelay implements AnswerTaker, BodySink {
     } else if (!(head.status === 200 && isEventStream(head.headers['content-type']))) {
       this.#asEvent = new EventBody(head.status, it.limits.replicaErrorBytes)
     }
+    if (exchange.isStream && !this.#asEvent) this.#offerEvents()
   }
 
   passed(chunk: Buffer): void {
@@ -177,8 +179,7 @@ class RunningRelay implements AnswerTaker, BodySink {
 
   paused(): void {
     if (!this.#hasBegun || this.#asEvent || this.#held || this.#exchange.response.flush()) return
-    this.#attempt.pause()
-    this.#it.watch?.paused(true)
+    this.#stall()
   }
 
   ended(trailers: readonly string[]): void {
@@ -212,6 +213,19 @@ class RunningRelay implements AnswerTaker, BodySink {
       this.#finish({ kind: 'broke-off', reason })
     } else if (how.kind === 'broke') this.#finish({ ...how, reused: this.#attempt.reused })
     else this.#finish(how)
+  }
+
+  #offerEvents(): void {
+    const { onlooker, watch } = this.#it
+    const client = this.#exchange.response.chunkWriter
+    if (!client || !onlooker) return
+    const advanced = watch ? () => watch.advanced() : NOTHING_TO_DO
+    this.#attempt.offerChunks(new EventPassage(client, onlooker, advanced, () => this.#stall()))
+  }
+
+  #stall(): void {
+    this.#attempt.pause()
+    this.#it.watch?.paused(true)
   }
 
   #resume(): void {

@@ -161,3 +161,31 @@ test.for([
   meter.rest()
   expect(meter.measures(100)).toMatchObject({ inputTokens: 3, outputTokens: 4, isEstimated: false })
 })
+
+const inChunk = (events: string) => `${events.length.toString(16)}\r\n${events}\r\n`
+
+test('events that pass in their chunks are counted as those that are read from them', async () => {
+  const { clock, traffic, meter } = await meterAt()
+  meter.began(answer(STREAM))
+  for (const events of [text('a'), text('b') + text('c'), usage(3)]) {
+    expect(meter.eventsPass(inChunk(events), events.length)).toBe(true)
+    await clock.advance(10)
+  }
+  meter.rest()
+  expect(meter.measures(0)).toMatchObject({ inputTokens: 9, outputTokens: 3, isEstimated: false })
+  expect(traffic.sentBytes).toBe(3 * text('a').length + usage(3).length)
+})
+
+test('a usage that the client did not ask for does not pass in its chunk, nor anything after half an event', async () => {
+  const { meter, passed } = await meterAt(true)
+  meter.began(answer(STREAM))
+  const empty = text('a').replace('}\n', ',"usage":null}\n')
+  expect(meter.eventsPass(inChunk(empty), empty.length)).toBe(true)
+  expect(meter.eventsPass(inChunk(usage(1)), usage(1).length)).toBe(false)
+  expect(passed(usage(1))).toBe('')
+  expect(passed('data: ')).toBe('')
+  expect(meter.eventsPass(inChunk(text('b')), text('b').length)).toBe(false)
+  expect(passed('1\n\n')).toBe('data: 1\n\n')
+  expect(meter.eventsPass(inChunk(text('b')), text('b').length)).toBe(true)
+  expect(meter.measures(0)).toMatchObject({ inputTokens: 9, outputTokens: 2 })
+})

@@ -9,6 +9,7 @@ import type { ReplicaId } from '../domain/replica.ts'
 import type { UsageRecord } from '../domain/usage/usage-record.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { RequestDemand } from './endpoint-demand.ts'
+import type { EventOnlooker } from './event-passage.ts'
 import { EventUsage } from './event-usage.ts'
 import { isEventStream } from './headers.ts'
 import type { HeaderFields } from './http1/field-lines.ts'
@@ -36,7 +37,7 @@ export type Measures = {
   readonly interTokenMs: number | null
 }
 
-export class RequestMeter implements Onlooker {
+export class RequestMeter implements Onlooker, EventOnlooker {
   readonly #clock: Clock
   readonly #traffic: EndpointTraffic
   readonly #demand: RequestDemand | undefined
@@ -160,6 +161,15 @@ export class RequestMeter implements Onlooker {
     this.#traffic.sentBytes += passing.length
     if (passing.length > 0) this.#copy?.passed(passing)
     return passing
+  }
+
+  eventsPass(text: string, bytes: number): boolean {
+    const events = this.#events
+    if (!events?.isBetweenLines || this.#retold || this.#copy || this.#filter?.lets(text) === false)
+      return false
+    this.#count(events.feed(text))
+    this.#traffic.sentBytes += bytes
+    return true
   }
 
   rest(): Buffer | undefined {

@@ -37,6 +37,15 @@ export class UsageEventFilter {
     return passing.length === 1 ? passing[0]! : Buffer.concat(passing)
   }
 
+  /** @param text whole events, decoded as latin1. @returns whether all of them pass as they are. */
+  lets(text: string): boolean {
+    if (this.#held.length > 0) return false
+    for (let at = valueAt(text, 'usage"'); at !== -1; at = valueAt(text, 'usage"', at)) {
+      if (text[at] === '{') return false
+    }
+    return true
+  }
+
   /** What is still held when the stream ends. */
   rest(): Buffer {
     const held = this.#held

@@ -8,7 +8,7 @@ import type { Socket } from 'node:net'
 import { CHUNK_END, ChunkedReader, chunkStart } from '../http1/chunked-reader.ts'
 import { type AnswerFraming, writeHead, writeInterim, writeTrailers } from './answer-head.ts'
 import { CallHead } from './call-head.ts'
-import type { BodyReader, ClientRequest, ClientResponse, ResponseWatcher } from './front.ts'
+import type { BodyReader, ChunkWriter, ClientRequest, ClientResponse, ResponseWatcher } from './front.ts'
 import type { RequestHead } from './request-rules.ts'
 
 /** What a call needs of the connection that it came on. */
@@ -37,7 +37,7 @@ export interface CallConnection {
 const JOINED_BYTES = 16 * 1024
 const NO_WATCHER: ResponseWatcher = { drained() {}, closed() {} }
 
-export class ClientCall extends CallHead implements ClientRequest, ClientResponse {
+export class ClientCall extends CallHead implements ClientRequest, ClientResponse, ChunkWriter {
   readonly #connection: CallConnection
   // The request
   #left: number
@@ -179,10 +179,25 @@ export class ClientCall extends CallHead implements ClientRequest, ClientRespons
     }
   }
 
+  get chunkWriter(): ChunkWriter | undefined {
+    return this.#framing === 'chunked' ? this : undefined
+  }
+
+  writeChunks(text: string): boolean {
+    if (this.isOver) return true
+    if (this.#text !== '' || this.#parts) {
+      this.#text += text
+      return this.flush()
+    }
+    const hasRoom = this.#connection.socket.write(text, 'latin1')
+    if (!hasRoom) this.#connection.stalled()
+    return hasRoom
+  }
+
   flush(): boolean {
     const { socket } = this.#connection
     if (this.#isOver) return true
-    let hasRoom = !socket.writableNeedDrain
+    let hasRoom: boolean
     if (this.#parts) {
       socket.cork()
       for (const part of this.#parts) {
@@ -192,7 +207,7 @@ export class ClientCall extends CallHead implements ClientRequest, ClientRespons
       this.#parts = undefined
       hasRoom = socket.write(this.#text, 'latin1')
       socket.uncork()
-    } else if (this.#text !== '') hasRoom = socket.write(this.#text, 'latin1')
+    } else hasRoom = this.#text === '' ? !socket.writableNeedDrain : socket.write(this.#text, 'latin1')
     this.#text = ''
     if (!hasRoom) this.#connection.stalled()
     return hasRoom

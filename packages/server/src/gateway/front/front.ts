@@ -93,6 +93,8 @@ export interface ClientResponse {
   write(chunk: Buffer): void
   /** @returns false when the client takes no more until `drained`. */
   flush(): boolean
+  /** Where the body that has begun is sent in chunks as HTTP/1.1 knows them. */
+  readonly chunkWriter?: ChunkWriter | undefined
   /** @param trailers as name, value; sent where the client understands them. */
   end(chunk?: Buffer, trailers?: readonly string[]): void
   /** The connection is closed after this answer. */
@@ -101,6 +103,12 @@ export interface ClientResponse {
   upgrade(reason: string, headers: readonly string[]): void
   /** Breaks the connection off, so that nobody takes what was sent for a whole answer. */
   destroy(): void
+}
+
+/** Sends chunks on as they came. */
+export interface ChunkWriter {
+  /** @param text whole chunks in latin1, none of them the last; goes out at once. @returns as `flush` does. */
+  writeChunks(text: string): boolean
 }
 
 export interface ResponseWatcher {

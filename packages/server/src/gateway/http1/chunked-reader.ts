@@ -30,6 +30,11 @@ export class ChunkedReader {
     return this.#state === 'done'
   }
 
+  /** A chunk comes next, and nothing of it has come. */
+  get isBetween(): boolean {
+    return this.#state === 'size' && this.#digits === 0
+  }
+
   /** Why it is not well formed; empty while it is. */
   get fault(): string {
     return this.#fault

@@ -80,6 +80,11 @@ export class ResponseReader {
     return this.#body !== undefined || this.#started.length > 0 || this.#interim > 0
   }
 
+  /** What comes next of its body begins with a chunk. */
+  get isBetweenChunks(): boolean {
+    return this.#body?.kind === 'chunked' && this.#body.reader.isBetween
+  }
+
   /** @returns how many of `bytes` belong to the answer; after an upgrade, the rest belongs to the other protocol. */
   read(bytes: Buffer): number {
     let at = 0

@@ -42,6 +42,15 @@ export interface AnswerTaker {
   failed(how: AttemptFailure): void
 }
 
+/** Takes chunks of an answer as they came, where it can. */
+export interface ChunkTaker {
+  /**
+   * @param text what was read, in latin1, beginning with a chunk.
+   * @returns false where it is not whole chunks, or they cannot be taken so: then they are told in the usual way.
+   */
+  take(text: string): boolean
+}
+
 export type AttemptFailure =
   /** No connection came about: nothing was sent. */
   | { readonly kind: 'unreachable'; readonly reason: string }
@@ -60,6 +69,8 @@ type UpstreamRooms = {
 const READ_BYTES = 64 * 1024
 /** Up to here head and body are joined into one string and written at once. */
 const JOINED_BYTES = 16 * 1024
+/** More than this at once is no event that somebody waits for. */
+const OFFERED_BYTES = 16 * 1024
 /** So much of a long body may come before it is sent on: fewer and larger writes wake the replica less often. */
 const TOGETHER_BYTES = 512 * 1024
 const NO_BYTES = Buffer.alloc(0)
@@ -144,9 +155,14 @@ class Connection {
   #silenceMs = 0
   /** Has come, and is looked at in this turn. */
   #unread: Buffer = NO_BYTES
+  /** The same, to be offered to `chunkTaker`. */
+  #offered = ''
   readonly #whenDue = () => {
-    if (this.#unread.length > 0) this.#read()
+    if (this.#offered !== '') this.#offer()
+    else if (this.#unread.length > 0) this.#read()
   }
+  /** Is offered what comes, while that begins with a chunk. */
+  chunkTaker: ChunkTaker | undefined
   isConnected = false
   /** Requests that it carried to their end. */
   served = 0
@@ -160,7 +176,7 @@ class Connection {
     const options: ConnectOptions = {
       ...where,
       writableHighWaterMark: TOGETHER_BYTES,
-      onread: { buffer: readBuffer, callback: (bytes) => this.#arrived(readBuffer.subarray(0, bytes)) },
+      onread: { buffer: readBuffer, callback: (bytes) => this.#came(readBuffer, bytes) },
     }
     this.socket = connect(options)
     this.socket.on('connect', () => this.#connected())
@@ -187,6 +203,7 @@ class Connection {
   /** The attempt that it carried is over. */
   free(canBeKept: boolean): void {
     this.#attempt = undefined
+    this.chunkTaker = undefined
     this.served++
     if (canBeKept && !this.socket.destroyed && this.socket.writableLength === 0) this.#upstream.keep(this)
     else this.destroy()
@@ -194,6 +211,8 @@ class Connection {
 
   destroy(): void {
     this.#attempt = undefined
+    this.chunkTaker = undefined
+    this.#offered = ''
     this.#unread = NO_BYTES
     this.deadline.lift()
     this.#upstream.forget(this)
@@ -212,6 +231,26 @@ class Connection {
     this.isConnected = true
     this.heard()
     this.#attempt?.drained()
+  }
+
+  /** @param buffer to be filled again. @returns whether to go on reading. */
+  #came(buffer: Buffer, bytes: number): boolean {
+    if (this.#offered !== '') this.#offer()
+    if (this.chunkTaker === undefined || bytes > OFFERED_BYTES || this.#unread.length > 0) {
+      return this.#arrived(buffer.subarray(0, bytes))
+    }
+    this.heard()
+    this.#offered = buffer.toString('latin1', 0, bytes)
+    together(this.#whenDue)
+    return true
+  }
+
+  #offer(): void {
+    const text = this.#offered
+    this.#offered = ''
+    if (this.chunkTaker?.take(text)) return
+    this.#unread = Buffer.from(text, 'latin1')
+    this.#read()
   }
 
   /** @param bytes to be filled again. @returns whether to go on reading. */
@@ -272,6 +311,7 @@ export class Attempt {
   #head: string
   #isSent = false
   #isPaused = false
+  #chunkTaker: ChunkTaker | undefined
 
   constructor(connection: Connection, request: UpstreamRequest, taker: AnswerTaker) {
     this.reused = connection.served > 0
@@ -335,6 +375,11 @@ export class Attempt {
     this.#connection?.socket.resume()
   }
 
+  /** Offers `taker` what comes of a body in chunks, as often as that begins with one. */
+  offerChunks(taker: ChunkTaker): void {
+    this.#chunkTaker = taker
+  }
+
   /** Gives it up; nothing more is told of it. */
   destroy(): void {
     const connection = this.#connection
@@ -363,6 +408,7 @@ export class Attempt {
       default:
         this.#reader.state satisfies never
     }
+    this.#connection.chunkTaker = this.#reader.isBetweenChunks ? this.#chunkTaker : undefined
     this.#taker.paused()
     return !this.#isPaused && this.#connection !== undefined
   }
