@@ -63,7 +63,7 @@ function passageWith(passes: boolean, hasRoom: boolean) {
       },
     },
     { eventsPass: () => passes },
-    () => did.push('advanced'),
+    { advanced: () => did.push('advanced') },
     () => did.push('stalled'),
   )
   return { did, passage }

@@ -6,7 +6,9 @@
  * nothing is framed anew. Whatever is not as plain as that takes the long way, which knows everything: an event or a
  * chunk that was cut, the end of the answer, an event that the client is not to see.
  */
+
 import type { ChunkWriter } from './front/front.ts'
+import type { AnswerWatch } from './relay.ts'
 import type { ChunkTaker } from './upstream/upstream.ts'
 
 /** Who looks at the events and says whether they may pass. */
@@ -21,21 +23,26 @@ export interface EventOnlooker {
 export class EventPassage implements ChunkTaker {
   readonly #client: ChunkWriter
   readonly #onlooker: EventOnlooker
-  readonly #advanced: () => void
+  readonly #watch: Pick<AnswerWatch, 'advanced'> | undefined
   readonly #stalled: () => void
 
   /** @param stalled called when the client takes no more for now. */
-  constructor(client: ChunkWriter, onlooker: EventOnlooker, advanced: () => void, stalled: () => void) {
+  constructor(
+    client: ChunkWriter,
+    onlooker: EventOnlooker,
+    watch: Pick<AnswerWatch, 'advanced'> | undefined,
+    stalled: () => void,
+  ) {
     this.#client = client
     this.#onlooker = onlooker
-    this.#advanced = advanced
+    this.#watch = watch
     this.#stalled = stalled
   }
 
   take(text: string): boolean {
     const bytes = bytesOfEvents(text)
     if (bytes === 0 || !this.#onlooker.eventsPass(text, bytes)) return false
-    this.#advanced()
+    this.#watch?.advanced()
     if (!this.#client.writeChunks(text)) this.#stalled()
     return true
   }

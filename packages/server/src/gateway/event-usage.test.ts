@@ -130,3 +130,31 @@ test('a line without end is not kept, and those after it are read', () => {
   expect(events.texts).toBe(1)
   expect(events.usage).toMatchObject({ outputTokens: 3 })
 })
+
+const anyEvent = fc.constantFrom(
+  chat({ content: 'a' }),
+  chat({ content: 'longer' }),
+  chat({ content: '' }),
+  chat({ role: 'assistant', content: 'a' }),
+  chat({ content: 'content":"x' }),
+  chat({ content: 'a' }).replace('}\n', ',"usage":null}\n'),
+  chat({ content: 'a' }).replace('}\n', ',"usage":{"completion_tokens":4}}\n'),
+  'data: {"index":0,"content":" a","stop":true,"tokens_predicted":2,"tokens_evaluated":8}\n\n',
+  'data: {"index":0,"content":" a","stop":false,"tokens_predicted":1,"tokens_evaluated":8}\n\n',
+  ': {"choices":[{"index":0,"delta":{"content":"a"}}]}\n\n',
+  LAST,
+  DONE,
+)
+
+test('an event is read the same whatever those before it were like', () => {
+  fc.assert(
+    fc.property(fc.array(anyEvent, { maxLength: 12 }), (stream) => {
+      const together = read(stream.join(' \n') || '\n')
+      const alone = stream.map((event) => read(event))
+      expect(together.texts).toBe(alone.reduce((sum, { texts }) => sum + texts, 0))
+      expect(together.usage?.outputTokens).toBe(
+        alone.findLast(({ usage }) => usage?.outputTokens !== undefined)?.usage?.outputTokens,
+      )
+    }),
+  )
+})

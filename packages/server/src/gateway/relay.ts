@@ -219,8 +219,7 @@ class RunningRelay implements AnswerTaker, BodySink {
     const { onlooker, watch } = this.#it
     const client = this.#exchange.response.chunkWriter
     if (!client || !onlooker) return
-    const advanced = watch ? () => watch.advanced() : NOTHING_TO_DO
-    this.#attempt.offerChunks(new EventPassage(client, onlooker, advanced, () => this.#stall()))
+    this.#attempt.offerChunks(new EventPassage(client, onlooker, watch, () => this.#stall()))
   }
 
   #stall(): void {

@@ -39,6 +39,7 @@ const NO_WATCHER: ResponseWatcher = { drained() {}, closed() {} }
 
 export class ClientCall extends CallHead implements ClientRequest, ClientResponse, ChunkWriter {
   readonly #connection: CallConnection
+  readonly #socket: Socket
   // The request
   #left: number
   readonly #chunks: ChunkedReader | undefined
@@ -62,6 +63,7 @@ export class ClientCall extends CallHead implements ClientRequest, ClientRespons
   constructor(connection: CallConnection, head: RequestHead) {
     super(head)
     this.#connection = connection
+    this.#socket = connection.socket
     this.#left = head.body.kind === 'length' ? head.body.bytes : 0
     this.#chunks = head.body.kind === 'chunked' ? new ChunkedReader() : undefined
     this.#isComplete = head.body.kind === 'none'
@@ -93,7 +95,7 @@ export class ClientCall extends CallHead implements ClientRequest, ClientRespons
   }
 
   invite(): void {
-    if (this.#statusCode === 0 && !this.#isOver) this.#connection.socket.write(CONTINUE, 'latin1')
+    if (this.#statusCode === 0 && !this.#isOver) this.#socket.write(CONTINUE, 'latin1')
   }
 
   read(reader: BodyReader): void {
@@ -134,7 +136,7 @@ export class ClientCall extends CallHead implements ClientRequest, ClientRespons
 
   inform(status: number, reason: string, headers: readonly string[]): void {
     if (this.head.isHttp10 || this.#statusCode !== 0 || this.#isOver) return
-    this.#connection.socket.write(writeInterim(status, reason, headers), 'latin1')
+    this.#socket.write(writeInterim(status, reason, headers), 'latin1')
   }
 
   begin(status: number, reason: string, headers: readonly string[]): void {
@@ -189,25 +191,25 @@ export class ClientCall extends CallHead implements ClientRequest, ClientRespons
       this.#text += text
       return this.flush()
     }
-    const hasRoom = this.#connection.socket.write(text, 'latin1')
+    const hasRoom = this.#socket.write(text, 'latin1')
     if (!hasRoom) this.#connection.stalled()
     return hasRoom
   }
 
   flush(): boolean {
-    const { socket } = this.#connection
     if (this.#isOver) return true
     let hasRoom: boolean
     if (this.#parts) {
-      socket.cork()
+      this.#socket.cork()
       for (const part of this.#parts) {
-        if (typeof part === 'string') socket.write(part, 'latin1')
-        else socket.write(part)
+        if (typeof part === 'string') this.#socket.write(part, 'latin1')
+        else this.#socket.write(part)
       }
       this.#parts = undefined
-      hasRoom = socket.write(this.#text, 'latin1')
-      socket.uncork()
-    } else hasRoom = this.#text === '' ? !socket.writableNeedDrain : socket.write(this.#text, 'latin1')
+      hasRoom = this.#socket.write(this.#text, 'latin1')
+      this.#socket.uncork()
+    } else
+      hasRoom = this.#text === '' ? !this.#socket.writableNeedDrain : this.#socket.write(this.#text, 'latin1')
     this.#text = ''
     if (!hasRoom) this.#connection.stalled()
     return hasRoom
@@ -226,9 +228,8 @@ export class ClientCall extends CallHead implements ClientRequest, ClientRespons
     if (this.isOver) return
     this.flush()
     this.#hasEnded = true
-    const { socket } = this.#connection
-    if (socket.writableLength === 0) this.#sent()
-    else socket.write('', () => this.#sent())
+    if (this.#socket.writableLength === 0) this.#sent()
+    else this.#socket.write('', () => this.#sent())
   }
 
   closeAfter(): void {
@@ -249,7 +250,7 @@ export class ClientCall extends CallHead implements ClientRequest, ClientRespons
   }
 
   destroy(): void {
-    this.#connection.socket.destroy()
+    this.#socket.destroy()
     this.gone()
   }
 
