@@ -233,6 +233,7 @@ function onARealDaemon() {
     { made: 'before', where: 'on loopback, their network being elsewhere', interfaces: '/nowhere' },
   ])(
     'replicas made $made reach neither another endpoint nor a twin, and are reached $where',
+    { timeout: 60_000 },
     async ({ interfaces, made }) => {
       const { world, driver } = await worldForTest(interfaces === undefined ? {} : { interfaces })
       const start = async (spec: ReplicaSpec) => {
@@ -276,7 +277,6 @@ function onARealDaemon() {
         expect(await (await fetch(`http://${host}:${port}/`)).text()).toBe('hello')
       }
     },
-    60_000,
   )
 
   test('the network of an endpoint waits for its next replica, and goes with the endpoint', async () => {
