@@ -147,6 +147,40 @@ export function describeUpstream(name: string, openGateway: OpenGateway): void {
       expect(answer).toMatchObject({ status: 200, text: 'abcde', headers: { 'x-own': '1' } })
     })
 
+    test.for([
+      ['whole', Number.POSITIVE_INFINITY],
+      ['in pieces of 50 bytes', 50],
+      ['in pieces of 7 bytes', 7],
+    ] as const)(
+      'events in chunks, cut anywhere or not, are the same events when they come %s',
+      async ([, bytes]) => {
+        const rig = await runningRig()
+        const inChunk = (text: string) => `${Buffer.byteLength(text).toString(16)}\r\n${text}\r\n`
+        const events = Array.from(
+          { length: 30 },
+          (_, i) => `data: {"choices":[{"delta":{"content":"żółw ${i}"}}]}\n\n`,
+        )
+        const cut = [`data: [DO`, `NE]\n`, `\n: one\n\n: two\n\n`]
+        const chunks = [...events, ...cut, ...events].map(inChunk)
+        const engine = await rig.rawEngine('r1', async (socket, heard) => {
+          if (!heard.endsWith('{}')) return
+          socket.write(`${OK}content-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n`)
+          for (const chunk of chunks) {
+            const all = Buffer.from(chunk)
+            for (let at = 0; at < all.length; at += bytes) {
+              socket.write(all.subarray(at, at + bytes))
+              await new Promise(setImmediate)
+            }
+          }
+          socket.write('0\r\n\r\n')
+        })
+        const id = rig.put('chat', { replicas: [engine.replica] })
+        const answer = await rig.call('/e/acme/chat/', { body: '{}' })
+        expect(answer).toMatchObject({ status: 200, text: [...events, ...cut, ...events].join('') })
+        await soon(() => expect(rig.demandOf(id)).toMatchObject({ inFlight: 0 }))
+      },
+    )
+
     test('an engine that answers before it has read everything is heard', async () => {
       const rig = await runningRig()
       const engine = await rig.rawEngine('r1', (socket) => {
