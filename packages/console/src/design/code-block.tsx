@@ -38,20 +38,20 @@ export function CodeBlock({
   return (
     <section
       aria-label={label}
-      className={classNames('group relative rounded-md border border-line bg-well', className)}
+      className={classNames('flex items-start rounded-md border border-line bg-well', className)}
     >
       <pre
         // A long line is scrolled to, by keyboard too.
         // biome-ignore lint/a11y/noNoninteractiveTabindex: a region that scrolls must be reachable
         tabIndex={0}
         className={classNames(
-          'overflow-x-auto px-3 py-2.5 pr-11 font-mono text-xs leading-5',
+          'min-w-0 flex-1 overflow-x-auto px-3 py-2.5 font-mono text-xs leading-5',
           wrap && 'break-all whitespace-pre-wrap',
         )}
       >
         <code>{code}</code>
       </pre>
-      <div className="absolute top-1 right-1 rounded-md bg-well">
+      <div className="shrink-0 p-1">
         <CopyButton text={code} label={`Copy ${label}`} />
       </div>
     </section>

@@ -5,6 +5,7 @@ import { Badge } from '../../design/badge.tsx'
 import { Card, Fact, Facts } from '../../design/card.tsx'
 import { CopyButton } from '../../design/code-block.tsx'
 import { Note } from '../../design/note.tsx'
+import { ImageDigest } from '../../text/image-digest.tsx'
 import { TimeAgo } from '../../text/time-ago.tsx'
 import { useEndpoint } from './endpoint-context.ts'
 import { exampleRequest } from './overview/example-request.ts'
@@ -75,7 +76,7 @@ function Configuration() {
         <Fact name="Engine">{engine ?? 'chosen at the first start'}</Fact>
         {imageDigest && (
           <Fact name="Image">
-            <span className="break-all font-mono text-xs">{imageDigest}</span>
+            <ImageDigest image={imageDigest} />
           </Fact>
         )}
         <Fact name="Task">{model.task ?? 'not said'}</Fact>

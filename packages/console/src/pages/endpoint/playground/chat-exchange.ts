@@ -124,9 +124,12 @@ export function errorText(error: unknown): string {
   return JSON.stringify(error)
 }
 
+/** What came in one piece took no time that a browser could measure. */
+const SHORTEST_ANSWER_MS = 20
+
 /** Tokens in a second, from the first one on; undefined when it cannot be said. */
 export function tokensPerSecond({ firstTokenMs, totalMs, completionTokens }: Figures): number | undefined {
   if (firstTokenMs === undefined || completionTokens === undefined || completionTokens < 2) return undefined
   const ms = totalMs - firstTokenMs
-  return ms > 0 ? ((completionTokens - 1) * 1_000) / ms : undefined
+  return ms >= SHORTEST_ANSWER_MS ? ((completionTokens - 1) * 1_000) / ms : undefined
 }

@@ -102,6 +102,11 @@ describe('a stream', () => {
     expect(tokensPerSecond({ ...figures, firstTokenMs: undefined, completionTokens: 11 })).toBeUndefined()
     expect(tokensPerSecond({ ...figures, firstTokenMs: 100, completionTokens: 1 })).toBeUndefined()
   })
+
+  test('it has no speed when it came in one piece', () => {
+    const figures = { promptTokens: 1, finishReason: 'stop', completionTokens: 24 }
+    expect(tokensPerSecond({ ...figures, firstTokenMs: 87, totalMs: 87.8 })).toBeUndefined()
+  })
 })
 
 describe('a request as code', () => {

@@ -12,6 +12,7 @@ import { Dialog } from '../../../design/dialog.tsx'
 import { ErrorNote, Note } from '../../../design/note.tsx'
 import { SkeletonRows } from '../../../design/skeleton.tsx'
 import { toast } from '../../../design/toast.tsx'
+import { ImageDigest } from '../../../text/image-digest.tsx'
 import { TimeAgo } from '../../../text/time-ago.tsx'
 import { ChangesTable } from '../changes-table.tsx'
 import { useEndpoint } from '../endpoint-context.ts'
@@ -38,16 +39,16 @@ export function Revisions() {
               {place === 0 && <Badge tone="good">now</Badge>}
               <span className="min-w-32 flex-1 text-soft">
                 {revision.createdBy.name}, <TimeAgo at={revision.createdAt} />
-                {revision.imageDigest && (
-                  <span className="block break-all font-mono text-xs" title="What its containers run">
-                    {revision.imageDigest}
-                  </span>
-                )}
               </span>
               {place > 0 && (
                 <Button size="sm" icon={Undo2} onClick={() => setGoingBackTo(revision.number)}>
                   Go back to it
                 </Button>
+              )}
+              {revision.imageDigest && (
+                <span className="basis-full text-soft">
+                  <ImageDigest image={revision.imageDigest} short />
+                </span>
               )}
             </li>
           ))}
