@@ -8,8 +8,8 @@ export function ImageDigest({ image, short = false }: { readonly image: string; 
   return (
     <span className="font-mono text-xs [overflow-wrap:anywhere]" title={short ? image : undefined}>
       {/* Lines end between the parts of a name, where they can. */}
-      {shown.split(/(?<=\/)|(?=@)/).map((part) => (
-        <Fragment key={part}>
+      {[...shown.matchAll(/@?[^/@]*\/?/g)].map(({ 0: part, index }) => (
+        <Fragment key={index}>
           {part}
           <wbr />
         </Fragment>
