@@ -3,7 +3,7 @@
  *
  * A `Set` writes itself anew each time it has been filled once, and what it was before keeps hold of all that was in it
  * then until the old generation is collected: whole requests with everything they refer to, copied and promoted
- * although they were over (`bench:gateway`: a third of a request's time). Here each member knows its place.
+ * although they were over (decision 100). Here each member knows its place.
  */
 export interface Member {
   /** Where it is; -1 for nowhere. For the roster alone. */
