@@ -9,6 +9,7 @@
  */
 import path from 'node:path'
 import Docker from 'dockerode'
+import { LABEL } from '../packages/server/src/runtime/docker/container-labels.ts'
 import { type Berth, newHome, removeHome, startBerth, until } from './berth.ts'
 import { atMost, median, plain, type Row, report } from './report.ts'
 
@@ -99,7 +100,7 @@ async function wake({ client, url, token }: Berth): Promise<number> {
   await until('its container to be gone, and the next one to wait', async () => {
     const filters = { label: ['berth.installation'] }
     const all = await docker.listContainers({ all: true, filters })
-    const replicas = all.filter(({ Labels }) => !('berth.sandbox-of' in Labels))
+    const replicas = all.filter(({ Labels }) => !(LABEL.sandboxOf in Labels))
     return replicas.length === 1 && replicas[0]!.State === 'created'
   })
   const begun = performance.now()

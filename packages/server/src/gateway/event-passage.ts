@@ -9,7 +9,7 @@
 
 import type { ChunkWriter } from './front/front.ts'
 import type { AnswerWatch } from './relay.ts'
-import type { ChunkTaker } from './upstream/upstream.ts'
+import type { ChunkTaker } from './upstream/attempt.ts'
 
 /** Who looks at the events and says whether they may pass. */
 export interface EventOnlooker {

@@ -10,8 +10,10 @@ import { isEventStream, toClient } from './headers.ts'
 import type { GatewayLimits } from './limits.ts'
 import type { RelayEnd } from './relay-end.ts'
 import type { BodySink } from './request-body.ts'
+import type { AnswerTaker, Attempt, AttemptFailure } from './upstream/attempt.ts'
+import type { Address } from './upstream/connection.ts'
 import type { AnswerHead } from './upstream/response-reader.ts'
-import type { Address, AnswerTaker, Attempt, AttemptFailure, Upstream } from './upstream/upstream.ts'
+import type { Upstream } from './upstream/upstream.ts'
 
 /** Looks on while an answer passes, and may keep a part of it back. */
 export interface Onlooker extends EventOnlooker {

@@ -13,15 +13,13 @@ import type { Log } from '../../platform/log.ts'
 import type { LogOptions, OutputLine, OutputOptions } from '../driver.ts'
 import { LineSplitter } from '../process/line-splitter.ts'
 import { ReplicaLogs } from '../process/replica-logs.ts'
-import { type DaemonKind, inspectIfThere, openStream, statusOf } from './daemon.ts'
+import { type DaemonKind, inspectIfThere, isGone, openStream } from './daemon.ts'
 import { FrameReader, type LogFrame, LogPosition } from './log-frames.ts'
 
 const REATTACH_PAUSE_MS = 250
 const BLOCK_CHARS = 256 * 1024
 /** Docker cuts longer lines into pieces of exactly this size. */
 const DOCKER_PIECE_BYTES = 16 * 1024
-/** Not there any more, or "marked for removal". */
-const GONE = [404, 409]
 const LINE_FEED = Buffer.from('\n')
 const never = new AbortController().signal
 
@@ -111,7 +109,7 @@ export class ContainerLogs {
           if (this.#lacksLineFeed(text)) yield* splitters[output].push(LINE_FEED).map(line(output))
         }
       } catch (error) {
-        if (options.signal.aborted || GONE.includes(statusOf(error) ?? 0)) break
+        if (options.signal.aborted || isGone(error)) break
         if (!mayGrow) throw error
         this.#parts.log.debug('a log stream broke off', { container: containerId, error: messageOf(error) })
       }

@@ -79,6 +79,12 @@ export function statusOf(error: unknown): number | undefined {
     : undefined
 }
 
+/** Of a container that is not there any more, or that is being removed. */
+export function isGone(error: unknown): boolean {
+  const status = statusOf(error)
+  return status === 404 || status === 409
+}
+
 const AWAY: readonly unknown[] = [
   'ECONNREFUSED',
   'ECONNRESET',

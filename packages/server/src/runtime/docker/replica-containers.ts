@@ -10,7 +10,7 @@ import type { RunningReplica } from '../driver.ts'
 import { isReplicaName } from '../process/replica-directory.ts'
 import { type ContainerEnd, containerEnd } from './container-end.ts'
 import { type ContainerIdentity, identityOf, LABEL, type ReplicaIdentity } from './container-labels.ts'
-import { inspectIfThere, statusOf } from './daemon.ts'
+import { inspectIfThere, isGone } from './daemon.ts'
 import { sandboxIn } from './sandboxes.ts'
 
 export type ReplicaContainer = ContainerInspectInfo & { readonly identity: ContainerIdentity }
@@ -18,8 +18,6 @@ export type ReplicaContainer = ContainerInspectInfo & { readonly identity: Conta
 /** States of a container that was made and never ran, or that is on its way out: no replica. */
 const NO_REPLICA = ['created', 'initialized', 'configured', 'removing']
 const LIVE = ['running', 'paused', 'restarting', 'stopping']
-/** "removal is already in progress" is as good as gone. */
-const GONE = [404, 409]
 
 export class ReplicaContainers {
   readonly #docker: Docker
@@ -94,7 +92,7 @@ export class ReplicaContainers {
       try {
         await this.#docker.getContainer(id).remove({ force: true, v: true })
       } catch (error) {
-        if (!GONE.includes(statusOf(error) ?? 0)) throw error
+        if (!isGone(error)) throw error
       }
     }
   }

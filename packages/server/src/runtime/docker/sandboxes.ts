@@ -13,6 +13,7 @@ import type { ReplicaSpec } from '../driver.ts'
 import { LABEL } from './container-labels.ts'
 import { publishing } from './container-options.ts'
 import { type Daemon, ifThere } from './daemon.ts'
+import { PullProgress } from './pull-progress.ts'
 import {
   isSandboxArchitecture,
   SANDBOX_PROGRAM,
@@ -103,6 +104,7 @@ export function sandboxIn(container: {
 }
 
 async function lastError(progress: NodeJS.ReadableStream): Promise<string | undefined> {
-  const text = (await Array.fromAsync(progress as AsyncIterable<Buffer>)).join('')
-  return /"error":\s*"(.*?)"/.exec(text)?.[1]
+  const lines = (await Array.fromAsync(progress as AsyncIterable<Buffer>)).join('').split('\n')
+  const heard = new PullProgress()
+  return lines.map((line) => heard.hear(line)).find((error) => error !== undefined)
 }
