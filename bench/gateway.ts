@@ -186,8 +186,10 @@ async function rate(engines: readonly number[]): Promise<Row[]> {
 }
 
 /** What nginx adds may be less than can be told, even below nothing: whoever adds something adds more then. */
-const over = (own: number, nginx: number) =>
-  nginx > 0 ? own / nginx : own > 0 ? Number.POSITIVE_INFINITY : 1
+function over(own: number, nginx: number): number {
+  if (nginx > 0) return own / nginx
+  return own > 0 ? Number.POSITIVE_INFINITY : 1
+}
 
 async function streams(engines: readonly number[]): Promise<Row[]> {
   const nginx = await startNginx(engines)
