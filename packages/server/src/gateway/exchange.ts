@@ -31,6 +31,14 @@ type ExchangeOptions = {
   readonly over: () => void
 }
 
+/** Whoever gives the answer. */
+export interface Answerer {
+  /** The client went, or the request's time is over. */
+  nobodyWaits(): void
+  /** The client takes more again. */
+  clientDrained(): void
+}
+
 const NOTHING: Readonly<Record<string, string>> = {}
 
 export class Exchange implements ResponseWatcher {
@@ -51,8 +59,7 @@ export class Exchange implements ResponseWatcher {
   #outOfTime: PlatformError | undefined
   /** Made when somebody asks for it, which most requests never have a reason to. */
   #left: AbortController | undefined
-  #onLeave = () => {}
-  #onDrain = () => {}
+  #answerer: Answerer | undefined
 
   constructor(request: ClientRequest, response: ClientResponse, options: ExchangeOptions) {
     this.request = request
@@ -140,14 +147,13 @@ export class Exchange implements ResponseWatcher {
     this.#also = this.#also === NOTHING ? headers : { ...this.#also, ...headers }
   }
 
-  /** Whoever answers listens; one at a time. @param onLeave called when the client goes or its time is over. */
-  listen(onLeave: () => void, onDrain: () => void): void {
-    this.#onLeave = onLeave
-    this.#onDrain = onDrain
+  /** Whoever answers is told what becomes of the client; one at a time. */
+  tell(answerer: Answerer | undefined): void {
+    this.#answerer = answerer
   }
 
   drained(): void {
-    this.#onDrain()
+    this.#answerer?.clientDrained()
   }
 
   closed(wasSent: boolean): void {
@@ -158,7 +164,7 @@ export class Exchange implements ResponseWatcher {
     if (!wasSent) {
       this.#hasLeft = true
       this.#left?.abort(new ClientLeft())
-      this.#onLeave()
+      this.#answerer?.nobodyWaits()
     }
   }
 
@@ -166,7 +172,7 @@ export class Exchange implements ResponseWatcher {
     if (this.#isOver) return
     this.#outOfTime = error
     this.#left?.abort(error)
-    this.#onLeave()
+    this.#answerer?.nobodyWaits()
   }
 
   beginStream(status: number, headers: readonly string[]): void {

@@ -31,7 +31,7 @@ function lineWith() {
         begun: nothing,
         advanced: nothing,
         paused: nothing,
-        whenGivenUp: nothing,
+        awaits: nothing,
         release: nothing,
       }
     },

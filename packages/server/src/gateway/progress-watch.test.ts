@@ -61,9 +61,11 @@ function start({
   const claim = () => {
     const lease = leases.claim(CHAT)!
     let isCalledOff = false
-    lease.whenGivenUp(() => {
-      isCalledOff = true
-      lease.release('failed')
+    lease.awaits({
+      callOff: () => {
+        isCalledOff = true
+        lease.release('failed')
+      },
     })
     return { lease, isCalledOff: () => isCalledOff }
   }

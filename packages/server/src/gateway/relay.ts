@@ -5,7 +5,7 @@
 import { PlatformError } from '../domain/errors.ts'
 import { toErrorResponse } from './error-response.ts'
 import { type EventOnlooker, EventPassage } from './event-passage.ts'
-import type { Exchange } from './exchange.ts'
+import type { Answerer, Exchange } from './exchange.ts'
 import { isEventStream, toClient } from './headers.ts'
 import type { GatewayLimits } from './limits.ts'
 import type { RelayEnd } from './relay-end.ts'
@@ -31,14 +31,20 @@ export interface Onlooker extends EventOnlooker {
   rest(): Buffer | undefined
 }
 
+/** An attempt that waits for the answer to begin. */
+export interface Unanswered {
+  /** Does nothing once the answer has begun. */
+  callOff(): void
+}
+
 /** Is told how the answer comes along, and can call the attempt off while there is none. */
 export interface AnswerWatch {
   begun(status: number): void
   advanced(): void
   /** Nothing more is taken of the answer, or again. */
   paused(isPaused: boolean): void
-  /** @param callOff does nothing once the answer has begun. */
-  whenGivenUp(callOff: () => void): void
+  /** The attempt has begun. */
+  awaits(attempt: Unanswered): void
 }
 
 export type Relay = {
@@ -75,7 +81,7 @@ export function relay(exchange: Exchange, it: Relay): Promise<RelayEnd> {
   return new Promise((resolve) => new RunningRelay(exchange, it, resolve).start())
 }
 
-class RunningRelay implements AnswerTaker, BodySink {
+class RunningRelay implements AnswerTaker, BodySink, Answerer, Unanswered {
   readonly #exchange: Exchange
   readonly #it: Relay
   readonly #resolve: (how: RelayEnd) => void
@@ -96,11 +102,8 @@ class RunningRelay implements AnswerTaker, BodySink {
   start(): void {
     const { request, body } = this.#exchange
     const { upstream, to, path, headers, fresh, limits } = this.#it
-    this.#exchange.listen(
-      () => this.#nobodyWaits(),
-      () => this.#resume(),
-    )
-    this.#it.watch?.whenGivenUp(() => this.#givenUp())
+    this.#exchange.tell(this)
+    this.#it.watch?.awaits(this)
     this.#attempt = upstream.send(
       {
         to,
@@ -196,7 +199,7 @@ class RunningRelay implements AnswerTaker, BodySink {
     }
     if (this.#held) this.#beginAnswer(this.#held)
     // Before the client's connection says that all is over, since nobody has left then.
-    this.#exchange.listen(NOTHING_TO_DO, NOTHING_TO_DO)
+    this.#exchange.tell(undefined)
     if (this.#asEvent) this.#exchange.endWithEvent(this.#asEvent.data(this.#exchange))
     else response.end(rest, trailers)
     this.#finish(ANSWERED)
@@ -217,6 +220,22 @@ class RunningRelay implements AnswerTaker, BodySink {
     else this.#finish(how)
   }
 
+  clientDrained(): void {
+    this.#it.watch?.paused(false)
+    this.#attempt.resume()
+  }
+
+  callOff(): void {
+    if (this.#hasBegun) return
+    this.#attempt.destroy()
+    this.#finish({ kind: 'given-up' })
+  }
+
+  nobodyWaits(): void {
+    this.#attempt.destroy()
+    this.#finish(this.#exchange.outOfTime ? OUT_OF_TIME : CLIENT_LEFT)
+  }
+
   #offerEvents(): void {
     const { onlooker, watch } = this.#it
     const client = this.#exchange.response.chunkWriter
@@ -229,25 +248,9 @@ class RunningRelay implements AnswerTaker, BodySink {
     this.#it.watch?.paused(true)
   }
 
-  #resume(): void {
-    this.#it.watch?.paused(false)
-    this.#attempt.resume()
-  }
-
-  #givenUp(): void {
-    if (this.#hasBegun) return
-    this.#attempt.destroy()
-    this.#finish({ kind: 'given-up' })
-  }
-
-  #nobodyWaits(): void {
-    this.#attempt.destroy()
-    this.#finish(this.#exchange.outOfTime ? OUT_OF_TIME : CLIENT_LEFT)
-  }
-
   #finish(how: RelayEnd): void {
     const { body } = this.#exchange
-    this.#exchange.listen(NOTHING_TO_DO, NOTHING_TO_DO)
+    this.#exchange.tell(undefined)
     body.detach()
     this.#resolve(body.isTooLarge && how.kind !== 'answered' ? { kind: 'too-large' } : how)
   }
@@ -278,12 +281,10 @@ class RunningRelay implements AnswerTaker, BodySink {
         if (!this.#attempt.write(chunk)) request.pause()
       },
       ended: () => this.#attempt.endTunnel(),
-      broke: NOTHING_TO_DO,
+      broke: () => {},
     })
   }
 }
-
-const NOTHING_TO_DO = () => {}
 
 /** Names and values come from the control process, or from parsers that refuse what could end a line early. */
 function headOf(method: string, path: string, headers: readonly string[]): string {

@@ -3,7 +3,7 @@ import type { Claim, ClaimEnd } from '../domain/routing/endpoint-routing.ts'
 import type { RoutedReplica } from '../link/messages.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { Member, Roster } from '../platform/roster.ts'
-import type { AnswerWatch } from './relay.ts'
+import type { AnswerWatch, Unanswered } from './relay.ts'
 
 export type Lease = AnswerWatch & {
   readonly replica: RoutedReplica
@@ -26,7 +26,7 @@ export class RunningLease implements Lease, Member {
   readonly #claim: Claim
   readonly #holder: LeaseHolder
   #isHeld = true
-  #callOff = () => {}
+  #attempt: Unanswered | undefined
 
   constructor(replica: RoutedReplica, claim: Claim, holder: LeaseHolder) {
     this.replica = replica
@@ -49,13 +49,13 @@ export class RunningLease implements Lease, Member {
     this.#claim.paused(isPaused, this.#holder.clock.elapsed())
   }
 
-  whenGivenUp(callOff: () => void): void {
-    this.#callOff = callOff
+  awaits(attempt: Unanswered): void {
+    this.#attempt = attempt
     this.#holder.unanswered.add(this)
   }
 
   callOff(): void {
-    this.#callOff()
+    this.#attempt?.callOff()
   }
 
   release(end: ClaimEnd): void {

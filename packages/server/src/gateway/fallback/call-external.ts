@@ -55,14 +55,14 @@ export function callExternal(
     request.on('timeout', () => request.destroy(new Error(`it sent nothing for ${silenceMs / 1_000} s`)))
     request.on('error', (error) => broke(messageOf(error)))
     request.on('response', (answer) => passBack(exchange, answer, meter, { resolve, reject, broke }))
-    exchange.listen(
-      () => {
+    exchange.tell({
+      nobodyWaits: () => {
         request.destroy()
         if (exchange.outOfTime) reject(exchange.outOfTime)
         else resolve()
       },
-      () => {},
-    )
+      clientDrained: () => {},
+    })
     request.end(body)
   })
 }
@@ -90,14 +90,14 @@ function passBack(
   const ours = ['x-request-id', exchange.id, ...Object.entries(exchange.also).flat()]
   const without = [...Object.keys(exchange.also), 'set-cookie']
   exchange.begin(head.status, head.reason, toClient(head, ours, without), answer.headers['content-type'])
-  exchange.listen(
-    () => {
+  exchange.tell({
+    nobodyWaits: () => {
       answer.destroy()
       if (exchange.outOfTime) reject(exchange.outOfTime)
       else resolve()
     },
-    () => void answer.resume(),
-  )
+    clientDrained: () => void answer.resume(),
+  })
   answer.on('data', (chunk: Buffer) => {
     exchange.response.write(meter.passed(chunk))
     if (!exchange.response.flush()) answer.pause()

@@ -10,7 +10,7 @@ import type { RoutedEndpoint, RoutedRouter, UpMessage } from '../../link/message
 import type { Clock } from '../../platform/clock.ts'
 import type { Log } from '../../platform/log.ts'
 import type { GatewayLimits } from '../limits.ts'
-import type { AnswerWatch } from '../relay.ts'
+import type { AnswerWatch, Unanswered } from '../relay.ts'
 
 type CallRooms = {
   readonly clock: Clock
@@ -25,8 +25,7 @@ type Known = {
   isListed: boolean
   rests: boolean
   calls: number
-  /** What calls those off whose answers have not begun. */
-  readonly unanswered: Set<() => void>
+  readonly unanswered: Set<Unanswered>
 }
 
 /** One request's stay on a router. */
@@ -60,7 +59,7 @@ export class RouterCalls {
     for (const one of [...known.values()]) {
       one.isListed = listed.has(one.router.id)
       // Of an endpoint that is gone no replica could be asked instead.
-      if (!one.isListed && endpoint) for (const callOff of [...one.unanswered]) callOff()
+      if (!one.isListed && endpoint) for (const attempt of [...one.unanswered]) attempt.callOff()
       this.#settle(id, one)
     }
     if (known.size === 0) this.#endpoints.delete(id)
@@ -73,10 +72,10 @@ export class RouterCalls {
     if (!one) return undefined
     one.calls++
     let isOver = false
-    let callOff: (() => void) | undefined
+    let awaiting: Unanswered | undefined
     const answered = () => {
-      if (callOff) one.unanswered.delete(callOff)
-      callOff = undefined
+      if (awaiting) one.unanswered.delete(awaiting)
+      awaiting = undefined
     }
     return {
       router: one.router,
@@ -84,9 +83,9 @@ export class RouterCalls {
         begun: answered,
         advanced: () => {},
         paused: () => {},
-        whenGivenUp: (callIt) => {
-          callOff = callIt
-          one.unanswered.add(callIt)
+        awaits: (attempt) => {
+          awaiting = attempt
+          one.unanswered.add(attempt)
         },
       },
       end: () => {
