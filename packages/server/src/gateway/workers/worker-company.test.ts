@@ -37,6 +37,14 @@ function slow(): { readonly handler: Handler; readonly finish: () => void; reado
   }
 }
 
+/** A worker hears a few milliseconds later that another has given a place back. */
+async function letIn(rig: Rig): ReturnType<Rig['call']> {
+  for (;;) {
+    const answer = await rig.call('/e/acme/chat/')
+    if (answer.status !== 429) return answer
+  }
+}
+
 const putBoth = (pair: readonly Rig[], changes: Parameters<Rig['put']>[1]) =>
   pair.map((rig) => rig.put('chat', changes))
 
@@ -51,7 +59,7 @@ test('what may be done at a time may be done at a time by all workers together',
   await soon(async () => expect((await b.call('/e/acme/chat/')).status).toBe(429))
   finish()
   expect((await running).status).toBe(200)
-  const next = b.call('/e/acme/chat/')
+  const next = letIn(b)
   await soon(() => expect(count()).toBe(1))
   finish()
   expect((await next).status).toBe(200)
