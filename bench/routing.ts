@@ -8,7 +8,8 @@
 
 import type { ReplicaId } from '../packages/server/src/domain/replica.ts'
 import { DEFAULT_ROUTING, type RoutingRules } from '../packages/server/src/domain/routing/choose-replica.ts'
-import { type Claim, EndpointRouting } from '../packages/server/src/domain/routing/endpoint-routing.ts'
+import type { Claim } from '../packages/server/src/domain/routing/claim.ts'
+import { EndpointRouting } from '../packages/server/src/domain/routing/endpoint-routing.ts'
 import { loadHash, PromptPrefix } from '../packages/server/src/gateway/prompt-prefix.ts'
 import { atMost, median, plain, type Row, report } from './report.ts'
 

@@ -1,6 +1,7 @@
 /** The gateway's own choice of a replica, fed with the tokens and blocks of a trace instead of bytes and hashes. */
 import type { RoutingRules } from '@berth/server/domain/routing/choose-replica'
-import { type Claim, EndpointRouting } from '@berth/server/domain/routing/endpoint-routing'
+import type { Claim } from '@berth/server/domain/routing/claim'
+import { EndpointRouting } from '@berth/server/domain/routing/endpoint-routing'
 import type { Prompt, RoutingRequest } from '@berth/server/domain/routing/prompt'
 import { BLOCK_TOKENS } from './prefix-cache.ts'
 import type { Router } from './router.ts'

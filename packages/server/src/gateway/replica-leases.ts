@@ -6,12 +6,9 @@
  */
 import type { EndpointId, ReplicaId } from '../domain/replica.ts'
 import { DEFAULT_ROUTING, type RoutingRules } from '../domain/routing/choose-replica.ts'
-import {
-  EndpointRouting,
-  type LoadElsewhere,
-  type SilentReplica,
-} from '../domain/routing/endpoint-routing.ts'
+import { EndpointRouting, type SilentReplica } from '../domain/routing/endpoint-routing.ts'
 import { PLAIN_REQUEST, type RoutingRequest } from '../domain/routing/prompt.ts'
+import type { LoadElsewhere } from '../domain/routing/seat.ts'
 import type { RoutedReplica } from '../link/messages.ts'
 import type { Clock } from '../platform/clock.ts'
 import { Roster } from '../platform/roster.ts'

@@ -1,5 +1,5 @@
 /** One request's claim on a replica, from the choice to the end of the answer. */
-import type { Claim, ClaimEnd } from '../domain/routing/endpoint-routing.ts'
+import type { Claim, ClaimEnd } from '../domain/routing/claim.ts'
 import type { RoutedReplica } from '../link/messages.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { Member, Roster } from '../platform/roster.ts'

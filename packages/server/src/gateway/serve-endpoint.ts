@@ -8,7 +8,7 @@
 import { PlatformError } from '../domain/errors.ts'
 import { urgencyOf } from '../domain/queue/urgency.ts'
 import type { EndpointId, ReplicaId } from '../domain/replica.ts'
-import type { ClaimEnd } from '../domain/routing/endpoint-routing.ts'
+import type { ClaimEnd } from '../domain/routing/claim.ts'
 import { timeLeft } from '../domain/start-times.ts'
 import type { RoutedEndpoint } from '../link/messages.ts'
 import type { Clock } from '../platform/clock.ts'

@@ -2,7 +2,8 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import type { ReplicaId } from '../replica.ts'
 import { DEFAULT_ROUTING, LOAD_BOUND, type RoutingPolicy } from './choose-replica.ts'
-import { type Claim, EndpointRouting, type ListedReplica } from './endpoint-routing.ts'
+import type { Claim } from './claim.ts'
+import { EndpointRouting, type ListedReplica } from './endpoint-routing.ts'
 import { PLAIN_REQUEST, type RoutingRequest } from './prompt.ts'
 
 const T = 1_000_000

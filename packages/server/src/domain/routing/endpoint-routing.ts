@@ -5,61 +5,20 @@
  * gateway and the simulator route by the same code. It hears of an answer's beginning and end from its caller.
  */
 import type { ReplicaId } from '../replica.ts'
-import {
-  chooseReplica,
-  DEFAULT_ROUTING,
-  type ReplicaLoad,
-  type RoutingRules,
-  unreadUnits,
-} from './choose-replica.ts'
-import { ForwardProgress, type Standing } from './forward-progress.ts'
+import { chooseReplica, DEFAULT_ROUTING, type RoutingRules } from './choose-replica.ts'
+import { Claim, type ClaimKeeper } from './claim.ts'
+import type { ForwardProgress, Standing } from './forward-progress.ts'
 import { LEAST_PREFIX_BYTES, PrefixMemory } from './prefix-memory.ts'
 import { PLAIN_REQUEST, type Prompt, type RoutingRequest } from './prompt.ts'
-import {
-  afterAnswer,
-  afterFailure,
-  afterStatus,
-  isAvoided,
-  NO_PACE,
-  newHealth,
-  paced,
-  type ReplicaHealth,
-  slowness,
-} from './replica-health.ts'
+import { isAvoided, NO_PACE, paced, slowness } from './replica-health.ts'
+import { type LoadElsewhere, NOTHING_ELSEWHERE, newSeat, type Seat } from './seat.ts'
 
 /** For a replica, about as many blocks as an engine's own cache holds; for an endpoint, whatever its size. */
 const PREFIX_BYTES_PER_REPLICA = 128 * 1024
 const PREFIX_BYTES_PER_ENDPOINT = 8 * 1024 * 1024
-/** A request's time to answer also holds what does not depend on its size. */
-const PACE_FIXED_UNITS = 2_048
+const NO_KEYS: readonly number[] = []
 
 export type ListedReplica = { readonly id: ReplicaId; readonly state: 'ready' | 'draining' }
-
-/** How a request's stay on a replica ended; `left` says nothing about the replica. */
-export type ClaimEnd = 'failed' | 'left' | { readonly status: number }
-
-/** What other gateways have on a replica. */
-export type LoadElsewhere = {
-  readonly inFlight: number
-  readonly outstanding: number
-  readonly unread: number
-}
-
-const NOTHING_ELSEWHERE: LoadElsewhere = { inFlight: 0, outstanding: 0, unread: 0 }
-
-export type Claim = {
-  readonly replicaId: ReplicaId
-  /** Of what is to be read there: none where nothing was found out. */
-  readonly keys: readonly number[]
-  /** The answer has begun, with this status. */
-  readonly begun: (status: number, now: number) => void
-  /** More of the answer has come. */
-  readonly advanced: (now: number) => void
-  /** Nothing more is taken of the answer until its client has taken what came; that silence is not the replica's. */
-  readonly paused: (isPaused: boolean, now: number) => void
-  /** A second call does nothing. */
-  readonly ended: (end: ClaimEnd, now: number) => void
-}
 
 /** A replica that has something to do and does not show that it does it, or that was given up for that. */
 export type SilentReplica = {
@@ -73,34 +32,7 @@ export type SilentReplica = {
   readonly progress: ForwardProgress
 }
 
-type Seat = ReplicaLoad & {
-  readonly id: ReplicaId
-  /** Its number in the memory of prefixes. */
-  readonly slot: number
-  state: 'ready' | 'draining'
-  isListed: boolean
-  resting: boolean
-  /** Requests on it that this gateway put there; `inFlight` counts those of others too. */
-  own: number
-  elsewhere: LoadElsewhere
-  /** For a moment, because it refused a connection. */
-  rests: boolean
-  /** Until it shows that it works. */
-  isGivenUp: boolean
-  readonly progress: ForwardProgress
-  inFlight: number
-  /** Of its own, those whose clients are being waited for. */
-  paused: number
-  outstanding: number
-  unread: number
-  health: ReplicaHealth
-  avoided: boolean
-  cached: number
-  hasSession: boolean
-  slowness: number
-}
-
-export class EndpointRouting {
+export class EndpointRouting implements ClaimKeeper {
   #rules: RoutingRules = DEFAULT_ROUTING
   /** What may be chosen from. */
   #listed: readonly Seat[] = []
@@ -112,11 +44,12 @@ export class EndpointRouting {
   #memory: PrefixMemory | undefined
   #matched = new Float64Array(1)
   #usual = NO_PACE
-  #inFlight = 0
   #turn = 0
 
   get inFlight(): number {
-    return this.#inFlight
+    let inFlight = 0
+    for (const { own } of this.#seats.values()) inFlight += own
+    return inFlight
   }
 
   /** Nothing is listed and nothing is on a replica that was. */
@@ -150,19 +83,20 @@ export class EndpointRouting {
     if (chosen !== undefined) return this.#claimChosen(chosen, request, now)
     // Where there is no choice nothing is found out about the request.
     const known = this.#isChoice ? request : PLAIN_REQUEST
-    const prompt = this.#look(known, now)
+    const session = this.#memory ? known.session() : undefined
+    const prompt = this.#look(known, session, now)
     const seat = chooseReplica(this.#listed, this.#rules, known.units, this.#turn++)
     if (!seat) return undefined
-    const keys = this.#remember(seat, prompt, known.session())
+    const keys = this.#remember(seat, prompt, session)
     // Where there is no choice it was not asked about; how long it may be silent depends on its size all the same.
-    return this.#seated(seat, request.units, keys, now)
+    return new Claim(this, seat, request.units, keys, now)
   }
 
   /** What it reads is for whoever chose it to know. */
   #claimChosen(id: ReplicaId, request: RoutingRequest, now: number): Claim | undefined {
     const seat = this.#seats.get(id)
     const takesIt = seat?.isListed && seat.state === 'ready' && !seat.resting
-    return takesIt ? this.#seated(seat, request.units, [], now) : undefined
+    return takesIt ? new Claim(this, seat, request.units, NO_KEYS, now) : undefined
   }
 
   /** It gets nothing new until `endRest`. @returns whether it was not resting already. */
@@ -258,6 +192,14 @@ export class EndpointRouting {
     if (seat) this.#memory?.remember(keys, seat.slot)
   }
 
+  answered(work: number, ms: number, now: number): void {
+    this.#usual = paced(this.#usual, work, ms, now)
+  }
+
+  left(seat: Seat): void {
+    if (!seat.isListed) this.#leave(seat)
+  }
+
   #seatOf({ id, state }: ListedReplica, now: number): Seat {
     const seat = this.#seats.get(id) ?? this.#newSeat(id, state, now)
     seat.state = state
@@ -269,27 +211,7 @@ export class EndpointRouting {
     const free = this.#slots.indexOf(undefined)
     const slot = free === -1 ? this.#slots.length : free
     this.#slots[slot] = id
-    const seat: Seat = {
-      id,
-      slot,
-      state,
-      isListed: true,
-      resting: false,
-      own: 0,
-      elsewhere: NOTHING_ELSEWHERE,
-      rests: false,
-      isGivenUp: false,
-      progress: new ForwardProgress(now),
-      inFlight: 0,
-      paused: 0,
-      outstanding: 0,
-      unread: 0,
-      health: newHealth(now),
-      avoided: false,
-      cached: 0,
-      hasSession: false,
-      slowness: 1,
-    }
+    const seat = newSeat(id, slot, state, now)
     this.#seats.set(id, seat)
     return seat
   }
@@ -319,10 +241,9 @@ export class EndpointRouting {
   }
 
   /** Writes on every seat how it looks to this request. */
-  #look(request: RoutingRequest, now: number): Prompt | undefined {
+  #look(request: RoutingRequest, session: number | undefined, now: number): Prompt | undefined {
     const memory = this.#memory
     const prompt = memory && this.#rules.policy === 'prefix-affinity' ? request.prompt() : undefined
-    const session = memory ? request.session() : undefined
     if (prompt) memory?.match(prompt, this.#matched)
     for (const seat of this.#listed) {
       seat.cached = prompt ? this.#matched[seat.slot]! : 0
@@ -335,61 +256,10 @@ export class EndpointRouting {
 
   /** @returns what others might want to know too. */
   #remember(seat: Seat, prompt: Prompt | undefined, session: number | undefined): readonly number[] {
-    const keys = [...(prompt?.keys ?? []), ...(session === undefined ? [] : [session])]
+    if (!prompt && session === undefined) return NO_KEYS
+    const keys = prompt ? [...prompt.keys] : []
+    if (session !== undefined) keys.push(session)
     this.#memory?.remember(keys, seat.slot)
     return keys
-  }
-
-  #seated(seat: Seat, units: number, keys: readonly number[], claimedAt: number): Claim {
-    const own = unreadUnits(units, seat.cached)
-    const ahead = seat.unread + own + PACE_FIXED_UNITS
-    let unread = own
-    let isHeld = true
-    let isPaused = false
-    const pause = (pauses: boolean, now: number) => {
-      if (pauses === isPaused || !isHeld) return
-      isPaused = pauses
-      if (!pauses) seat.progress.resumed(seat.own === seat.paused, now)
-      seat.paused += pauses ? 1 : -1
-    }
-    seat.progress.given(seat.own === seat.paused, claimedAt)
-    this.#count(seat, 1, units, own)
-    const hasRead = () => {
-      seat.unread -= unread
-      unread = 0
-    }
-    return {
-      replicaId: seat.id,
-      keys,
-      advanced: (now) => seat.progress.advanced(now),
-      paused: pause,
-      begun: (status, now) => {
-        seat.progress.advanced(now)
-        if (unread === 0) return
-        hasRead()
-        // Errors are quick: they say nothing about how fast it works, nor that it works.
-        if (status >= 400) return
-        seat.health = afterAnswer(seat.health, ahead, now - claimedAt, now)
-        this.#usual = paced(this.#usual, ahead, now - claimedAt, now)
-      },
-      ended: (end, now) => {
-        if (!isHeld) return
-        pause(false, now)
-        isHeld = false
-        hasRead()
-        this.#count(seat, -1, -units, 0)
-        if (end === 'failed') seat.health = afterFailure(seat.health, now)
-        else if (end !== 'left') seat.health = afterStatus(seat.health, end.status, now)
-        if (!seat.isListed) this.#leave(seat)
-      },
-    }
-  }
-
-  #count(seat: Seat, requests: 1 | -1, units: number, unread: number): void {
-    seat.own += requests
-    seat.inFlight += requests
-    seat.outstanding += units
-    seat.unread += unread
-    this.#inFlight += requests
   }
 }

@@ -91,9 +91,9 @@ export function isAvoided(health: ReplicaHealth, inFlight: number, now: number):
 /** How many times busier it should look than it is, at least 1, by what is `usual` among the replicas. */
 export function slowness({ pace }: ReplicaHealth, usual: Pace, now: number): number {
   if (pace.answers < PACE_ANSWERS) return 1
-  const fresh = 2 ** (-Math.max(0, now - pace.at) / PACE_HALF_LIFE_MS)
   const ratio = Math.exp(pace.log - usual.log)
   if (ratio <= PACE_TOLERANCE) return 1
+  const fresh = 2 ** (-Math.max(0, now - pace.at) / PACE_HALF_LIFE_MS)
   return 1 + (Math.min(GREATEST_SLOWNESS, ratio / PACE_TOLERANCE) - 1) * fresh
 }
 

@@ -3,7 +3,7 @@
  * worker that is gone counts no more. Pure.
  */
 import type { EndpointId, ReplicaId } from '../../domain/replica.ts'
-import type { LoadElsewhere } from '../../domain/routing/endpoint-routing.ts'
+import type { LoadElsewhere } from '../../domain/routing/seat.ts'
 
 export type LoadReport = {
   readonly id: EndpointId
