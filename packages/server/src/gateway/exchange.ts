@@ -7,8 +7,9 @@
 import type { PlatformError } from '../domain/errors.ts'
 import type { Clock } from '../platform/clock.ts'
 import { dialectOf, type ErrorDialect, toErrorResponse } from './error-response.ts'
-import type { ClientRequest, ClientResponse, ResponseWatcher } from './front/front.ts'
+import type { AnswerStart, ClientRequest, ClientResponse, ResponseWatcher } from './front/front.ts'
 import { isEventStream } from './headers.ts'
+import { linesOf } from './http1/field-lines.ts'
 import type { GatewayLimits } from './limits.ts'
 import { type KeptBytes, RequestBody } from './request-body.ts'
 import { isOutOfTime } from './request-deadline.ts'
@@ -175,15 +176,16 @@ export class Exchange implements ResponseWatcher {
     this.#answerer?.nobodyWaits()
   }
 
-  beginStream(status: number, headers: readonly string[]): void {
+  beginStream(status: number, headers: Readonly<Record<string, string>>): void {
     this.#stream = true
-    this.response.begin(status, '', [...headers, ...Object.entries(this.#also).flat()])
+    const lines = linesOf(headers) + linesOf(this.#also)
+    this.response.begin({ status, reason: '', lines, bytes: undefined })
     this.response.flush()
   }
 
-  begin(status: number, reason: string, headers: readonly string[], contentType: string | undefined): void {
-    this.#stream = status === 200 && isEventStream(contentType)
-    this.response.begin(status, reason, headers)
+  begin(start: AnswerStart, contentType: string | undefined): void {
+    this.#stream = start.status === 200 && isEventStream(contentType)
+    this.response.begin(start)
   }
 
   /** Says something in a stream that has begun. */
@@ -206,21 +208,20 @@ export class Exchange implements ResponseWatcher {
     const bytes = Buffer.from(text)
     const ours = {
       'content-type': contentType,
-      'content-length': String(bytes.length),
       'x-request-id': this.id,
       ...this.#also,
       ...headers,
     }
     // A client that was not invited to send its body sends something else next.
     if (body.awaitsInvitation) response.closeAfter()
-    response.begin(status, '', Object.entries(ours).flat())
+    response.begin({ status, reason: '', lines: linesOf(ours), bytes: bytes.length })
     response.end(request.method === 'HEAD' ? undefined : bytes)
     void this.closeAfterUnreadBody()
   }
 
   sendEmpty(status: number, headers: Readonly<Record<string, string>>): void {
     const all = { 'x-request-id': this.id, ...this.#also, ...headers }
-    this.response.begin(status, '', Object.entries(all).flat())
+    this.response.begin({ status, reason: '', lines: linesOf(all), bytes: undefined })
     this.response.end()
     void this.closeAfterUnreadBody()
   }

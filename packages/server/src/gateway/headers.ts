@@ -1,10 +1,11 @@
 /** What becomes of headers on their way through. Pure. */
 import type { BodyKind } from './front/front.ts'
-import { type HeaderFields, listed, lowerCaseOf } from './http1/field-lines.ts'
+import { type FieldLines, listed } from './http1/field-lines.ts'
+import { type FieldName, nameSet } from './http1/field-names.ts'
 import { secondsLeft } from './request-deadline.ts'
 
 /** Meant for one connection only; never passed on. */
-const HOP_BY_HOP = new Set([
+const HOP_BY_HOP: readonly FieldName[] = [
   'connection',
   'keep-alive',
   'proxy-authenticate',
@@ -14,16 +15,17 @@ const HOP_BY_HOP = new Set([
   'trailer',
   'transfer-encoding',
   'upgrade',
-])
+]
 
 /** Said by the gateway itself; `expect` was answered by it. */
-const OURS_TO_CONTROL = new Set([...HOP_BY_HOP, 'expect', 'x-request-id', 'content-length'])
+const OURS_TO_CONTROL: readonly FieldName[] = [...HOP_BY_HOP, 'expect', 'x-request-id', 'content-length']
+const NOT_TO_CONTROL = nameSet(OURS_TO_CONTROL)
 
 /**
  * Also not for replicas: the caller's credentials, and cookies, which belong to the console as much as to the
  * endpoint when both share a host.
  */
-const OURS_TO_REPLICA = new Set([
+const OURS_TO_REPLICA: readonly FieldName[] = [
   ...OURS_TO_CONTROL,
   'host',
   'authorization',
@@ -31,12 +33,24 @@ const OURS_TO_REPLICA = new Set([
   'cookie',
   'x-scale-up-timeout',
   'x-request-timeout',
-])
+]
+const NOT_TO_REPLICA = nameSet(OURS_TO_REPLICA)
+const NOT_TO_READ_REPLICA = nameSet([...OURS_TO_REPLICA, 'accept-encoding'])
 
-const OURS_TO_READ_REPLICA = new Set([...OURS_TO_REPLICA, 'accept-encoding'])
+type Framed = {
+  readonly method: string
+  readonly headers: FieldLines
+  readonly body: BodyKind
+  readonly wantsUpgrade: boolean
+}
 
-type Fields = { readonly rawHeaders: readonly string[]; readonly headers: HeaderFields }
-type Framed = Fields & { readonly method: string; readonly body: BodyKind; readonly wantsUpgrade: boolean }
+/** What a request's head says below its first line. */
+export type SentFields = {
+  /** `name: value`, ended by CRLF each. */
+  readonly lines: string
+  /** Its body is sent in chunks. */
+  readonly isChunked: boolean
+}
 
 export function toReplica(
   request: Framed,
@@ -48,27 +62,43 @@ export function toReplica(
   isRead: boolean,
   /** Until nobody waits for the answer any more. */
   timeLeftMs: number | undefined,
-): string[] {
-  const headers = ['host', host, 'x-request-id', requestId, ...framing(request, knownBytes)]
-  if (request.wantsUpgrade) headers.push('connection', 'Upgrade', 'upgrade', 'websocket')
-  if (timeLeftMs !== undefined) headers.push('x-request-timeout', secondsLeft(timeLeftMs))
-  if (apiKey !== null) headers.push('authorization', `Bearer ${apiKey}`)
-  return passOn(request, isRead ? OURS_TO_READ_REPLICA : OURS_TO_REPLICA, headers)
+): SentFields {
+  const framing = framingOf(request, knownBytes)
+  let lines = `host: ${host}\r\nx-request-id: ${requestId}\r\n${framing}`
+  if (request.wantsUpgrade) lines += 'connection: Upgrade\r\nupgrade: websocket\r\n'
+  if (timeLeftMs !== undefined) lines += `x-request-timeout: ${secondsLeft(timeLeftMs)}\r\n`
+  if (apiKey !== null) lines += `authorization: Bearer ${apiKey}\r\n`
+  lines += request.headers.without(
+    isRead ? NOT_TO_READ_REPLICA : NOT_TO_REPLICA,
+    nominatedBy(request.headers),
+  )
+  return { lines, isChunked: framing === CHUNKED }
 }
 
-export function toControl(request: Framed, client: string, requestId: string): string[] {
-  const headers = ['x-request-id', requestId, 'x-forwarded-for', client, ...framing(request, undefined)]
-  return passOn(request, OURS_TO_CONTROL, headers)
+export function toControl(request: Framed, client: string, requestId: string): SentFields {
+  const framing = framingOf(request, undefined)
+  const passed = request.headers.without(NOT_TO_CONTROL, nominatedBy(request.headers))
+  return {
+    lines: `x-request-id: ${requestId}\r\nx-forwarded-for: ${client}\r\n${framing}${passed}`,
+    isChunked: framing === CHUNKED,
+  }
 }
 
-/** What the client gets of the replica's headers. @param without names, in lower case, beside ours. */
-export function toClient(response: Fields, ours: readonly string[], without: readonly string[]): string[] {
-  return passOn(response, OURS_TO_CLIENT, [...ours], without)
+/** Lines that the client gets of the replica's. @param except names, in lower case, beside ours. */
+export function toClient(headers: FieldLines, except: readonly string[] = NONE): string {
+  const nominated = nominatedBy(headers)
+  const more = nominated.length === 0 ? except : except.length === 0 ? nominated : [...nominated, ...except]
+  return headers.without(NOT_TO_CLIENT, more)
 }
 
-/** Which pages may read an answer is for the endpoint to say, never for its engine: some allow every page everything. */
-const OURS_TO_CLIENT = new Set([
+/**
+ * Which pages may read an answer is for the endpoint to say, never for its engine: some allow every page everything.
+ * Its length and date are said beside its lines.
+ */
+const NOT_TO_CLIENT = nameSet([
   ...HOP_BY_HOP,
+  'content-length',
+  'date',
   'x-request-id',
   'x-berth-replica',
   'x-berth-adapter',
@@ -82,44 +112,26 @@ const OURS_TO_CLIENT = new Set([
 ])
 
 /** How the end of the body is told: by its length where that is known, in chunks where it is not. */
-function framing({ body, headers, method }: Framed, knownBytes: number | undefined): string[] {
-  if (knownBytes !== undefined && knownBytes > 0) return ['content-length', String(knownBytes)]
-  if (body.kind === 'chunked' && knownBytes === undefined) return ['transfer-encoding', 'chunked']
-  if (body.kind === 'length') return ['content-length', String(body.bytes)]
+function framingOf({ body, headers, method }: Framed, knownBytes: number | undefined): string {
+  if (knownBytes !== undefined && knownBytes > 0) return `content-length: ${knownBytes}\r\n`
+  if (body.kind === 'chunked' && knownBytes === undefined) return CHUNKED
+  if (body.kind === 'length') return `content-length: ${body.bytes}\r\n`
   const saysNone = headers['content-length'] !== undefined || MEANS_A_BODY.has(method)
-  return saysNone ? ['content-length', '0'] : []
+  return saysNone ? 'content-length: 0\r\n' : ''
 }
 
+const CHUNKED = 'transfer-encoding: chunked\r\n'
 const MEANS_A_BODY = new Set(['POST', 'PUT', 'PATCH'])
-
-function passOn(
-  message: Fields,
-  except: ReadonlySet<string>,
-  into: string[],
-  without: readonly string[] = [],
-): string[] {
-  const { connection } = message.headers
-  const nominated = connection === undefined ? undefined : namesIn(connection)
-  const { rawHeaders } = message
-  for (let i = 0; i < rawHeaders.length; i += 2) {
-    const name = lowerCaseOf(rawHeaders[i]!) ?? ''
-    if (except.has(name) || nominated?.has(name) || without.includes(name)) continue
-    into.push(rawHeaders[i]!, rawHeaders[i + 1]!)
-  }
-  return into
-}
+const NONE: readonly string[] = []
 
 /** A connection option may name any header; one that frames the body is not given up for it. */
-function namesIn(connection: string): ReadonlySet<string> | undefined {
-  if (connection === 'keep-alive' || connection === 'close') return undefined
-  const names = new Set(listed(connection))
-  names.delete('content-length')
-  names.delete('content-type')
-  return names
+function nominatedBy({ connection }: FieldLines): readonly string[] {
+  if (connection === undefined || connection === 'keep-alive' || connection === 'close') return NONE
+  return listed(connection).filter((name) => name !== 'content-length' && name !== 'content-type')
 }
 
 /** @returns the caller's own request id if it can be repeated safely. */
-export function requestIdIn(headers: HeaderFields): string | undefined {
+export function requestIdIn(headers: FieldLines): string | undefined {
   const id = headers['x-request-id']
   if (id === undefined || !/^[\w.:-]{1,128}$/.test(id)) return undefined
   // It outlives the request in records, and as a slice it would keep the whole head with it.

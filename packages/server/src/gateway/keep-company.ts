@@ -17,14 +17,11 @@ export async function keepCompany(
   try {
     await clock.sleep(limits.firstCommentMs, waitIsOver)
     waitIsOver.throwIfAborted()
-    exchange.beginStream(200, [
-      'content-type',
-      'text/event-stream; charset=utf-8',
-      'cache-control',
-      'no-cache',
-      'x-request-id',
-      exchange.id,
-    ])
+    exchange.beginStream(200, {
+      'content-type': 'text/event-stream; charset=utf-8',
+      'cache-control': 'no-cache',
+      'x-request-id': exchange.id,
+    })
     while (!waitIsOver.aborted) {
       exchange.say(`: waiting for ${comment(endpoint(), clock.now())}\n\n`)
       await clock.sleep(limits.commentEveryMs, waitIsOver)

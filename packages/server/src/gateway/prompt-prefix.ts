@@ -10,7 +10,7 @@ import { randomBytes } from 'node:crypto'
 import type { XXHashAPI } from 'xxhash-wasm'
 import type { Prompt, RoutingRequest } from '../domain/routing/prompt.ts'
 import { findPrompt } from './find-prompt.ts'
-import type { ClientRequest } from './front/front.ts'
+import type { HeaderFields } from './http1/field-lines.ts'
 import type { RequestBody } from './request-body.ts'
 
 /** Of a longer prompt only so much is hashed: who has read all of that is taken to have read the rest. */
@@ -53,7 +53,7 @@ export function loadHash(): Promise<void> {
 }
 
 type Arriving = {
-  readonly request: Pick<ClientRequest, 'headers'>
+  readonly request: { readonly headers: HeaderFields }
   readonly body: Pick<RequestBody, 'kept' | 'keptBytes' | 'complete'>
 }
 

@@ -6,7 +6,8 @@ import { PlatformError } from '../domain/errors.ts'
 import { toErrorResponse } from './error-response.ts'
 import { type EventOnlooker, EventPassage } from './event-passage.ts'
 import type { Answerer, Exchange } from './exchange.ts'
-import { isEventStream, toClient } from './headers.ts'
+import { isEventStream, type SentFields, toClient } from './headers.ts'
+import { linesOf } from './http1/field-lines.ts'
 import type { GatewayLimits } from './limits.ts'
 import type { RelayEnd } from './relay-end.ts'
 import type { BodySink } from './request-body.ts'
@@ -51,12 +52,11 @@ export type Relay = {
   readonly upstream: Upstream
   readonly to: Address
   readonly path: string
-  /** As name, value, name, value. */
-  readonly headers: readonly string[]
+  readonly fields: SentFields
   /** Over a connection that nobody has used before. */
   readonly fresh: boolean
-  /** Added to the answer, as name, value. */
-  readonly answerHeaders: readonly string[] | ((head: AnswerHead) => readonly string[])
+  /** Added to the answer: `name: value`, ended by CRLF each. */
+  readonly answerLines: string | ((head: AnswerHead) => string)
   /** The answer must not act as a page of this gateway's own origin. */
   readonly sandboxed: boolean
   /** Makes what is sent instead of what the client wrote. */
@@ -68,7 +68,7 @@ export type Relay = {
   readonly limits: Pick<GatewayLimits, 'bodyStartBytes' | 'replicaErrorBytes' | 'replicaSilenceMs'>
 }
 
-const SANDBOX = ['content-security-policy', 'sandbox allow-downloads allow-forms allow-popups allow-scripts']
+const SANDBOX = 'content-security-policy: sandbox allow-downloads allow-forms allow-popups allow-scripts\r\n'
 const ANSWERED: RelayEnd = { kind: 'answered' }
 const CLIENT_LEFT: RelayEnd = { kind: 'client-left' }
 const OUT_OF_TIME: RelayEnd = { kind: 'out-of-time' }
@@ -101,15 +101,15 @@ class RunningRelay implements AnswerTaker, BodySink, Answerer, Unanswered {
 
   start(): void {
     const { request, body } = this.#exchange
-    const { upstream, to, path, headers, fresh, limits } = this.#it
+    const { upstream, to, path, fields, fresh, limits } = this.#it
     this.#exchange.tell(this)
     this.#it.watch?.awaits(this)
     this.#attempt = upstream.send(
       {
         to,
         method: request.method,
-        head: headOf(request.method, path, headers),
-        isChunked: body.announcedBytes === undefined && headers.includes('transfer-encoding'),
+        head: `${request.method} ${path} HTTP/1.1\r\n${fields.lines}\r\n`,
+        isChunked: fields.isChunked,
         mayUpgrade: request.wantsUpgrade,
         fresh,
         // Who gives an answer an hour may be waiting for one that is written when it is complete.
@@ -138,10 +138,10 @@ class RunningRelay implements AnswerTaker, BodySink, Answerer, Unanswered {
     this.#finish({ kind: 'broke', reason: 'the request was given up', reused: false })
   }
 
-  informed({ status, reason, rawHeaders, headers }: AnswerHead): void {
+  informed({ status, reason, headers }: AnswerHead): void {
     // Whoever waits for a 100 got it from the gateway.
     if (status === CONTINUE || this.#exchange.response.statusCode !== 0) return
-    this.#exchange.response.inform(status, reason, toClient({ rawHeaders, headers }, [], []))
+    this.#exchange.response.inform(status, reason, toClient(headers))
   }
 
   began(head: AnswerHead): void {
@@ -257,25 +257,26 @@ class RunningRelay implements AnswerTaker, BodySink, Answerer, Unanswered {
 
   #beginAnswer(head: AnswerHead): void {
     const { exchange, it } = { exchange: this.#exchange, it: this.#it }
-    const contentType = head.headers['content-type']
-    const ours = ['x-request-id', exchange.id, ...this.#headersFor(head)]
-    if (it.sandboxed && !isData(contentType)) ours.push(...SANDBOX)
-    for (const name in exchange.also) ours.push(name, exchange.also[name]!)
+    const { status, reason, headers } = head
+    const contentType = headers['content-type']
+    const sandbox = it.sandboxed && !isData(contentType) ? SANDBOX : ''
+    const ours = `x-request-id: ${exchange.id}\r\n${this.#linesFor(head)}${sandbox}${linesOf(exchange.also)}`
     // Of `vary` there may be two: ours and the replica's.
-    const without = Object.keys(exchange.also).filter((name) => name !== 'vary')
-    if (it.onlooker?.keepsLength === false) without.push('content-length')
-    exchange.begin(head.status, head.reason, toClient(head, ours, without), contentType)
+    const except = Object.keys(exchange.also).filter((name) => name !== 'vary')
+    const lines = ours + toClient(headers, except)
+    const bytes = it.onlooker?.keepsLength === false ? undefined : head.bytes
+    exchange.begin({ status, reason, lines, bytes, date: headers['date'] }, contentType)
   }
 
-  #headersFor(head: AnswerHead): readonly string[] {
-    const { answerHeaders } = this.#it
-    return typeof answerHeaders === 'function' ? answerHeaders(head) : answerHeaders
+  #linesFor(head: AnswerHead): string {
+    const { answerLines } = this.#it
+    return typeof answerLines === 'function' ? answerLines(head) : answerLines
   }
 
   #openTunnel(head: AnswerHead): void {
     const { request, response, id } = this.#exchange
     this.#isTunnel = true
-    response.upgrade(head.reason, toClient(head, ['x-request-id', id, ...this.#headersFor(head)], []))
+    response.upgrade(head.reason, `x-request-id: ${id}\r\n${this.#linesFor(head)}${toClient(head.headers)}`)
     request.read({
       arrived: (chunk) => {
         if (!this.#attempt.write(chunk)) request.pause()
@@ -284,13 +285,6 @@ class RunningRelay implements AnswerTaker, BodySink, Answerer, Unanswered {
       broke: () => {},
     })
   }
-}
-
-/** Names and values come from the control process, or from parsers that refuse what could end a line early. */
-function headOf(method: string, path: string, headers: readonly string[]): string {
-  let head = `${method} ${path} HTTP/1.1\r\n`
-  for (let i = 0; i < headers.length; i += 2) head += `${headers[i]}: ${headers[i + 1]}\r\n`
-  return `${head}\r\n`
 }
 
 /** 422 is how many Python servers say it. */

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
 import type { ReplicaId } from '../domain/replica.ts'
 import { FakeClock } from '../testing/fake-clock.ts'
+import { fieldsIn, linesOf } from './http1/field-lines.ts'
 import { RequestMeter } from './request-meter.ts'
 import { EndpointTraffic } from './traffic.ts'
 
@@ -9,11 +10,11 @@ const text = (content: string) => `data: {"choices":[{"delta":{"content":"${cont
 const usage = (output: number) =>
   `data: {"choices":[],"usage":{"prompt_tokens":9,"completion_tokens":${output}}}\n\n`
 
-const answer = (headers: Readonly<Record<string, string>>, status = 200) => ({
+const answer = (fields: Readonly<Record<string, string>>, status = 200) => ({
   status,
-  headers,
+  headers: fieldsIn(linesOf(fields)),
   reason: '',
-  rawHeaders: Object.entries(headers).flat(),
+  bytes: undefined,
 })
 
 async function meterAt(takesUsageOut = false) {

@@ -22,10 +22,10 @@ export async function serveControl(
     upstream,
     to: { socketPath: controlSocket },
     path: request.url,
-    headers: toControl(request, request.remoteAddress, exchange.id),
+    fields: toControl(request, request.remoteAddress, exchange.id),
     // Changes are not to be sent twice, so no connection is used that may be about to close.
     fresh: true,
-    answerHeaders: [],
+    answerLines: '',
     sandboxed: false,
     limits,
   })

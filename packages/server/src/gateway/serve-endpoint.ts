@@ -261,7 +261,7 @@ async function send(
     upstream: rooms.upstream,
     to: { host, port },
     path: task?.path ?? path,
-    headers: toReplica(
+    fields: toReplica(
       task ? headOfTask(exchange, task) : request,
       host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`,
       replica.apiKey,
@@ -276,10 +276,9 @@ async function send(
     onlooker: meter,
     // What cannot be sent twice, or just broke, does not go over a connection that may be about to close.
     fresh: again || request.wantsUpgrade || !body.reserve(rooms.limits.replayBytes),
-    answerHeaders: [
-      ...['x-berth-replica', replica.id, 'server-timing', `hold;dur=${heldMs}`],
-      ...(adapted ? ['x-berth-adapter', `${adapted.name}; sha256=${adapted.hash}`] : []),
-    ],
+    answerLines: `x-berth-replica: ${replica.id}\r\nserver-timing: hold;dur=${heldMs}\r\n${
+      adapted ? `x-berth-adapter: ${adapted.name}; sha256=${adapted.hash}\r\n` : ''
+    }`,
     sandboxed: sharesOrigin,
     watch: lease,
     limits: rooms.limits,

@@ -6,7 +6,8 @@ import { mayBeTranslated, taskRoute } from '../domain/tasks/task-route.ts'
 import type { RoutedEndpoint } from '../link/messages.ts'
 import type { Exchange } from './exchange.ts'
 import type { BodyKind } from './front/front.ts'
-import type { HeaderFields } from './http1/field-lines.ts'
+import { fieldsIn } from './http1/field-lines.ts'
+import { nameSet } from './http1/field-names.ts'
 import * as refusals from './refusals.ts'
 import { type EndpointRooms, readStart } from './serve-endpoint.ts'
 import { TaskAnswer } from './task-answer.ts'
@@ -56,17 +57,12 @@ export async function taskCallIn(
 
 /** The request's head as the engine gets it: what it is sent is JSON, whatever its client called it. */
 export function headOfTask({ request }: Exchange, { body }: TaskCall) {
-  const rawHeaders: string[] = ['content-type', 'application/json']
-  for (let at = 0; at < request.rawHeaders.length; at += 2) {
-    const name = request.rawHeaders[at]!
-    if (!NOT_OF_THE_TASK.has(name.toLowerCase())) rawHeaders.push(name, request.rawHeaders[at + 1]!)
-  }
+  const headers = fieldsIn(`content-type: application/json\r\n${request.headers.without(NOT_OF_THE_TASK)}`)
   const framed: BodyKind = { kind: 'length', bytes: body.length }
-  const headers: HeaderFields = request.headers
-  return { method: request.method, body: framed, wantsUpgrade: false, headers, rawHeaders }
+  return { method: request.method, body: framed, wantsUpgrade: false, headers }
 }
 
-const NOT_OF_THE_TASK = new Set(['content-type', 'content-encoding', 'accept'])
+const NOT_OF_THE_TASK = nameSet(['content-type', 'content-encoding', 'accept'])
 
 const isRoot = (path: string) => path === '/' || path.startsWith('/?')
 

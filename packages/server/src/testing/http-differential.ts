@@ -127,8 +127,8 @@ function readRequests(parts: readonly Buffer[]): Reading {
 function takeDown(request: ClientRequest, response: ClientResponse, lines: string[]): void {
   let text = ''
   const answer = () => {
-    lines.push(messageOf(request.method, request.url, request.rawHeaders, request.body.kind, text))
-    response.begin(200, 'OK', ['content-length', '0'])
+    lines.push(messageOf(request.method, request.url, request.headers.pairs, request.body.kind, text))
+    response.begin({ status: 200, reason: 'OK', lines: '', bytes: 0 })
     response.end()
   }
   if (request.body.kind === 'none') {
@@ -210,7 +210,9 @@ function readWithLlhttp(bytes: Buffer): Reading {
     raw = []
     start = ''
     lines.push(
-      'fault' in head ? 'refused' : messageOf(head.method, head.url, head.rawHeaders, head.body.kind, text),
+      'fault' in head
+        ? 'refused'
+        : messageOf(head.method, head.url, head.headers.pairs, head.body.kind, text),
     )
   }
   for (let at = 0; at < bytes.length; ) {
@@ -230,8 +232,8 @@ function readAnswer(method: string, parts: readonly Buffer[], closes: boolean): 
     { method, mayUpgrade: false },
     {
       informed() {},
-      began: ({ status, reason, rawHeaders }) => {
-        head = JSON.stringify([status, reason, rawHeaders])
+      began: ({ status, reason, headers }) => {
+        head = JSON.stringify([status, reason, headers.pairs])
       },
       passed: (chunk) => {
         body += chunk.toString('latin1')

@@ -22,14 +22,15 @@ export async function askWorker(
 ): Promise<void> {
   if (directory === undefined) throw refusals.deferredIsLost()
   const { request } = exchange
+  const asked = toControl(request, request.remoteAddress, exchange.id)
   const end = await relay(exchange, {
     upstream,
     to: { socketPath: doorOf(directory, gatewayId) },
     path: request.url,
     // A worker that leaves waits for its connections to end.
-    headers: [...toControl(request, request.remoteAddress, exchange.id), 'connection', 'close'],
+    fields: { ...asked, lines: `${asked.lines}connection: close\r\n` },
     fresh: true,
-    answerHeaders: [],
+    answerLines: '',
     sandboxed: false,
     limits,
   })

@@ -15,6 +15,8 @@ import { type Caller, holderOf } from '../access.ts'
 import type { Deadlines } from '../deadlines.ts'
 import type { Exchange } from '../exchange.ts'
 import type { HoldLine } from '../hold-line.ts'
+import { fieldsIn, linesOf } from '../http1/field-lines.ts'
+import { NO_NAMES } from '../http1/field-names.ts'
 import type { GatewayLimits } from '../limits.ts'
 import * as refusals from '../refusals.ts'
 import { KeptBytes } from '../request-body.ts'
@@ -240,14 +242,9 @@ export class DeferredRequests {
 }
 
 /** As the replica gave it; what this answer itself says comes first. */
-function giveAgain(exchange: Exchange, { status, reason, headers, chunks, bytes }: WholeAnswer): void {
-  const ours: Record<string, string> = { 'x-request-id': exchange.id, ...exchange.also }
-  if (!FINAL.has(status)) ours['content-length'] = String(bytes)
-  const all = Object.entries(ours).flat()
-  for (let i = 0; i < headers.length; i += 2) {
-    const name = headers[i]!.toLowerCase()
-    if (ours[name] === undefined && name !== 'content-length') all.push(headers[i]!, headers[i + 1]!)
-  }
-  exchange.begin(status, reason, all, undefined)
+function giveAgain(exchange: Exchange, { start, chunks, bytes }: WholeAnswer): void {
+  const ours = { 'x-request-id': exchange.id, ...exchange.also }
+  const lines = linesOf(ours) + fieldsIn(start.lines).without(NO_NAMES, Object.keys(ours))
+  exchange.begin({ ...start, lines, bytes: FINAL.has(start.status) ? undefined : bytes }, undefined)
   exchange.response.end(exchange.request.method === 'HEAD' ? undefined : Buffer.concat(chunks))
 }

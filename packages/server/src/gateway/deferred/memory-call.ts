@@ -2,16 +2,21 @@
  * A request that has arrived whole and whose answer is kept instead of sent: the place of a client's connection, for a
  * client that has left on purpose.
  */
-import type { BodyKind, BodyReader, ClientRequest, ClientResponse, ResponseWatcher } from '../front/front.ts'
-import type { HeaderFields } from '../http1/field-lines.ts'
+import type {
+  AnswerStart,
+  BodyKind,
+  BodyReader,
+  ClientRequest,
+  ClientResponse,
+  ResponseWatcher,
+} from '../front/front.ts'
+import { type FieldLines, fieldsIn } from '../http1/field-lines.ts'
+import { nameSet } from '../http1/field-names.ts'
 import type { KeptBytes } from '../request-body.ts'
 
 /** An answer that came to its end. */
 export type WholeAnswer = {
-  readonly status: number
-  readonly reason: string
-  /** As name, value, name, value. */
-  readonly headers: readonly string[]
+  readonly start: AnswerStart
   readonly chunks: readonly Buffer[]
   readonly bytes: number
 }
@@ -29,14 +34,13 @@ export type AnswerRoom = {
 export type Overflow = 'one' | 'all'
 
 /** Said to the gateway by this request, and to nobody else. */
-const NOT_PASSED_ON = new Set(['prefer', 'expect'])
+const NOT_PASSED_ON = nameSet(['prefer', 'expect'])
 const NO_WATCHER: ResponseWatcher = { drained() {}, closed() {} }
 
 export class MemoryCall implements ClientRequest, ClientResponse {
   readonly method: string
   readonly url: string
-  readonly headers: HeaderFields
-  readonly rawHeaders: readonly string[]
+  readonly headers: FieldLines
   readonly remoteAddress: string
   readonly body: BodyKind
   readonly expectsContinue = false
@@ -46,7 +50,7 @@ export class MemoryCall implements ClientRequest, ClientResponse {
   #unread: readonly Buffer[]
   #isComplete: boolean
   #watcher = NO_WATCHER
-  #head: Pick<WholeAnswer, 'status' | 'reason' | 'headers'> | undefined
+  #start: AnswerStart | undefined
   #chunks: Buffer[] = []
   #bytes = 0
   #overflow: Overflow | undefined
@@ -58,8 +62,7 @@ export class MemoryCall implements ClientRequest, ClientResponse {
     const bytes = chunks.reduce((sum, { length }) => sum + length, 0)
     this.method = request.method
     this.url = request.url
-    this.headers = withoutOurs(request.headers)
-    this.rawHeaders = withoutOursRaw(request.rawHeaders)
+    this.headers = fieldsIn(request.headers.without(NOT_PASSED_ON))
     this.remoteAddress = request.remoteAddress
     this.body = bytes === 0 ? { kind: 'none' } : { kind: 'length', bytes }
     this.#unread = chunks
@@ -69,8 +72,8 @@ export class MemoryCall implements ClientRequest, ClientResponse {
 
   /** Undefined as long as it has not come to its end, and when it never will. */
   get answer(): WholeAnswer | undefined {
-    if (!this.#isWhole || !this.#head) return undefined
-    return { ...this.#head, chunks: this.#chunks, bytes: this.#bytes }
+    if (!this.#isWhole || !this.#start) return undefined
+    return { start: this.#start, chunks: this.#chunks, bytes: this.#bytes }
   }
 
   get overflow(): Overflow | undefined {
@@ -82,7 +85,7 @@ export class MemoryCall implements ClientRequest, ClientResponse {
   }
 
   get statusCode(): number {
-    return this.#head?.status ?? 0
+    return this.#start?.status ?? 0
   }
 
   get isOver(): boolean {
@@ -110,8 +113,8 @@ export class MemoryCall implements ClientRequest, ClientResponse {
 
   inform(): void {}
 
-  begin(status: number, reason: string, headers: readonly string[]): void {
-    this.#head = { status, reason, headers }
+  begin(start: AnswerStart): void {
+    this.#start = start
   }
 
   write(chunk: Buffer): void {
@@ -160,15 +163,4 @@ export class MemoryCall implements ClientRequest, ClientResponse {
     this.#bytes = 0
     this.#isWhole = false
   }
-}
-
-const withoutOurs = (headers: HeaderFields): HeaderFields =>
-  Object.fromEntries(Object.entries(headers).filter(([name]) => !NOT_PASSED_ON.has(name)))
-
-function withoutOursRaw(raw: readonly string[]): string[] {
-  const kept: string[] = []
-  for (let i = 0; i < raw.length; i += 2) {
-    if (!NOT_PASSED_ON.has(raw[i]!.toLowerCase())) kept.push(raw[i]!, raw[i + 1]!)
-  }
-  return kept
 }

@@ -8,10 +8,13 @@ import { messageOf, PlatformError } from '../../domain/errors.ts'
 import type { ExternalStep } from '../../link/messages.ts'
 import type { Exchange } from '../exchange.ts'
 import { toClient } from '../headers.ts'
+import { fieldsOf, lengthIn, linesOf } from '../http1/field-lines.ts'
+import { nameSet } from '../http1/field-names.ts'
 import type { GatewayLimits } from '../limits.ts'
 import type { RequestMeter } from '../request-meter.ts'
 
 const PREFIX = '/v1'
+const ONCE = nameSet(['content-length'])
 
 /** The request as the other server gets it; undefined where it is none that such a server knows. */
 export function externalRequest(
@@ -79,17 +82,24 @@ function passBack(
   meter: RequestMeter,
   { resolve, reject, broke }: PassBackEnds,
 ): void {
+  const headers = fieldsOf(answer.rawHeaders, ONCE)
+  if ('fault' in headers) {
+    answer.destroy()
+    broke(headers.fault)
+    return
+  }
+  const length = headers['content-length']
   const head = {
     status: answer.statusCode ?? 502,
     reason: answer.statusMessage ?? '',
-    rawHeaders: answer.rawHeaders,
-    headers: answer.headers as Readonly<Record<string, string | undefined>>,
+    headers,
+    bytes: length === undefined ? undefined : lengthIn(length),
   }
   meter.began(head)
   exchange.body.free()
-  const ours = ['x-request-id', exchange.id, ...Object.entries(exchange.also).flat()]
-  const without = [...Object.keys(exchange.also), 'set-cookie']
-  exchange.begin(head.status, head.reason, toClient(head, ours, without), answer.headers['content-type'])
+  const ours = `x-request-id: ${exchange.id}\r\n${linesOf(exchange.also)}`
+  const lines = ours + toClient(headers, [...Object.keys(exchange.also), 'set-cookie'])
+  exchange.begin({ ...head, lines, date: headers['date'] }, headers['content-type'])
   exchange.tell({
     nobodyWaits: () => {
       answer.destroy()

@@ -1,14 +1,10 @@
 /** What each front's request says of itself: the same head, however it was read. */
-import type { HeaderFields } from '../http1/field-lines.ts'
+import type { FieldLines } from '../http1/field-lines.ts'
 import type { BodyKind, ClientRequest } from './front.ts'
 import type { RequestHead } from './request-rules.ts'
 
 export class CallHead
-  implements
-    Pick<
-      ClientRequest,
-      'method' | 'url' | 'headers' | 'rawHeaders' | 'body' | 'expectsContinue' | 'wantsUpgrade'
-    >
+  implements Pick<ClientRequest, 'method' | 'url' | 'headers' | 'body' | 'expectsContinue' | 'wantsUpgrade'>
 {
   protected readonly head: RequestHead
 
@@ -24,12 +20,8 @@ export class CallHead
     return this.head.url
   }
 
-  get headers(): HeaderFields {
+  get headers(): FieldLines {
     return this.head.headers
-  }
-
-  get rawHeaders(): readonly string[] {
-    return this.head.rawHeaders
   }
 
   get body(): BodyKind {

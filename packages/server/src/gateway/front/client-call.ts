@@ -6,9 +6,16 @@
  */
 import type { Socket } from 'node:net'
 import { CHUNK_END, ChunkedReader, chunkStart } from '../http1/chunked-reader.ts'
-import { type AnswerFraming, writeHead, writeInterim, writeTrailers } from './answer-head.ts'
+import { type AnswerFraming, framingOf, writeHead, writeInterim, writeTrailers } from './answer-head.ts'
 import { CallHead } from './call-head.ts'
-import type { BodyReader, ChunkWriter, ClientRequest, ClientResponse, ResponseWatcher } from './front.ts'
+import type {
+  AnswerStart,
+  BodyReader,
+  ChunkWriter,
+  ClientRequest,
+  ClientResponse,
+  ResponseWatcher,
+} from './front.ts'
 import type { RequestHead } from './request-rules.ts'
 
 /** What a call needs of the connection that it came on. */
@@ -134,25 +141,18 @@ export class ClientCall extends CallHead implements ClientRequest, ClientRespons
     this.#watcher = watcher
   }
 
-  inform(status: number, reason: string, headers: readonly string[]): void {
+  inform(status: number, reason: string, lines: string): void {
     if (this.head.isHttp10 || this.#statusCode !== 0 || this.#isOver) return
-    this.#socket.write(writeInterim(status, reason, headers), 'latin1')
+    this.#socket.write(writeInterim(status, reason, lines), 'latin1')
   }
 
-  begin(status: number, reason: string, headers: readonly string[]): void {
+  begin(start: AnswerStart): void {
     const { keepAliveMs, isDraining, date } = this.#connection
-    const head = writeHead(status, reason, headers, {
-      method: this.head.method,
-      isHttp10: this.head.isHttp10,
-      mayPersist: this.#mayPersist && !isDraining,
-      keepAliveMs,
-      date,
-    })
-    this.#statusCode = status
-    this.#framing = head.framing
-    this.#bytesToSend = head.bytes
-    this.#mayPersist = head.persists
-    this.#text = head.text
+    this.#framing = framingOf(start, this.head)
+    this.#mayPersist &&= !isDraining && this.#framing !== 'until-close'
+    this.#statusCode = start.status
+    this.#bytesToSend = this.#framing === 'length' ? (start.bytes ?? 0) : 0
+    this.#text = writeHead(start, this.#framing, date, this.#mayPersist ? keepAliveMs : undefined)
   }
 
   write(chunk: Buffer): void {
@@ -236,16 +236,13 @@ export class ClientCall extends CallHead implements ClientRequest, ClientRespons
     this.#mayPersist = false
   }
 
-  upgrade(reason: string, headers: readonly string[]): void {
+  upgrade(reason: string, lines: string): void {
     this.#isTunnel = true
     this.#isComplete = false
     this.#mayPersist = false
     this.#statusCode = SWITCHING_PROTOCOLS
     this.#framing = 'until-close'
-    this.#text = writeInterim(SWITCHING_PROTOCOLS, reason, [
-      ...['connection', 'Upgrade', 'upgrade', 'websocket'],
-      ...headers,
-    ])
+    this.#text = writeInterim(SWITCHING_PROTOCOLS, reason, UPGRADED + lines)
     this.flush()
   }
 
@@ -335,5 +332,6 @@ export class ClientCall extends CallHead implements ClientRequest, ClientRespons
 }
 
 const SWITCHING_PROTOCOLS = 101
+const UPGRADED = 'connection: Upgrade\r\nupgrade: websocket\r\n'
 const CONTINUE = 'HTTP/1.1 100 Continue\r\n\r\n'
 const LAST_CHUNK = '0\r\n\r\n'

@@ -31,7 +31,7 @@ export class ClientConnection implements CallConnection, FrontConnection {
   readonly #rooms: ConnectionRooms
   readonly #deadline: Deadline
   #unread: Buffer = NO_BYTES
-  #scan: HeadScan
+  readonly #scan: HeadScan
   #call: ClientCall | undefined
   #awaited: Awaited
   #bodyBytes = 0
@@ -114,7 +114,7 @@ export class ClientConnection implements CallConnection, FrontConnection {
       this.#close()
       return
     }
-    this.#scan = new HeadScan(this.#rooms.limits.headerBytes)
+    this.#scan.reset()
     if (this.#unread.length === 0) this.#await('next', this.#rooms.limits.keepAliveMs)
     else this.#await('head', this.#rooms.limits.headersTimeoutMs)
     if (this.socket.isPaused()) this.socket.resume()

@@ -8,7 +8,7 @@
  */
 import type { Socket } from 'node:net'
 import type { Deadlines } from '../deadlines.ts'
-import type { HeaderFields } from '../http1/field-lines.ts'
+import type { FieldLines } from '../http1/field-lines.ts'
 import type { GatewayLimits } from '../limits.ts'
 
 export type FrontRooms = {
@@ -39,9 +39,7 @@ export interface ClientRequest {
   readonly method: string
   /** As it was sent: a path with its query. */
   readonly url: string
-  readonly headers: HeaderFields
-  /** As they were sent: name, value, name, value. */
-  readonly rawHeaders: readonly string[]
+  readonly headers: FieldLines
   readonly remoteAddress: string
   readonly body: BodyKind
   /** The client waits for a 100 before it sends the body. */
@@ -81,14 +79,10 @@ export interface ClientResponse {
   /** Nothing can be said any more: it has ended, or the client is gone. */
   readonly isOver: boolean
   watch(watcher: ResponseWatcher): void
-  /** Sends an interim answer, to clients that know such. */
-  inform(status: number, reason: string, headers: readonly string[]): void
-  /**
-   * Begins the answer, which goes out with the first of its body or with `flush`. Its body is framed by the
-   * content-length among `headers`, otherwise as the client understands it.
-   * @param headers as name, value; none that are meant for one connection.
-   */
-  begin(status: number, reason: string, headers: readonly string[]): void
+  /** Sends an interim answer, to clients that know such. @param lines as `AnswerStart` has them. */
+  inform(status: number, reason: string, lines: string): void
+  /** Begins the answer, which goes out with the first of its body or with `flush`. */
+  begin(start: AnswerStart): void
   /** What is written goes out with `flush` or `end`. */
   write(chunk: Buffer): void
   /** @returns false when the client takes no more until `drained`. */
@@ -100,9 +94,21 @@ export interface ClientResponse {
   /** The connection is closed after this answer. */
   closeAfter(): void
   /** Gives the connection over to another protocol: what is read and written from here on passes as it is. */
-  upgrade(reason: string, headers: readonly string[]): void
+  upgrade(reason: string, lines: string): void
   /** Breaks the connection off, so that nobody takes what was sent for a whole answer. */
   destroy(): void
+}
+
+export type AnswerStart = {
+  readonly status: number
+  /** Empty for the usual one. */
+  readonly reason: string
+  /** Its fields, `name: value` ended by CRLF each: none that are meant for one connection, nor those below. */
+  readonly lines: string
+  /** Of its body, as the answer says; undefined where it does not, and the body is framed as its client understands it. */
+  readonly bytes: number | undefined
+  /** Where it has one of its own. */
+  readonly date?: string | undefined
 }
 
 /** Sends chunks on as they came. */

@@ -1,10 +1,17 @@
 /** One request on a connection of HTTP/2, which is a stream of its own, and the answer to it. */
 import { constants, type ServerHttp2Stream } from 'node:http2'
 import type { Deadline } from '../deadlines.ts'
-import { lengthIn } from '../http1/field-lines.ts'
+import { pairsIn } from '../http1/field-lines.ts'
 import { type AnswerFraming, passableTrailers } from './answer-head.ts'
 import { CallHead } from './call-head.ts'
-import type { BodyReader, ClientRequest, ClientResponse, FrontRooms, ResponseWatcher } from './front.ts'
+import type {
+  AnswerStart,
+  BodyReader,
+  ClientRequest,
+  ClientResponse,
+  FrontRooms,
+  ResponseWatcher,
+} from './front.ts'
 import { byName, streamFraming, streamHead } from './http2-head.ts'
 import type { RequestHead } from './request-rules.ts'
 
@@ -81,7 +88,7 @@ export class Http2Call extends CallHead implements ClientRequest, ClientResponse
   }
 
   invite(): void {
-    this.inform(100, '', [])
+    this.inform(100, '', '')
   }
 
   read(reader: BodyReader): void {
@@ -111,16 +118,15 @@ export class Http2Call extends CallHead implements ClientRequest, ClientResponse
     this.#watcher = watcher
   }
 
-  inform(status: number, _reason: string, headers: readonly string[]): void {
+  inform(status: number, _reason: string, lines: string): void {
     if (this.#statusCode !== 0 || this.#isOver || this.#stream.closed) return
-    this.#stream.additionalHeaders({ ':status': status, ...byName(headers) })
+    this.#stream.additionalHeaders({ ':status': status, ...byName(pairsIn(lines)) })
   }
 
-  begin(status: number, _reason: string, headers: readonly string[]): void {
-    const length = headers.find((_, i) => i % 2 === 1 && headers[i - 1]!.toLowerCase() === 'content-length')
-    const bytes = length === undefined ? undefined : lengthIn(length)
+  begin(start: AnswerStart): void {
+    const { status, bytes } = start
     this.#statusCode = status
-    this.#answerHead = streamHead(status, headers, this.#rooms.date())
+    this.#answerHead = streamHead(start, this.#rooms.date())
     this.#framing = streamFraming(status, bytes, this.head.method)
     this.#bytesToSend = this.#framing === 'length' ? (bytes ?? 0) : 0
   }

@@ -1,7 +1,7 @@
 /** What HTTP/2 has instead of start lines and framing headers, turned into what both have, and back. Pure. */
-import { lowerCaseOf } from '../http1/field-lines.ts'
+import { pairsIn } from '../http1/field-lines.ts'
 import type { AnswerFraming } from './answer-head.ts'
-import type { BodyKind } from './front.ts'
+import type { AnswerStart, BodyKind } from './front.ts'
 import { type Refused, type RequestHead, requestOfRaw } from './request-rules.ts'
 
 /** What a field costs beside its bytes, as HTTP/2 counts (RFC 9113, 6.5.2). */
@@ -53,18 +53,14 @@ function sorted(fields: readonly string[]) {
   return { pseudo, plain, bytes }
 }
 
-/** @param headers as name, value; none that are meant for one connection. @param date where they have none. */
-export function streamHead(status: number, headers: readonly string[], date: string): string[] {
+/** @param now the date, where the answer has none. */
+export function streamHead({ status, lines, bytes, date }: AnswerStart, now: string): string[] {
   const fields = [':status', String(status)]
-  let hasDate = false
-  for (let i = 0; i < headers.length; i += 2) {
-    const name = lowerCaseOf(headers[i]!) ?? ''
-    // It has no body, and one who counts would wait for it.
-    if (name === 'content-length' && status === 204) continue
-    hasDate ||= name === 'date'
-    fields.push(name, headers[i + 1]!)
-  }
-  if (!hasDate) fields.push('date', date)
+  const pairs = pairsIn(lines)
+  for (let i = 0; i < pairs.length; i += 2) fields.push(pairs[i]!.toLowerCase(), pairs[i + 1]!)
+  fields.push('date', date ?? now)
+  // Of what has no body, one who counts would wait for it.
+  if (bytes !== undefined && status !== 204) fields.push('content-length', String(bytes))
   return fields
 }
 
@@ -80,7 +76,7 @@ const NO_BODY = new Set([204, 205, 304])
 export function byName(fields: readonly string[]): Record<string, string | string[]> {
   const all: Record<string, string | string[]> = {}
   for (let i = 0; i < fields.length; i += 2) {
-    const name = lowerCaseOf(fields[i]!) ?? ''
+    const name = fields[i]!.toLowerCase()
     const before = all[name]
     all[name] = before === undefined ? fields[i + 1]! : [before, fields[i + 1]!].flat()
   }

@@ -8,11 +8,13 @@
 import http, { type IncomingMessage, type ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
+import { pairsIn } from '../http1/field-lines.ts'
 import { passableTrailers } from './answer-head.ts'
 import { CallHead } from './call-head.ts'
 import { ClientConnection, type ConnectionRooms, refusalText } from './client-connection.ts'
 import { dateOf } from './connection-front.ts'
 import type {
+  AnswerStart,
   BodyReader,
   ClientRequest,
   ClientResponse,
@@ -219,13 +221,15 @@ class NodeCall extends CallHead implements ClientRequest, ClientResponse {
     this.#watcher = watcher
   }
 
-  inform(status: number, _reason: string, headers: readonly string[]): void {
+  inform(status: number, _reason: string, lines: string): void {
     if (this.head.isHttp10) return
-    this.#response.writeInformation(status, [...headers])
+    this.#response.writeInformation(status, pairsIn(lines))
   }
 
-  begin(status: number, reason: string, headers: readonly string[]): void {
-    const own = status === 204 ? withoutLength(headers) : [...headers]
+  begin({ status, reason, lines, bytes, date }: AnswerStart): void {
+    const own = pairsIn(lines)
+    if (date !== undefined) own.push('date', date)
+    if (bytes !== undefined && status !== 204) own.push('content-length', String(bytes))
     if (reason === '') this.#response.writeHead(status, own)
     else this.#response.writeHead(status, reason, own)
     this.#response.cork()
@@ -262,12 +266,6 @@ class NodeCall extends CallHead implements ClientRequest, ClientResponse {
     this.#request.destroy()
     this.#response.destroy()
   }
-}
-
-function withoutLength(headers: readonly string[]): string[] {
-  return pairsOf(headers)
-    .filter(([name]) => name.toLowerCase() !== 'content-length')
-    .flat()
 }
 
 function pairsOf(headers: readonly string[]): [string, string][] {

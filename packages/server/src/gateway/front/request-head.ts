@@ -4,7 +4,7 @@ import { ONCE, type Refused, type RequestHead, requestOf } from './request-rules
 
 export type { RequestHead } from './request-rules.ts'
 
-const VERSION = /^HTTP\/(1\.[01])$/
+const VERSION = 'HTTP/1.'
 
 /** How a client begins that has not asked which protocol is spoken. */
 const HTTP2 = 'PRI * HTTP/2.0'
@@ -16,14 +16,15 @@ export function requestHeadIn(text: string): RequestHead | Refused {
   const lineEnd = text.indexOf('\r\n')
   const methodEnd = text.indexOf(' ')
   const urlEnd = text.indexOf(' ', methodEnd + 1)
-  const version = urlEnd === -1 || urlEnd > lineEnd ? null : VERSION.exec(text.slice(urlEnd + 1, lineEnd))
-  if (!version) return { status: 400, fault: text.startsWith(HTTP2) ? NO_HTTP2 : NO_HTTP1 }
+  const minor = urlEnd + 1 + VERSION.length
+  const hasVersion = urlEnd !== -1 && minor + 1 === lineEnd && text.startsWith(VERSION, urlEnd + 1)
+  if (!hasVersion) return { status: 400, fault: text.startsWith(HTTP2) ? NO_HTTP2 : NO_HTTP1 }
   const lines = readFieldLines(text, lineEnd + 2, ONCE)
   if ('fault' in lines) return { status: 400, fault: lines.fault }
   const start = {
     method: text.slice(0, methodEnd),
     url: text.slice(methodEnd + 1, urlEnd),
-    version: version[1] ?? '',
+    version: text[minor] === '1' ? '1.1' : `1.${text[minor]}`,
   }
   return requestOf(start, lines)
 }

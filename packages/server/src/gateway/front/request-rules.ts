@@ -6,6 +6,7 @@
  */
 import { METHODS } from 'node:http'
 import { type FieldLines, fieldsOf, type HeaderFields, lengthIn, listed } from '../http1/field-lines.ts'
+import { nameSet } from '../http1/field-names.ts'
 import type { BodyKind } from './front.ts'
 
 export type StartLine = { readonly method: string; readonly url: string; readonly version: string }
@@ -13,8 +14,7 @@ export type StartLine = { readonly method: string; readonly url: string; readonl
 export type RequestHead = {
   readonly method: string
   readonly url: string
-  readonly headers: HeaderFields
-  readonly rawHeaders: readonly string[]
+  readonly headers: FieldLines
   readonly body: BodyKind
   readonly expectsContinue: boolean
   readonly wantsUpgrade: boolean
@@ -31,7 +31,7 @@ export type Refused = { readonly status: 400 | 431; readonly fault: string }
 export const MOST_FIELDS = 128
 
 /** Fields whose second line would be a second opinion. */
-export const ONCE: ReadonlySet<string> = new Set([
+export const ONCE = nameSet([
   'host',
   'authorization',
   'x-api-key',
@@ -50,17 +50,15 @@ const HOST = /^[\w.~!$&'()*+;=:%[\]-]*$/
 /** Printable, and without a fragment, which is never sent. */
 const URL_CHARACTERS = /^[!"$-~]+$/
 
-/** @param rawHeaders as another parser has read them. */
-export function requestOfRaw(start: StartLine, rawHeaders: readonly string[]): RequestHead | Refused {
-  const lines = fieldsOf(rawHeaders, ONCE)
+/** @param fields as another parser has read them: name, value. */
+export function requestOfRaw(start: StartLine, fields: readonly string[]): RequestHead | Refused {
+  const lines = fieldsOf(fields, ONCE)
   return 'fault' in lines ? { status: 400, fault: lines.fault } : requestOf(start, lines)
 }
 
-export function requestOf({ method, url, version }: StartLine, lines: FieldLines): RequestHead | Refused {
-  const headers = lines.fields
+export function requestOf({ method, url, version }: StartLine, headers: FieldLines): RequestHead | Refused {
   const isHttp10 = version === '1.0'
-  if (lines.raw.length > 2 * MOST_FIELDS)
-    return { status: 431, fault: `it has more than ${MOST_FIELDS} headers` }
+  if (headers.count > MOST_FIELDS) return { status: 431, fault: `it has more than ${MOST_FIELDS} headers` }
   const fault = startFault(method, url, version) ?? hostFault(headers['host'], isHttp10)
   if (fault !== undefined) return { status: 400, fault }
   const body = bodyOf(headers, isHttp10)
@@ -69,28 +67,24 @@ export function requestOf({ method, url, version }: StartLine, lines: FieldLines
   if (expectation !== undefined && expectation.toLowerCase() !== '100-continue') {
     return { status: 400, fault: 'the only expectation that can be met is "100-continue"' }
   }
-  const options = headers['connection'] === undefined ? NO_OPTIONS : listed(headers['connection'])
+  const options = listed(headers['connection'])
   return {
     method,
     url,
     headers,
-    rawHeaders: lines.raw,
     body,
     expectsContinue: expectation !== undefined && body.kind !== 'none',
     wantsUpgrade:
-      headers['upgrade'] !== undefined &&
       !isHttp10 &&
       method === 'GET' &&
       body.kind === 'none' &&
-      headers['upgrade'].toLowerCase() === 'websocket' &&
+      headers['upgrade']?.toLowerCase() === 'websocket' &&
       options.includes('upgrade'),
     isHttp10,
     persists: !options.includes('close') && (!isHttp10 || options.includes('keep-alive')),
-    takesTrailers: !isHttp10 && headers['te'] !== undefined && listed(headers['te']).includes('trailers'),
+    takesTrailers: !isHttp10 && listed(headers['te']).includes('trailers'),
   }
 }
-
-const NO_OPTIONS: readonly string[] = []
 
 function startFault(method: string, url: string, version: string): string | undefined {
   if (version !== '1.1' && version !== '1.0') return 'it is not HTTP/1.1'

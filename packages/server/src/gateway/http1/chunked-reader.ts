@@ -5,6 +5,7 @@
  * have disagreed about where it ends. Pure.
  */
 import { HeadScan, readFieldLines } from './field-lines.ts'
+import { NO_NAMES } from './field-names.ts'
 
 const CR = 0x0d
 const LF = 0x0a
@@ -13,7 +14,6 @@ const MOST_DIGITS = 12
 const TRAILER_BYTES = 8 * 1024
 const EMPTY_LINE = Buffer.from('\r\n')
 const NOTHING: readonly string[] = []
-const NONE = new Set<string>()
 
 type State = 'size' | 'size-lf' | 'data' | 'data-cr' | 'data-lf' | 'trailers' | 'done' | 'broken'
 
@@ -115,12 +115,12 @@ export class ChunkedReader {
     if (end === 'more') return to
     if (end === 'too-long') return this.#break('its trailers are too long', to)
     if (typeof end !== 'number') return this.#break(end.fault, to)
-    const lines = readFieldLines(all.toString('latin1', 0, end - EMPTY_LINE.length), 0, NONE)
+    const lines = readFieldLines(all.toString('latin1', 0, end - EMPTY_LINE.length), 0, NO_NAMES)
     if ('fault' in lines) return this.#break(lines.fault, to)
-    if ((lines.fields['content-length'] ?? lines.fields['transfer-encoding']) !== undefined) {
+    if ((lines['content-length'] ?? lines['transfer-encoding']) !== undefined) {
       return this.#break('a trailer says how the body is framed', to)
     }
-    this.#trailers = lines.raw
+    this.#trailers = lines.pairs
     this.#trailerBytes = undefined
     this.#state = 'done'
     return from + end - before

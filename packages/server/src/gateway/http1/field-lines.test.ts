@@ -1,9 +1,10 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { fieldsOf, HeadScan, lengthIn, readFieldLines } from './field-lines.ts'
+import { fieldsIn, fieldsOf, HeadScan, lengthIn, pairsIn, readFieldLines } from './field-lines.ts'
+import { NAMES, NO_NAMES, nameSet } from './field-names.ts'
 
 const LIMIT = 100
-const ONCE = new Set(['host'])
+const ONCE = nameSet(['host'])
 const look = (text: string) => new HeadScan(LIMIT).look(Buffer.from(text, 'latin1'))
 
 /** As it comes byte by byte. */
@@ -64,25 +65,53 @@ describe('readFieldLines', () => {
     ['transfer-encoding: chunked\t\r\n', 'its Transfer-Encoding ends in a blank'],
   ] as const)('%j: %j', ([text, read]) => {
     const lines = readFieldLines(text, 0, ONCE)
-    expect('fault' in lines ? lines.fault : lines.raw).toEqual(read)
+    expect('fault' in lines ? lines.fault : lines.pairs).toEqual(read)
   })
 
   test('fields of the same name are joined, cookies as cookies are', () => {
-    const lines = readFieldLines('A: 1\r\na: 2\r\ncookie: x\r\nCookie: y\r\n__proto__: z\r\n', 0, ONCE)
-    expect(lines).toMatchObject({ fields: { a: '1, 2', cookie: 'x; y' } })
-    expect('fields' in lines && Object.keys(lines.fields)).toEqual(['a', 'cookie', '__proto__'])
+    const lines = readFieldLines('Vary: 1\r\nvary: 2\r\ncookie: x\r\nCookie: y\r\n__proto__: z\r\n', 0, ONCE)
+    expect(lines).toMatchObject({ vary: '1, 2', cookie: 'x; y' })
+    expect(lines).not.toHaveProperty('host', expect.anything())
   })
 
-  test('what was written is read, and read alike by who has split it already', () => {
-    const name = fc.stringMatching(/^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,12}$/)
-    const value = fc.stringMatching(/^(?:[!-~\xa1-\xff](?:[ -~\xa1-\xff]*[!-~\xa1-\xff])?)?$/)
+  test('every name that is known is found, however its letters are written, and no other', () => {
+    const cases = fc.constantFrom<(text: string) => string>(
+      (text) => text,
+      (text) => text.toUpperCase(),
+      (text) => text.replaceAll(/\b\w/g, (letter) => letter.toUpperCase()),
+    )
     fc.assert(
-      fc.property(fc.array(fc.tuple(name, value), { maxLength: 8 }), (pairs) => {
-        const text = pairs.map(([n, v]) => `${n}:  ${v} \r\n`).join('')
-        const lines = readFieldLines(text, 0, new Set())
+      fc.property(fc.constantFrom(...NAMES), cases, fc.constantFrom('', 'x', '-'), (name, write, more) => {
+        const fields = fieldsIn(`${write(name)}${more}: 1\r\n`)
+        expect(NAMES.filter((each) => fields[each] !== undefined)).toEqual(more === '' ? [name] : [])
+      }),
+    )
+  })
+
+  const name = fc.oneof(
+    fc.stringMatching(/^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,12}$/),
+    fc.constantFrom('Host', 'HOST', 'content-type', 'Accept', 'x-request-id'),
+  )
+  const value = fc.stringMatching(/^(?:[!-~\xa1-\xff](?:[ -~\xa1-\xff]*[!-~\xa1-\xff])?)?$/)
+  const pairsOf = fc.array(fc.tuple(name, value), { maxLength: 8 })
+
+  test('what was written is read, and read alike by who has split it already', () => {
+    fc.assert(
+      fc.property(pairsOf, fc.constantFrom(': ', ':', ':  '), (pairs, colon) => {
+        const text = pairs.map(([n, v]) => `${n}${colon}${v}${colon === ': ' ? '' : ' '}\r\n`).join('')
         fc.pre(!/transfer-encoding/i.test(text))
-        expect(lines).toEqual({ raw: pairs.flat(), fields: expect.anything() })
-        expect(lines).toEqual(fieldsOf(pairs.flat(), new Set()))
+        expect(fieldsIn(text).pairs).toEqual(pairs.flat())
+        expect(fieldsOf(pairs.flat(), NO_NAMES)).toMatchObject({ pairs: pairs.flat() })
+      }),
+    )
+  })
+
+  test('what is left without some names is every other line, as it was', () => {
+    fc.assert(
+      fc.property(pairsOf, fc.subarray(['host', 'content-type'] as const), (pairs, names) => {
+        const fields = fieldsIn(pairs.map(([n, v]) => `${n}: ${v}\r\n`).join(''))
+        const left = pairs.filter(([n]) => !['accept', ...names].includes(n.toLowerCase())).flat()
+        expect(pairsIn(fields.without(nameSet(names), ['accept']))).toEqual(left)
       }),
     )
   })

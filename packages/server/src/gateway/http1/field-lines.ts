@@ -5,11 +5,13 @@
  * folded lines, spaces before a colon, control characters, and repeated fields that may stand once. Pure.
  */
 
-/** By name in lower case; what stands in several lines is joined. */
-export type HeaderFields = Readonly<Record<string, string | undefined>>
+import { type FieldName, NAME, NAMES, type NameSet, NO_NAMES, numberOf, OTHER } from './field-names.ts'
 
-/** A message's fields: as they came (name, value, name, value), and by name. */
-export type FieldLines = { readonly raw: readonly string[]; readonly fields: HeaderFields }
+/** By name in lower case; what stands in several lines is joined. */
+export type HeaderFields = { readonly [Name in FieldName]?: string | undefined }
+
+const COOKIE = NAMES.indexOf('cookie')
+const TRANSFER_ENCODING = NAMES.indexOf('transfer-encoding')
 
 const CR = 0x0d
 const LF = 0x0a
@@ -19,12 +21,6 @@ const IS_FORBIDDEN = Uint8Array.from({ length: 256 }, (_, byte) =>
   (byte < 0x20 && byte !== 0x09 && byte !== CR && byte !== LF) || byte === 0x7f ? 1 : 0,
 )
 
-const NAME = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/
-
-/** Names in lower case by the spellings in which they came; most messages use the same few. */
-const KNOWN_NAMES = new Map<string, string>()
-const MOST_KNOWN_NAMES = 1_000
-
 /** Finds where a head ends, in bytes that come in pieces; no byte is looked at twice. */
 export class HeadScan {
   readonly #limitBytes: number
@@ -33,6 +29,12 @@ export class HeadScan {
 
   constructor(limitBytes: number) {
     this.#limitBytes = limitBytes
+  }
+
+  /** The next bytes are of another head. */
+  reset(): void {
+    this.#at = 0
+    this.#lineStart = 0
   }
 
   /**
@@ -61,6 +63,86 @@ export class HeadScan {
   }
 }
 
+/** A message's fields, as lines: `name: value`, each ended by CRLF. */
+class Lines {
+  readonly #text: string
+  readonly #from: number
+  /** For each line the number of its name and where it ends, without its CRLF. */
+  readonly #marks: readonly number[]
+
+  constructor(text: string, from: number, marks: readonly number[]) {
+    this.#text = text
+    this.#from = from
+    this.#marks = marks
+  }
+
+  get count(): number {
+    return this.#marks.length / 2
+  }
+
+  /** As they came: name, value, name, value. */
+  get pairs(): string[] {
+    const pairs: string[] = []
+    for (let i = 0; i < this.#marks.length; i += 2) {
+      const start = this.#startOf(i)
+      const colon = this.#text.indexOf(':', start)
+      pairs.push(this.#text.slice(start, colon), this.#text.slice(colon + 2, this.#marks[i + 1]))
+    }
+    return pairs
+  }
+
+  value(number: number): string | undefined {
+    const marks = this.#marks
+    let value: string | undefined
+    for (let i = 0; i < marks.length; i += 2) {
+      if (marks[i] !== number) continue
+      const more = this.#text.slice(this.#startOf(i) + NAMES[number]!.length + 2, marks[i + 1])
+      value = value === undefined ? more : `${value}${number === COOKIE ? ';' : ','} ${more}`
+    }
+    return value
+  }
+
+  /** @param more further names, in lower case. @returns the lines of all other names. */
+  without(names: NameSet, more: readonly string[] = NONE): string {
+    const marks = this.#marks
+    let kept = ''
+    let from = -1
+    for (let i = 0; i < marks.length; i += 2) {
+      const isKept = names[marks[i]!] === 0 && (more.length === 0 || !more.includes(this.#nameOf(i)))
+      if (isKept && from === -1) from = this.#startOf(i)
+      else if (!isKept && from !== -1) {
+        kept += this.#text.slice(from, this.#startOf(i))
+        from = -1
+      }
+    }
+    return from === -1 ? kept : kept + this.#text.slice(from, marks.at(-1)! + 2)
+  }
+
+  #startOf(mark: number): number {
+    return mark === 0 ? this.#from : this.#marks[mark - 1]! + 2
+  }
+
+  #nameOf(mark: number): string {
+    const number = this.#marks[mark]!
+    if (number !== OTHER) return NAMES[number]!
+    const start = this.#startOf(mark)
+    return this.#text.slice(start, this.#text.indexOf(':', start)).toLowerCase()
+  }
+}
+
+const NONE: readonly string[] = []
+
+// Read only where somebody asks, which of most fields nobody does.
+for (const [number, name] of NAMES.entries()) {
+  Object.defineProperty(Lines.prototype, name, {
+    get(this: Lines) {
+      return this.value(number)
+    },
+  })
+}
+
+export type FieldLines = Lines & HeaderFields
+
 /**
  * Reads field lines, each ended by CRLF.
  * @param text latin1, in which `HeadScan` found no fault. @param once names that may stand in one line only.
@@ -68,68 +150,93 @@ export class HeadScan {
 export function readFieldLines(
   text: string,
   from: number,
-  once: ReadonlySet<string>,
+  once: NameSet,
 ): FieldLines | { readonly fault: string } {
-  const raw: string[] = []
-  const fields: Record<string, string | undefined> = Object.create(null)
+  const marks: number[] = []
+  let isPlain = true
   for (let at = from; at < text.length; ) {
     const end = text.indexOf('\r\n', at)
     const colon = text.indexOf(':', at)
     if (colon === -1 || colon > end) return { fault: 'a header has no colon' }
-    const name = text.slice(at, colon)
-    const lower = lowerCaseOf(name)
-    if (lower === undefined) return { fault: 'a header has a name that is none' }
+    const number = numberOf(text, at, colon)
+    if (number === OTHER && !NAME.test(text.slice(at, colon))) {
+      return { fault: 'a header has a name that is none' }
+    }
     // Readers disagree whether it is the coding that it seems to be.
-    if (lower === 'transfer-encoding' && isBlank(text.charCodeAt(end - 1))) {
+    if (number === TRANSFER_ENCODING && isBlank(text.charCodeAt(end - 1))) {
       return { fault: 'its Transfer-Encoding ends in a blank' }
     }
-    const value = trimmed(text, colon + 1, end)
-    raw.push(name, value)
-    if (!addField(fields, lower, value, once)) return { fault: `it has more than one ${name} header` }
+    if (once[number] === 1 && isMarked(marks, number)) {
+      return { fault: `it has more than one ${text.slice(at, colon)} header` }
+    }
+    isPlain &&= isPlainValue(text, colon + 1, end)
+    marks.push(number, end)
     at = end + 2
   }
-  return { raw, fields }
+  // What is passed on is passed on as every reader reads it.
+  return isPlain ? (new Lines(text, from, marks) as FieldLines) : readFieldLines(plainly(text, from), 0, once)
 }
 
-/** What another parser has read. */
-export function fieldsOf(
-  raw: readonly string[],
-  once: ReadonlySet<string>,
-): FieldLines | { readonly fault: string } {
-  const fields: Record<string, string | undefined> = Object.create(null)
-  for (let i = 0; i < raw.length; i += 2) {
-    const lower = lowerCaseOf(raw[i]!)
-    if (lower === undefined) return { fault: 'a header has a name that is none' }
-    if (!addField(fields, lower, raw[i + 1]!, once)) return { fault: `it has more than one ${raw[i]} header` }
+/** Of lines that have been read before, or that we have written. */
+export function fieldsIn(lines: string): FieldLines {
+  const fields = readFieldLines(lines, 0, NO_NAMES)
+  if ('fault' in fields) throw new Error(`lines that were read are none: ${fields.fault}`)
+  return fields
+}
+
+/** What another parser has read, as name, value. */
+export function fieldsOf(pairs: readonly string[], once: NameSet): FieldLines | { readonly fault: string } {
+  let text = ''
+  for (let i = 0; i < pairs.length; i += 2) {
+    if (!NAME.test(pairs[i]!)) return { fault: 'a header has a name that is none' }
+    if (/[\r\n]/.test(pairs[i + 1]!)) return { fault: 'a header has more than one line' }
+    text += lineOf(pairs[i]!, pairs[i + 1]!)
   }
-  return { raw, fields }
+  return readFieldLines(text, 0, once)
 }
 
-function addField(
-  fields: Record<string, string | undefined>,
-  name: string,
-  value: string,
-  once: ReadonlySet<string>,
-): boolean {
-  const before = fields[name]
-  if (before === undefined) fields[name] = value
-  else if (once.has(name)) return false
-  else fields[name] = name === 'cookie' ? `${before}; ${value}` : `${before}, ${value}`
-  return true
+export const lineOf = (name: string, value: string) => `${name}: ${value}\r\n`
+
+/** The lines of fields that we say ourselves. */
+export function linesOf(fields: Readonly<Record<string, string>>): string {
+  let lines = ''
+  for (const name in fields) lines += lineOf(name, fields[name]!)
+  return lines
 }
 
-/** Undefined for what is no name. */
-export function lowerCaseOf(name: string): string | undefined {
-  const known = KNOWN_NAMES.get(name)
-  if (known !== undefined) return known
-  if (!NAME.test(name)) return undefined
-  const lower = name.toLowerCase()
-  // A slice would keep alive the whole head that it was cut from.
-  if (KNOWN_NAMES.size < MOST_KNOWN_NAMES) KNOWN_NAMES.set(copyOf(name), copyOf(lower))
-  return lower
+/** Name, value, name, value of lines that we have written, or passed on. */
+export function pairsIn(lines: string): string[] {
+  const pairs: string[] = []
+  for (let at = 0; at < lines.length; ) {
+    const end = lines.indexOf('\r\n', at)
+    const colon = lines.indexOf(': ', at)
+    pairs.push(lines.slice(at, colon), lines.slice(colon + 2, end))
+    at = end + 2
+  }
+  return pairs
 }
 
-const copyOf = (text: string) => Buffer.from(text, 'latin1').toString('latin1')
+function isMarked(marks: readonly number[], number: number): boolean {
+  for (let i = 0; i < marks.length; i += 2) if (marks[i] === number) return true
+  return false
+}
+
+/** One space before it, and none after it. */
+function isPlainValue(text: string, from: number, to: number): boolean {
+  if (text.charCodeAt(from) !== SPACE) return false
+  return from + 1 === to || (!isBlank(text.charCodeAt(from + 1)) && !isBlank(text.charCodeAt(to - 1)))
+}
+
+function plainly(text: string, from: number): string {
+  let lines = ''
+  for (let at = from; at < text.length; ) {
+    const end = text.indexOf('\r\n', at)
+    const colon = text.indexOf(':', at)
+    lines += lineOf(text.slice(at, colon), trimmed(text, colon + 1, end))
+    at = end + 2
+  }
+  return lines
+}
 
 function trimmed(text: string, from: number, to: number): string {
   let start = from
@@ -139,6 +246,7 @@ function trimmed(text: string, from: number, to: number): string {
   return text.slice(start, end)
 }
 
+const SPACE = 0x20
 const isBlank = (code: number) => code === 0x20 || code === 0x09
 
 /** A Content-Length that every reader reads alike; undefined for any other. */
@@ -148,4 +256,4 @@ export function lengthIn(value: string): number | undefined {
 
 /** The members of a comma-separated list, in lower case. */
 export const listed = (value: string | undefined): readonly string[] =>
-  value === undefined ? [] : value.split(',').map((member) => member.trim().toLowerCase())
+  value === undefined ? NONE : value.split(',').map((member) => member.trim().toLowerCase())

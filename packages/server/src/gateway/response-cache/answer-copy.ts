@@ -4,9 +4,9 @@ import type { AnswerHead } from '../upstream/response-reader.ts'
 import type { KeptAnswer } from './response-cache.ts'
 
 /** Said anew with each answer, or true of one alone. */
-const OF_ONE_ANSWER = ['date', 'age', 'content-length', 'set-cookie', 'server-timing']
+const OF_ONE_ANSWER = ['age', 'set-cookie', 'server-timing']
 
-type Head = Pick<AnswerHead, 'status' | 'headers' | 'rawHeaders'>
+type Head = Pick<AnswerHead, 'status' | 'headers'>
 
 export class AnswerCopy {
   readonly #limitBytes: number
@@ -43,8 +43,11 @@ export class AnswerCopy {
   /** @returns undefined for an answer that was cut off, or that is not to be kept. */
   answer(now: number): KeptAnswer | undefined {
     if (!this.#head || !this.#isWhole) return undefined
-    const headers = toClient(this.#head, [], OF_ONE_ANSWER)
-    return { headers, body: Buffer.concat(this.#chunks), keptAt: now }
+    return {
+      lines: toClient(this.#head.headers, OF_ONE_ANSWER),
+      body: Buffer.concat(this.#chunks),
+      keptAt: now,
+    }
   }
 }
 

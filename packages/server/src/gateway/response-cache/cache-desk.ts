@@ -5,6 +5,7 @@ import type { Clock } from '../../platform/clock.ts'
 import type { Caller } from '../access.ts'
 import type { Deadlines } from '../deadlines.ts'
 import type { Exchange } from '../exchange.ts'
+import { linesOf } from '../http1/field-lines.ts'
 import type { GatewayLimits } from '../limits.ts'
 import type { RequestMeter } from '../request-meter.ts'
 import { readStart } from '../serve-endpoint.ts'
@@ -34,7 +35,7 @@ export type DeskAnswer =
 
 const NONE: DeskAnswer = { kind: 'none' }
 /** A request can change what it gets by these. */
-const TELLING_HEADERS = ['content-type', 'accept', 'accept-encoding']
+const TELLING_HEADERS = ['content-type', 'accept', 'accept-encoding'] as const
 
 export class CacheDesk {
   readonly #rooms: DeskRooms
@@ -87,16 +88,16 @@ export class CacheDesk {
     )
   }
 
-  #give(exchange: Exchange, { headers, body, keptAt }: KeptAnswer): void {
+  #give(exchange: Exchange, { lines, body, keptAt }: KeptAnswer): void {
     const age = Math.max(0, Math.floor((this.#rooms.clock.elapsed() - keptAt) / 1_000))
     const ours = {
       'x-request-id': exchange.id,
       'x-berth-cache': 'hit',
       age: String(age),
-      'content-length': String(body.length),
       ...exchange.also,
     }
-    exchange.begin(200, '', [...Object.entries(ours).flat(), ...headers], undefined)
+    const all = linesOf(ours) + lines
+    exchange.begin({ status: 200, reason: '', lines: all, bytes: body.length }, undefined)
     exchange.response.end(body)
   }
 

@@ -5,7 +5,7 @@ import { hasOneAnswer } from './cacheable.ts'
 import { type CacheKeyParts, cacheKey, ResponseCache } from './response-cache.ts'
 
 const LIMITS = { cacheBytes: 10_000, cachedAnswerBytes: 4_000, cacheMs: 1_000 }
-const answer = (bytes: number, keptAt = 0) => ({ headers: [], body: Buffer.alloc(bytes), keptAt })
+const answer = (bytes: number, keptAt = 0) => ({ lines: '', body: Buffer.alloc(bytes), keptAt })
 
 test.for<[string, string | null, unknown, boolean]>([
   ['/v1/embeddings', null, {}, true],

@@ -17,8 +17,8 @@ export type CacheKeyParts = {
 }
 
 export type KeptAnswer = {
-  /** As name, value: those that are the answer's own. */
-  readonly headers: readonly string[]
+  /** The fields that are the answer's own: `name: value`, ended by CRLF each. */
+  readonly lines: string
   readonly body: Buffer
   readonly keptAt: number
 }
@@ -87,5 +87,4 @@ export class ResponseCache {
   }
 }
 
-const sizeOf = ({ headers, body }: KeptAnswer) =>
-  ENTRY_BYTES + body.length + headers.reduce((sum, text) => sum + 2 * text.length, 0)
+const sizeOf = ({ lines, body }: KeptAnswer) => ENTRY_BYTES + lines.length + body.length

@@ -1,7 +1,7 @@
 /** Who answered behind a router, as the door that it used says, and what of that goes on to the client. Pure. */
 import type { ReplicaId } from '../../domain/replica.ts'
 import type { UsageRecord } from '../../domain/usage/usage-record.ts'
-import type { HeaderFields } from '../http1/field-lines.ts'
+import { type HeaderFields, lineOf } from '../http1/field-lines.ts'
 
 const ADAPTER = /^([\w.-]{1,100}); sha256=([0-9a-f]{64})$/
 
@@ -18,9 +18,8 @@ export function adapterInAnswer(headers: HeaderFields): UsageRecord['adapter'] {
   return name !== undefined && hash !== undefined ? { name, hash } : undefined
 }
 
-/** As name, value, name, value. */
-export const saidByDoors = (headers: HeaderFields): string[] =>
-  ['x-berth-replica', 'x-berth-adapter'].flatMap((name) => {
-    const value = headers[name]
-    return value === undefined ? [] : [name, value]
-  })
+/** `name: value`, ended by CRLF each. */
+export const saidByDoors = (headers: HeaderFields): string =>
+  (['x-berth-replica', 'x-berth-adapter'] as const)
+    .map((name) => (headers[name] === undefined ? '' : lineOf(name, headers[name])))
+    .join('')

@@ -85,7 +85,7 @@ function send(
     upstream: rooms.upstream,
     to: { host, port },
     path: task?.path ?? path,
-    headers: toReplica(
+    fields: toReplica(
       task ? headOfTask(exchange, task) : request,
       `${host}:${port}`,
       router.apiKey,
@@ -98,7 +98,7 @@ function send(
     declines: (head) => (asks && isBadRequest(head)) || (isItsOwnFailure(head, endpoint) && body.replayable),
     onlooker: meter,
     fresh: request.wantsUpgrade || !body.reserve(rooms.limits.replayBytes),
-    answerHeaders: ({ headers }) => saidByDoors(headers),
+    answerLines: ({ headers }) => saidByDoors(headers),
     sandboxed: sharesOrigin,
     watch,
     limits: rooms.limits,

@@ -5,13 +5,15 @@
  * is given up, never used again.
  */
 import { ChunkedReader } from '../http1/chunked-reader.ts'
-import { type HeaderFields, HeadScan, lengthIn, listed, readFieldLines } from '../http1/field-lines.ts'
+import { type FieldLines, HeadScan, lengthIn, listed, readFieldLines } from '../http1/field-lines.ts'
+import { nameSet } from '../http1/field-names.ts'
 
 export type AnswerHead = {
   readonly status: number
   readonly reason: string
-  readonly rawHeaders: readonly string[]
-  readonly headers: HeaderFields
+  readonly headers: FieldLines
+  /** Of its body, as its Content-Length says, whether or not there is one. */
+  readonly bytes: number | undefined
 }
 
 export interface AnswerReader {
@@ -37,7 +39,7 @@ export type ReadState =
 
 const HEAD_BYTES = 64 * 1024
 const MOST_INTERIM = 16
-const ONCE = new Set(['content-length', 'transfer-encoding'])
+const ONCE = nameSet(['content-length', 'transfer-encoding'])
 const NO_BYTES = Buffer.alloc(0)
 const NO_TRAILERS: readonly string[] = []
 const SWITCHING_PROTOCOLS = 101
@@ -55,7 +57,7 @@ export class ResponseReader {
   #fault = ''
   /** A head that has come in part. */
   #started: Buffer = NO_BYTES
-  #scan = new HeadScan(HEAD_BYTES)
+  readonly #scan = new HeadScan(HEAD_BYTES)
   #interim = 0
   #body: Body | undefined
   #persists = false
@@ -113,7 +115,7 @@ export class ResponseReader {
     if (end === 'too-long') return this.#break('its headers are too long', bytes.length)
     if (typeof end !== 'number') return this.#break(end.fault, bytes.length)
     this.#started = NO_BYTES
-    this.#scan = new HeadScan(HEAD_BYTES)
+    this.#scan.reset()
     const head = headIn(all.toString('latin1', 0, end - 2))
     if ('fault' in head) return this.#break(head.fault, bytes.length)
     const fault = this.#take(head)
@@ -141,7 +143,7 @@ export class ResponseReader {
     this.#persists =
       framing.kind !== 'until-close' &&
       head.version === '1.1' &&
-      (headers['connection'] === undefined || !listed(headers['connection']).includes('close'))
+      !listed(headers['connection']).includes('close')
     this.#to.began(head)
     if (framing.kind === 'length' && framing.left === 0) this.#end(NO_TRAILERS)
     return undefined
@@ -201,29 +203,38 @@ const saysMoreThanInterim = ({ headers, version }: VersionedHead) =>
   headers['transfer-encoding'] !== undefined ||
   listed(headers['connection']).includes('close')
 
-type VersionedHead = AnswerHead & { readonly version: string }
+type VersionedHead = AnswerHead & { readonly version: '1.0' | '1.1' }
 
-const STATUS_LINE = /^HTTP\/(1\.[01]) ([1-9]\d\d)(?: ([\t\x20-\x7e\x80-\xff]*))?$/
+/** `HTTP/1.1 200 OK`, of which what comes behind the status may be missing. */
+const STATUS_LINE = /^HTTP\/1\.[01] [1-9]\d\d(?:$| )/
+const STATUS_AT = 9
+const REASON_AT = 13
 
+/** @param text latin1, in which `HeadScan` found no fault. */
 function headIn(text: string): VersionedHead | { readonly fault: string } {
   const lineEnd = text.indexOf('\r\n')
-  const start = STATUS_LINE.exec(text.slice(0, lineEnd))
-  if (!start) return { fault: 'it does not begin as an HTTP/1.1 answer does' }
-  const lines = readFieldLines(text, lineEnd + 2, ONCE)
-  if ('fault' in lines) return lines
-  const [, version = '', status, reason = ''] = start
-  return { version, status: Number(status), reason, rawHeaders: lines.raw, headers: lines.fields }
+  const line = text.slice(0, lineEnd)
+  if (!STATUS_LINE.test(line)) return { fault: 'it does not begin as an HTTP/1.1 answer does' }
+  const headers = readFieldLines(text, lineEnd + 2, ONCE)
+  if ('fault' in headers) return headers
+  const length = headers['content-length']
+  const bytes = length === undefined ? undefined : lengthIn(length)
+  if (length !== undefined && bytes === undefined) return { fault: 'its Content-Length is no length' }
+  return {
+    version: line.startsWith('HTTP/1.1') ? '1.1' : '1.0',
+    status: Number(line.slice(STATUS_AT, STATUS_AT + 3)),
+    reason: line.slice(REASON_AT),
+    headers,
+    bytes,
+  }
 }
 
 function bodyOf(
-  { status, headers, version }: VersionedHead,
+  { status, headers, version, bytes }: VersionedHead,
   method: string,
 ): Body | { readonly fault: string } {
   const coding = headers['transfer-encoding']
-  const length = headers['content-length']
-  const announced = length === undefined ? undefined : lengthIn(length)
-  if (length !== undefined && announced === undefined) return { fault: 'its Content-Length is no length' }
-  if (coding !== undefined && length !== undefined) {
+  if (coding !== undefined && bytes !== undefined) {
     return { fault: 'it has both a Content-Length and a Transfer-Encoding' }
   }
   if (coding !== undefined && (version !== '1.1' || coding.toLowerCase() !== 'chunked')) {
@@ -231,6 +242,6 @@ function bodyOf(
   }
   if (method === 'HEAD' || status === 204 || status === 304) return { kind: 'length', left: 0 }
   if (coding !== undefined) return { kind: 'chunked', reader: new ChunkedReader() }
-  if (announced !== undefined) return { kind: 'length', left: announced }
+  if (bytes !== undefined) return { kind: 'length', left: bytes }
   return { kind: 'until-close' }
 }
