@@ -9,8 +9,8 @@ import { PlatformError } from '../domain/errors.ts'
 import type { RoutedEndpoint, RoutedReplica } from '../link/messages.ts'
 import { BodyScan } from './body-scan.ts'
 import type { Exchange } from './exchange.ts'
+import { type ReadingRooms, readStart } from './read-start.ts'
 import * as refusals from './refusals.ts'
-import { type EndpointRooms, readStart } from './serve-endpoint.ts'
 
 export type AdapterCall = {
   readonly name: string
@@ -29,7 +29,7 @@ type Asked = { readonly exchange: Exchange; readonly endpoint: RoutedEndpoint; r
  */
 export async function adapterCallIn(
   { exchange, endpoint, path }: Asked,
-  rooms: Pick<EndpointRooms, 'deadlines' | 'limits'>,
+  rooms: ReadingRooms,
 ): Promise<AdapterCall | undefined> {
   await nameAdapter({ exchange, endpoint, path }, rooms)
   const { adapters } = endpoint
@@ -51,7 +51,7 @@ export async function adapterCallIn(
 /** Finds which adapter a request is for, unless that is known. */
 export async function nameAdapter(
   { exchange, endpoint: { adapters }, path }: Asked,
-  rooms: Pick<EndpointRooms, 'deadlines' | 'limits'>,
+  rooms: ReadingRooms,
 ): Promise<void> {
   if (adapters) exchange.adapter ??= await nameIn(exchange, path, adapters, rooms)
 }
@@ -61,7 +61,7 @@ async function nameIn(
   exchange: Exchange,
   path: string,
   adapters: readonly string[],
-  rooms: Pick<EndpointRooms, 'deadlines' | 'limits'>,
+  rooms: ReadingRooms,
 ): Promise<string | undefined> {
   if (exchange.request.method !== 'POST' || !path.startsWith('/v1/')) return undefined
   const { body } = exchange
@@ -79,7 +79,7 @@ async function nameIn(
 
 async function wholeBody(
   exchange: Exchange,
-  rooms: Pick<EndpointRooms, 'deadlines' | 'limits'>,
+  rooms: ReadingRooms,
 ): Promise<Readonly<Record<string, unknown>>> {
   const { body } = exchange
   const { taskBodyBytes } = rooms.limits

@@ -6,55 +6,52 @@ import { type Caller, mayCall, requireAccess } from './access.ts'
 import { BodyScan, modelInForm } from './body-scan.ts'
 import { allowsOrigin, corsHeaders } from './cors.ts'
 import type { Exchange } from './exchange.ts'
+import { type ReadingRooms, readStart } from './read-start.ts'
 import * as refusals from './refusals.ts'
-import type { RequestTarget } from './request-target.ts'
+import type { AddressTarget } from './request-target.ts'
 import { keyOf, type Lookup, type RoutingTable } from './routing-table.ts'
-import { type EndpointRooms, readStart } from './serve-endpoint.ts'
 
 const NAMES_IN_A_HINT = 10
 
-export type EndpointTarget = Extract<RequestTarget, { kind: 'endpoint' | 'host' | 'model' }>
-
 /** @throws PlatformError when there is none, when it is not said which, and when `caller` may not call it. */
-export async function endpointFor(
-  target: EndpointTarget,
+export function endpointAt(
+  target: AddressTarget,
   exchange: Exchange,
   table: RoutingTable,
   caller: Caller,
-  rooms: Pick<EndpointRooms, 'deadlines' | 'limits'>,
-): Promise<RoutedEndpoint> {
-  const { origin } = exchange.request.headers
-  let endpoint: RoutedEndpoint
-  try {
-    endpoint = await wantedEndpoint(target, exchange, table, caller, rooms)
-  } catch (error) {
-    if (target.kind === 'model') exchange.sayAlso(sharedCorsHeaders(table, origin))
-    throw error
-  }
-  exchange.sayAlso(corsHeaders(endpoint.origins, origin))
-  requireAccess(endpoint, caller)
-  return endpoint
+): RoutedEndpoint {
+  const endpoint =
+    target.kind === 'endpoint'
+      ? endpointNamed(table, target.namespace, target.name, caller)
+      : single(table.byHostLabel(target.label), target.label, table, caller)
+  return called(endpoint, exchange, caller)
 }
 
-async function wantedEndpoint(
-  target: EndpointTarget,
+/** The one that `model` names. @throws PlatformError as `endpointAt`, and where the body names none. */
+export async function endpointInBody(
   exchange: Exchange,
   table: RoutingTable,
   caller: Caller,
-  rooms: Pick<EndpointRooms, 'deadlines' | 'limits'>,
+  rooms: ReadingRooms,
 ): Promise<RoutedEndpoint> {
-  switch (target.kind) {
-    case 'endpoint':
-      return endpointNamed(table, target.namespace, target.name, caller)
-    case 'host':
-      return single(table.byHostLabel(target.label), target.label, table, caller)
-    case 'model':
-      // Nobody gets megabytes read for a token that is worth nothing.
-      if (caller.kind === 'rejected') throw new PlatformError('unauthenticated', caller.reason)
-      return endpointOfAdapter(exchange, table, await modelOf(exchange, rooms), caller)
-    default:
-      return target satisfies never
+  let endpoint: RoutedEndpoint
+  try {
+    // Nobody gets megabytes read for a token that is worth nothing.
+    if (caller.kind === 'rejected') throw new PlatformError('unauthenticated', caller.reason)
+    endpoint = endpointOfAdapter(exchange, table, await modelOf(exchange, rooms), caller)
+  } catch (error) {
+    exchange.sayAlso(sharedCorsHeaders(table, exchange.request.headers['origin']))
+    throw error
   }
+  return called(endpoint, exchange, caller)
+}
+
+/** What a page may read is said of a refusal too. */
+function called(endpoint: RoutedEndpoint, exchange: Exchange, caller: Caller): RoutedEndpoint {
+  const { origins } = endpoint
+  if (origins) exchange.sayAlso(corsHeaders(origins, exchange.request.headers['origin']))
+  requireAccess(endpoint, caller)
+  return endpoint
 }
 
 /** Of what several endpoints share, the list of models and their common address, a page may read if one allows it. */
@@ -135,10 +132,7 @@ function nearby(table: RoutingTable, name: string, caller: Caller, namespace: st
 }
 
 /** Reads as much of the body as it takes to find `model`. */
-async function modelOf(
-  exchange: Exchange,
-  rooms: Pick<EndpointRooms, 'deadlines' | 'limits'>,
-): Promise<string> {
+async function modelOf(exchange: Exchange, rooms: ReadingRooms): Promise<string> {
   const { body, request } = exchange
   const contentType = request.headers['content-type'] ?? ''
   const isForm = contentType.startsWith('multipart/form-data')

@@ -4,14 +4,14 @@ import { CLIENT_LEFT_STATUS } from '../domain/usage/usage-record.ts'
 import type { Clock } from '../platform/clock.ts'
 import { newRequestId } from '../platform/ids.ts'
 import type { Log } from '../platform/log.ts'
-import { callerOf } from './access.ts'
+import { type Caller, callerOf } from './access.ts'
 import { accessLine } from './access-log.ts'
 import { answerPreflight } from './answer-preflight.ts'
 import { type Preflight, preflightIn } from './cors.ts'
 import type { Deadlines } from './deadlines.ts'
 import { toErrorResponse } from './error-response.ts'
 import { ClientLeft, Exchange } from './exchange.ts'
-import { endpointFor, modelList, sharedCorsHeaders } from './find-endpoint.ts'
+import { endpointAt, endpointInBody, modelList, sharedCorsHeaders } from './find-endpoint.ts'
 import type { ClientRequest, ClientResponse } from './front/front.ts'
 import { requestIdIn } from './headers.ts'
 import type { GatewayLimits } from './limits.ts'
@@ -19,7 +19,7 @@ import type { MetricsDesk } from './metrics-desk.ts'
 import * as refusals from './refusals.ts'
 import type { KeptBytes } from './request-body.ts'
 import { requestMsIn } from './request-deadline.ts'
-import { type RequestTarget, requestTarget } from './request-target.ts'
+import { type ModelTarget, type RequestTarget, requestTarget } from './request-target.ts'
 import type { RoutingTable } from './routing-table.ts'
 import { serveControl } from './serve-control.ts'
 import type { TokenUses } from './token-uses.ts'
@@ -34,7 +34,7 @@ export type ReceptionRooms = {
   readonly table: RoutingTable
   readonly kept: KeptBytes
   /** Serves a request for an endpoint. */
-  readonly serve: (request: Request) => Promise<void>
+  readonly serve: (request: Request) => Promise<unknown>
   readonly metrics: MetricsDesk
   readonly tokenUses: TokenUses
   readonly upstream: Upstream
@@ -48,6 +48,8 @@ export type ReceptionRooms = {
   readonly accessLog: ((line: string) => void) | undefined
 }
 
+const LOGGED: { readonly isLogged: boolean } = { isLogged: true }
+
 export class Reception {
   readonly #rooms: ReceptionRooms
   #open = 0
@@ -59,16 +61,18 @@ export class Reception {
   readonly #over = () => {
     this.#open--
   }
+  readonly #grantOf = (hash: string) => this.#rooms.table.grant(hash)
 
   /** Requests being answered or held. */
   get busy(): number {
     return this.#open
   }
 
-  async answer(request: ClientRequest, response: ClientResponse): Promise<void> {
+  /** @returns what went wrong; undefined when nothing did. */
+  answer(request: ClientRequest, response: ClientResponse): Promise<unknown> {
     const exchange = this.begin(request, response, requestIdIn(request.headers) ?? newRequestId())
     if (this.#rooms.isLeaving()) response.closeAfter()
-    await this.see(exchange, this.#route(exchange))
+    return this.see(exchange, () => this.#route(exchange))
   }
 
   /** @param isDeferred its answer is kept, and fetched later. */
@@ -90,27 +94,34 @@ export class Reception {
 
   /**
    * Sees to the end of what answers an exchange.
+   * @param answer may throw, or reject: both are answered.
    * @param isLogged not what passes a second time, on its way through a router. @returns what went wrong; undefined when nothing did. */
   async see(
     exchange: Exchange,
-    answering: Promise<void>,
-    { isLogged = true }: { readonly isLogged?: boolean } = {},
+    answer: () => Promise<unknown> | undefined,
+    { isLogged } = LOGGED,
   ): Promise<unknown> {
-    const { clock, accessLog } = this.#rooms
-    const arrivedAt = clock.now()
-    const beganAt = clock.elapsed()
+    const writeLine = isLogged ? this.#lineOf(exchange) : undefined
     let status = 0
     let failure: unknown
     try {
-      await answering
+      await answer()
       status = exchange.hasLeft ? CLIENT_LEFT_STATUS : exchange.response.statusCode
     } catch (error) {
       failure = error
       status = this.#failed(exchange, error)
     }
-    // What one line costs is paid by those who asked for it.
-    if (isLogged) accessLog?.(accessLine(exchange, status, arrivedAt, clock.elapsed() - beganAt))
+    writeLine?.(status)
     return failure
+  }
+
+  /** Of the access log. What one line costs is paid by those who asked for it. */
+  #lineOf(exchange: Exchange): ((status: number) => void) | undefined {
+    const { clock, accessLog } = this.#rooms
+    if (!accessLog) return undefined
+    const arrivedAt = clock.now()
+    const beganAt = clock.elapsed()
+    return (status) => accessLog(accessLine(exchange, status, arrivedAt, clock.elapsed() - beganAt))
   }
 
   /** @returns the status, as the client has it or would have had it. */
@@ -126,7 +137,8 @@ export class Reception {
     return exchange.hasLeft ? CLIENT_LEFT_STATUS : toErrorResponse(error, exchange.id).status
   }
 
-  async #route(exchange: Exchange): Promise<void> {
+  /** @returns undefined where it has been answered. */
+  #route(exchange: Exchange): Promise<unknown> | undefined {
     const { method, url, headers } = exchange.request
     const preflight = preflightIn(method, headers)
     const host = headers['host'] ?? ''
@@ -134,9 +146,11 @@ export class Reception {
 
     switch (target.kind) {
       case 'livez':
-        return exchange.sendJson(200, { status: 'alive' })
+        exchange.sendJson(200, { status: 'alive' })
+        return undefined
       case 'readyz':
-        return this.#sayWhetherReady(exchange)
+        this.#sayWhetherReady(exchange)
+        return undefined
       case 'control':
         return serveControl(exchange, this.#rooms)
       case 'refused':
@@ -146,34 +160,47 @@ export class Reception {
     }
   }
 
-  async #serve(
+  #serve(
     exchange: Exchange,
     target: Extract<RequestTarget, { kind: 'endpoint' | 'host' | 'model' | 'models' | 'metrics' }>,
     preflight: Preflight | undefined,
-  ): Promise<void> {
-    const { table, clock, limits, metrics, serve, tokenUses } = this.#rooms
+  ): Promise<unknown> | undefined {
+    const { table, limits, metrics, serve } = this.#rooms
     if (!table.hasSnapshot) throw refusals.hasNoSnapshot(limits.retryAfterMs)
-    if (preflight && answerPreflight(exchange, preflight, target, table)) return
+    if (preflight && answerPreflight(exchange, preflight, target, table)) return undefined
     limitTimeAsAsked(exchange)
-    const now = clock.now()
-    const caller = callerOf(exchange.request.headers, (hash) => table.grant(hash), now)
-    if (caller.kind === 'known') tokenUses.used(caller.grant.tokenId, now)
+    const caller = this.#callerOf(exchange)
     switch (target.kind) {
       case 'metrics':
         return metrics.send(exchange, caller)
       case 'models':
         exchange.sayAlso(sharedCorsHeaders(table, exchange.request.headers['origin']))
-        return exchange.sendJson(200, modelList(table, caller, target.id))
+        exchange.sendJson(200, modelList(table, caller, target.id))
+        return undefined
+      case 'model':
+        return this.#serveModel(exchange, target, caller)
       case 'endpoint':
-      case 'host':
-      case 'model': {
-        const endpoint = await endpointFor(target, exchange, table, caller, this.#rooms)
-        const sharesOrigin = target.kind !== 'host'
+      case 'host': {
+        const endpoint = endpointAt(target, exchange, table, caller)
+        const sharesOrigin = target.kind === 'endpoint'
         return serve({ exchange, endpoint, caller, path: target.path, sharesOrigin })
       }
       default:
-        target satisfies never
+        return target satisfies never
     }
+  }
+
+  async #serveModel(exchange: Exchange, { path }: ModelTarget, caller: Caller): Promise<unknown> {
+    const endpoint = await endpointInBody(exchange, this.#rooms.table, caller, this.#rooms)
+    return this.#rooms.serve({ exchange, endpoint, caller, path, sharesOrigin: true })
+  }
+
+  #callerOf({ request }: Exchange): Caller {
+    const { clock, tokenUses } = this.#rooms
+    const now = clock.now()
+    const caller = callerOf(request.headers, this.#grantOf, now)
+    if (caller.kind === 'known') tokenUses.used(caller.grant.tokenId, now)
+    return caller
   }
 
   #sayWhetherReady(exchange: Exchange): void {

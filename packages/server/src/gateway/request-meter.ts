@@ -39,7 +39,8 @@ export type Measures = {
 
 export class RequestMeter implements Onlooker, EventOnlooker {
   readonly #clock: Clock
-  readonly #traffic: EndpointTraffic
+  /** Of the endpoint. */
+  readonly traffic: EndpointTraffic
   readonly #demand: RequestDemand | undefined
   readonly #arrivedAt: number
   readonly #beganAt: number
@@ -63,7 +64,7 @@ export class RequestMeter implements Onlooker, EventOnlooker {
 
   constructor(clock: Clock, traffic: EndpointTraffic, demand?: RequestDemand) {
     this.#clock = clock
-    this.#traffic = traffic
+    this.traffic = traffic
     this.#demand = demand
     this.#arrivedAt = clock.now()
     this.#beganAt = clock.elapsed()
@@ -158,7 +159,7 @@ export class RequestMeter implements Onlooker, EventOnlooker {
     this.#json?.feed(chunk)
     const asSaid = this.#events ? this.#passEvents(chunk, this.#events) : chunk
     const passing = this.#retold ? this.#retold.passed(chunk) : asSaid
-    this.#traffic.sentBytes += passing.length
+    this.traffic.sentBytes += passing.length
     if (passing.length > 0) this.#copy?.passed(passing)
     return passing
   }
@@ -168,14 +169,14 @@ export class RequestMeter implements Onlooker, EventOnlooker {
     if (!events?.isBetweenLines || this.#retold || this.#copy || this.#filter?.lets(text) === false)
       return false
     this.#count(events.feed(text))
-    this.#traffic.sentBytes += bytes
+    this.traffic.sentBytes += bytes
     return true
   }
 
   rest(): Buffer | undefined {
     this.#isComplete = true
     const rest = this.#retold ? this.#retold.rest() : this.#filter?.rest()
-    this.#traffic.sentBytes += rest?.length ?? 0
+    this.traffic.sentBytes += rest?.length ?? 0
     this.#copy?.ended(rest)
     return rest
   }
@@ -203,6 +204,13 @@ export class RequestMeter implements Onlooker, EventOnlooker {
     }
   }
 
+  /** @param bodyBytes as of `measures`. */
+  ended(record: UsageRecord, bodyBytes: number): void {
+    this.#demand?.ended(record, bodyBytes, this.#clock.now())
+    this.traffic.count(record)
+    this.traffic.receivedBytes += bodyBytes
+  }
+
   #passEvents(chunk: Buffer, events: EventUsage): Buffer {
     const decoded = chunk.toString('latin1')
     this.#count(events.feed(decoded))
@@ -215,7 +223,7 @@ export class RequestMeter implements Onlooker, EventOnlooker {
     const now = this.#clock.elapsed()
     const gapMs = this.#firstTextAt === undefined ? undefined : (now - this.#lastTextAt) / texts
     this.#firstTextAt ??= now
-    if (gapMs !== undefined) this.#traffic.interToken.observe(gapMs / 1_000, texts)
+    if (gapMs !== undefined) this.traffic.interToken.observe(gapMs / 1_000, texts)
     this.#demand?.texts(texts, gapMs, now - this.#beganAt)
     this.#lastTextAt = now
     this.#texts += texts

@@ -4,16 +4,21 @@ export type RequestTarget =
   | { readonly kind: 'livez' }
   | { readonly kind: 'readyz' }
   | { readonly kind: 'metrics' }
-  /** An endpoint named in the path; `path` is what its replica is asked for. */
-  | { readonly kind: 'endpoint'; readonly namespace: string; readonly name: string; readonly path: string }
-  /** An endpoint named in the host: `{name}-{namespace}`, lower case. */
-  | { readonly kind: 'host'; readonly label: string; readonly path: string }
-  /** An endpoint named by `model` in the body. */
-  | { readonly kind: 'model'; readonly path: string }
+  | AddressTarget
+  | ModelTarget
   /** The list of models, or the one named. */
   | { readonly kind: 'models'; readonly id: string | undefined }
   | { readonly kind: 'control' }
   | { readonly kind: 'refused'; readonly reason: string }
+
+export type AddressTarget =
+  /** An endpoint named in the path; `path` is what its replica is asked for. */
+  | { readonly kind: 'endpoint'; readonly namespace: string; readonly name: string; readonly path: string }
+  /** An endpoint named in the host: `{name}-{namespace}`, lower case. */
+  | { readonly kind: 'host'; readonly label: string; readonly path: string }
+
+/** An endpoint named by `model` in the body. */
+export type ModelTarget = { readonly kind: 'model'; readonly path: string }
 
 const BY_MODEL = new Set([
   '/v1/chat/completions',

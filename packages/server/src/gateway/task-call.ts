@@ -8,8 +8,8 @@ import type { Exchange } from './exchange.ts'
 import type { BodyKind } from './front/front.ts'
 import { fieldsIn } from './http1/field-lines.ts'
 import { nameSet } from './http1/field-names.ts'
+import { type ReadingRooms, readStart } from './read-start.ts'
 import * as refusals from './refusals.ts'
-import { type EndpointRooms, readStart } from './serve-endpoint.ts'
 import { TaskAnswer } from './task-answer.ts'
 
 export type TaskCall = {
@@ -35,7 +35,7 @@ export const isTaskCall = ({ exchange, endpoint, path }: Asked): boolean =>
  */
 export async function taskCallIn(
   { exchange, endpoint: { tasks } }: Asked,
-  rooms: Pick<EndpointRooms, 'deadlines' | 'limits'>,
+  rooms: ReadingRooms,
 ): Promise<TaskCall | undefined> {
   if (!tasks) return undefined
   const { body } = exchange

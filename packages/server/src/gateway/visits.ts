@@ -13,12 +13,13 @@ import type { Admission, Pass, Places } from './admission.ts'
 import type { Demand } from './demand.ts'
 import { toErrorResponse } from './error-response.ts'
 import { ClientLeft, type Exchange } from './exchange.ts'
-import { type Answered, Fallback } from './fallback/fallback.ts'
+import { privacyOf } from './fallback/choose-step.ts'
+import { type Answered, BY_ITSELF, Fallback } from './fallback/fallback.ts'
 import { RequestMeter } from './request-meter.ts'
 import { CacheDesk } from './response-cache/cache-desk.ts'
 import { keyOf } from './routing-table.ts'
 import { type EndpointRooms, serveEndpoint } from './serve-endpoint.ts'
-import type { EndpointTraffic, Traffic } from './traffic.ts'
+import type { Traffic } from './traffic.ts'
 import type { UsageSpool } from './usage-spool.ts'
 
 type VisitRooms = {
@@ -41,6 +42,8 @@ export type Request = {
   readonly sharesOrigin: boolean
 }
 
+const NOBODY_YET: readonly EndpointId[] = []
+
 export class Visits {
   readonly #rooms: VisitRooms
   #running = 0
@@ -57,7 +60,7 @@ export class Visits {
       find,
       named: rooms.named,
       endpointRooms,
-      serve: (request, trail) => this.#serve(request, trail),
+      serve: (request, trail) => this.serve(request, trail),
     })
   }
 
@@ -66,15 +69,40 @@ export class Visits {
     return this.#desk.bytes
   }
 
-  /** @throws what `serveEndpoint` throws, and PlatformError for a limit that was reached. */
-  async serve(request: Request): Promise<void> {
+  /**
+   * @param trail endpoints that did not answer, each with the next as its fallback.
+   * @returns tokens used.
+   * @throws what `serveEndpoint` throws, and PlatformError for a limit that was reached.
+   */
+  async serve(request: Request, trail: readonly EndpointId[] = NOBODY_YET): Promise<number> {
+    const { exchange, endpoint } = request
+    let pass: Pass | undefined
+    let meter: RequestMeter | undefined
+    let status = 0
+    let how = BY_ITSELF
+    let tokens = 0
     this.#running++
     try {
-      await this.#serve(request)
+      // Whoever is over a limit wakes nobody and keeps nobody awake.
+      const grant = limitedGrantOf(request, trail)
+      const places = this.#placesFor(request, grant)
+      pass = this.#admit(request, grant, places && (await places))
+      meter = this.#meterFor(request)
+      if (pass) limitAsAllowed(exchange, pass)
+      if (endpoint.cache || endpoint.fallback) how = await this.#answer(request, meter, trail)
+      else await this.#byItself(request, meter)
+      status = exchange.hasLeft ? CLIENT_LEFT_STATUS : exchange.response.statusCode
+    } catch (error) {
+      status = error instanceof ClientLeft ? CLIENT_LEFT_STATUS : toErrorResponse(error, exchange.id).status
+      if (meter && error instanceof PlatformError && error.code === 'too_large') meter.traffic.refused.body++
+      throw error
     } finally {
+      if (meter) tokens = this.#settle(request, meter, status, how, trail)
+      pass?.leave(tokens, this.#rooms.clock.elapsed())
       this.#running--
       if (this.#running === 0) this.#sayQuiet()
     }
+    return tokens
   }
 
   /** Resolves when everything that runs is over and written down. */
@@ -85,61 +113,35 @@ export class Visits {
     })
   }
 
-  /** @param trail endpoints that did not answer, each with the next as its fallback. @returns tokens used. */
-  async #serve(request: Request, trail: readonly EndpointId[] = []): Promise<number> {
-    const { clock, demand, traffic } = this.#rooms
-    const { exchange, endpoint } = request
-    // Whoever is over a limit wakes nobody and keeps nobody awake.
-    const { admission } = this.#rooms
-    const grant = limitedGrantOf(request, trail)
-    // Nobody waits who needs no other worker's word.
-    const places = admission.isShared(endpoint, grant)
-      ? await admission.reserve(endpoint, grant, clock.elapsed())
-      : undefined
-    const pass = this.#admit(request, grant, places)
-    // Kept hold of, so that an endpoint deleted meanwhile gets no new row.
-    const seen = traffic.of(endpoint.id)
-    const asked = demand.arrived(endpoint, clock.now(), announcedBytes(exchange))
-    const meter = new RequestMeter(clock, seen, asked)
-    let status = 0
-    let how: Answered = { via: undefined, tokens: 0 }
-    let tokens = 0
-    try {
-      if (pass?.bodyBytes !== undefined) exchange.body.limitTo(pass.bodyBytes)
-      if (pass?.requestMs !== undefined)
-        exchange.limitTime(pass.requestMs, 'the limit of its token or endpoint')
-      how = await this.#answer(request, meter, seen, trail)
-      status = exchange.hasLeft ? CLIENT_LEFT_STATUS : exchange.response.statusCode
-    } catch (error) {
-      status = error instanceof ClientLeft ? CLIENT_LEFT_STATUS : toErrorResponse(error, exchange.id).status
-      if (error instanceof PlatformError && error.code === 'too_large') seen.refused.body++
-      throw error
-    } finally {
-      const record = this.#settle(request, meter, status, how.via, trail)
-      asked.ended(record, exchange.body.arrivedBytes, clock.now())
-      tokens = record.inputTokens + record.outputTokens + how.tokens
-      pass?.leave(tokens, clock.elapsed())
-      seen.count(record)
-      seen.receivedBytes += exchange.body.arrivedBytes
-    }
-    return tokens
-  }
-
   /** From memory, by a replica, or by who stands in for it. */
-  async #answer(
-    request: Request,
-    meter: RequestMeter,
-    seen: EndpointTraffic,
-    trail: readonly EndpointId[],
-  ): Promise<Answered> {
+  async #answer(request: Request, meter: RequestMeter, trail: readonly EndpointId[]): Promise<Answered> {
     const desk = await this.#desk.ask(request, meter)
-    if (desk.kind !== 'none') seen.cache[desk.kind]++
+    if (desk.kind !== 'none') meter.traffic.cache[desk.kind]++
     if (desk.kind === 'hit') return { via: 'cache', tokens: 0 }
-    const stepped = await this.#fallback.serve(request, meter, seen, trail, () =>
-      serveEndpoint({ ...request, meter }, this.#rooms.endpointRooms),
-    )
+    const stepped = await this.#fallback.serve(request, meter, trail, () => this.#byItself(request, meter))
     if (desk.kind === 'miss' && stepped.via === undefined) desk.keep()
     return stepped
+  }
+
+  #byItself({ exchange, endpoint, caller, path, sharesOrigin }: Request, meter: RequestMeter): Promise<void> {
+    // A label that is misspelt is refused even where nothing could be let out.
+    privacyOf(exchange.request.headers['x-berth-privacy'])
+    return serveEndpoint({ exchange, meter, endpoint, path, sharesOrigin, caller }, this.#rooms.endpointRooms)
+  }
+
+  /** @returns undefined for nearly every request: it needs no other worker's word. */
+  #placesFor({ endpoint }: Request, grant: TokenGrant | undefined): Promise<Places> | undefined {
+    const { admission, clock } = this.#rooms
+    return admission.isShared(endpoint, grant)
+      ? admission.reserve(endpoint, grant, clock.elapsed())
+      : undefined
+  }
+
+  #meterFor({ exchange, endpoint }: Request): RequestMeter {
+    const { clock, demand, traffic } = this.#rooms
+    const asked = demand.arrived(endpoint, clock.now(), announcedBytes(exchange))
+    // Kept hold of, so that an endpoint deleted meanwhile gets no new row.
+    return new RequestMeter(clock, traffic.of(endpoint.id), asked)
   }
 
   #admit({ exchange, endpoint }: Request, grant: TokenGrant | undefined, places?: Places): Pass | undefined {
@@ -153,13 +155,14 @@ export class Visits {
     return pass
   }
 
+  /** Writes it down everywhere. @returns tokens used. */
   #settle(
     request: Request,
     meter: RequestMeter,
     status: number,
-    via: UsageRecord['via'],
+    { via, tokens }: Answered,
     trail: readonly EndpointId[],
-  ): UsageRecord {
+  ): number {
     const insteadOf = trail.at(-1)
     const { exchange, endpoint, caller } = request
     const record: UsageRecord = {
@@ -176,6 +179,7 @@ export class Visits {
     }
     this.#rooms.endpointRooms.line.used(endpoint.id, holderOf(caller), record.outputTokens)
     this.#rooms.spool.add(record)
+    meter.ended(record, exchange.body.arrivedBytes)
     exchange.note({
       endpoint: keyOf(endpoint),
       tokenId: record.tokenId,
@@ -186,8 +190,13 @@ export class Visits {
       ...(record.adapter && { adapter: record.adapter }),
       ...(via && { via }),
     })
-    return record
+    return record.inputTokens + record.outputTokens + tokens
   }
+}
+
+function limitAsAllowed(exchange: Exchange, { bodyBytes, requestMs }: Pass): void {
+  if (bodyBytes !== undefined) exchange.body.limitTo(bodyBytes)
+  if (requestMs !== undefined) exchange.limitTime(requestMs, 'the limit of its token or endpoint')
 }
 
 /** The caller's own limits count once, however many endpoints are asked. */

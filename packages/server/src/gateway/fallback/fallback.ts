@@ -7,10 +7,10 @@ import type { EndpointId } from '../../domain/replica.ts'
 import type { UsageRecord } from '../../domain/usage/usage-record.ts'
 import type { RoutedEndpoint } from '../../link/messages.ts'
 import { nameAdapter } from '../adapter-call.ts'
+import { readStart } from '../read-start.ts'
 import type { RequestMeter } from '../request-meter.ts'
 import { keyOf } from '../routing-table.ts'
-import { type EndpointRooms, readStart } from '../serve-endpoint.ts'
-import type { EndpointTraffic } from '../traffic.ts'
+import type { EndpointRooms } from '../serve-endpoint.ts'
 import type { Request } from '../visits.ts'
 import { callExternal, externalRequest } from './call-external.ts'
 import { mayStep, privacyOf, reasonAtOnce, reasonOf } from './choose-step.ts'
@@ -28,7 +28,7 @@ type FallbackRooms = {
 
 /** Changes of two endpoints at the same time could make a circle that neither was refused for. */
 const MOST_STEPS = 8
-const BY_ITSELF: Answered = { via: undefined, tokens: 0 }
+export const BY_ITSELF: Answered = { via: undefined, tokens: 0 }
 
 export class Fallback {
   readonly #rooms: FallbackRooms
@@ -40,7 +40,6 @@ export class Fallback {
   async serve(
     request: Request,
     meter: RequestMeter,
-    seen: EndpointTraffic,
     trail: readonly EndpointId[],
     byItself: () => Promise<void>,
   ): Promise<Answered> {
@@ -52,7 +51,7 @@ export class Fallback {
       await byItself()
       return BY_ITSELF
     }
-    const step = (reason: FallbackReason) => this.#take(request, reason, meter, seen, trail)
+    const step = (reason: FallbackReason) => this.#take(request, reason, meter, trail)
     const isOpen = (reason: FallbackReason | undefined): reason is FallbackReason =>
       reason !== undefined && mayStep(endpoint, reason, privacy)
 
@@ -87,7 +86,6 @@ export class Fallback {
     request: Request,
     reason: FallbackReason,
     meter: RequestMeter,
-    seen: EndpointTraffic,
     trail: readonly EndpointId[],
   ): Promise<Answered | undefined> {
     const { exchange, endpoint } = request
@@ -95,7 +93,7 @@ export class Fallback {
     if (to.kind === 'endpoint') {
       const next = this.#rooms.named(endpoint.namespace, to.name)
       if (!next || next.id === endpoint.id || trail.includes(next.id)) return undefined
-      seen.fallback[reason]++
+      meter.traffic.fallback[reason]++
       exchange.sayAlso({ 'x-berth-fallback': `${keyOf(next)}; reason=${reason}` })
       const tokens = await this.#rooms.serve({ ...request, endpoint: next }, [...trail, endpoint.id])
       return { via: 'fallback', tokens }
@@ -104,7 +102,7 @@ export class Fallback {
     await readStart(exchange, this.#rooms.endpointRooms, limits.replayBytes)
     const outside = exchange.body.complete ? externalRequest(to, request.path, exchange.body.kept) : undefined
     if (!outside) return undefined
-    seen.fallback[reason]++
+    meter.traffic.fallback[reason]++
     exchange.sayAlso({ 'x-berth-fallback': `${outside.url.host}; reason=${reason}` })
     await callExternal(exchange, outside, to, meter, limits)
     return { via: 'external', tokens: 0 }

@@ -65,6 +65,11 @@ export class RouterCalls {
     if (known.size === 0) this.#endpoints.delete(id)
   }
 
+  /** Whether a router may be asked for the endpoint's replicas. */
+  has(id: EndpointId): boolean {
+    return this.#endpoints.has(id)
+  }
+
   /** @returns undefined where the gateway is to choose the replica itself. */
   begin(id: EndpointId): RouterCall | undefined {
     const known = this.#endpoints.get(id)?.values()
