@@ -228,19 +228,17 @@ function readAnswer(method: string, parts: readonly Buffer[], closes: boolean): 
   const lines: string[] = []
   let body = ''
   let head = ''
-  const reader = new ResponseReader(
-    { method, mayUpgrade: false },
-    {
-      informed() {},
-      began: ({ status, reason, headers }) => {
-        head = JSON.stringify([status, reason, headers.pairs])
-      },
-      passed: (chunk) => {
-        body += chunk.toString('latin1')
-      },
-      ended: (trailers) => void lines.push(`message ${head} ${JSON.stringify([body, trailers])}`),
+  const reader = new ResponseReader({
+    informed() {},
+    began: ({ status, reason, headers }) => {
+      head = JSON.stringify([status, reason, headers.pairs])
     },
-  )
+    passed: (chunk) => {
+      body += chunk.toString('latin1')
+    },
+    ended: (trailers) => void lines.push(`message ${head} ${JSON.stringify([body, trailers])}`),
+  })
+  reader.expect({ method, mayUpgrade: false })
   for (const part of parts) {
     if (reader.state !== 'more') break
     reader.read(part)

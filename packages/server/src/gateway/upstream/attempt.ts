@@ -2,7 +2,7 @@
 import type { Socket } from 'node:net'
 import { CHUNK_END, chunkStart, LAST_CHUNK } from '../http1/chunked-reader.ts'
 import type { Address, Connection } from './connection.ts'
-import { type AnswerHead, ResponseReader } from './response-reader.ts'
+import type { AnswerReader, ResponseReader } from './response-reader.ts'
 
 export type UpstreamRequest = {
   readonly to: Address
@@ -19,13 +19,9 @@ export type UpstreamRequest = {
   readonly silenceMs: number
 }
 
-export interface AnswerTaker {
-  informed(head: AnswerHead): void
-  began(head: AnswerHead): void
-  passed(chunk: Buffer): void
+export interface AnswerTaker extends AnswerReader {
   /** All that came at once has been told. */
   paused(): void
-  ended(trailers: readonly string[]): void
   /** The request's body may go on. */
   drained(): void
   /** The attempt is over, and the answer was not. */
@@ -55,9 +51,7 @@ const NO_BYTES = Buffer.alloc(0)
 export class Attempt {
   /** Its connection has carried others before, and may just have been closed as idle. */
   readonly reused: boolean
-  readonly silenceMs: number
-  readonly #taker: AnswerTaker
-  readonly #reader: ResponseReader
+  readonly taker: AnswerTaker
   readonly #isChunked: boolean
   #connection: Connection | undefined
   /** The head, until it goes out with the first of the body. */
@@ -68,18 +62,11 @@ export class Attempt {
 
   constructor(connection: Connection, request: UpstreamRequest, taker: AnswerTaker) {
     this.reused = connection.served > 0
-    this.silenceMs = request.silenceMs
+    this.taker = taker
     this.#connection = connection
-    this.#taker = taker
     this.#head = request.head
     this.#isChunked = request.isChunked
-    this.#reader = new ResponseReader(request, {
-      informed: (head) => this.#taken?.informed(head),
-      began: (head) => this.#taken?.began(head),
-      passed: (chunk) => this.#taken?.passed(chunk),
-      ended: (trailers) => this.#taken?.ended(trailers),
-    })
-    connection.carry(this)
+    connection.carry(this, request)
   }
 
   /** @returns false when it is to wait for `drained`. */
@@ -140,52 +127,47 @@ export class Attempt {
     connection?.destroy()
   }
 
-  read(bytes: Buffer): boolean {
-    const used = this.#reader.state === 'upgraded' ? 0 : this.#reader.read(bytes)
+  read(reader: ResponseReader, bytes: Buffer): boolean {
+    const used = reader.state === 'upgraded' ? 0 : reader.read(bytes)
     // Whoever was told has given it up.
     if (!this.#connection) return false
-    switch (this.#reader.state) {
+    switch (reader.state) {
       case 'upgraded':
-        if (used < bytes.length) this.#taker.passed(bytes.subarray(used))
+        if (used < bytes.length) this.taker.passed(bytes.subarray(used))
         break
       case 'fault':
-        this.fail({ kind: 'broke', reason: this.#reader.fault })
+        this.fail({ kind: 'broke', reason: reader.fault })
         return false
       case 'more':
         break
       case 'done':
       case 'last':
         // Told from `#ended`; anything behind it was not asked for.
-        this.#release(used === bytes.length && this.#reader.state === 'done')
+        this.#release(used === bytes.length && reader.state === 'done')
         return true
       default:
-        this.#reader.state satisfies never
+        reader.state satisfies never
     }
-    this.#connection.chunkTaker = this.#reader.isBetweenChunks ? this.#chunkTaker : undefined
-    this.#taker.paused()
+    this.#connection.chunkTaker = reader.isBetweenChunks ? this.#chunkTaker : undefined
+    this.taker.paused()
     return !this.#isPaused && this.#connection !== undefined
   }
 
-  closed(): void {
-    if (this.#reader.state === 'upgraded') this.#taken?.ended([])
-    else this.#reader.closed()
-    if (this.#reader.state === 'fault') this.fail({ kind: 'broke', reason: this.#reader.fault })
+  closed(reader: ResponseReader): void {
+    if (reader.state === 'upgraded') this.taker.ended([])
+    else reader.closed()
+    if (reader.state === 'fault') this.fail({ kind: 'broke', reason: reader.fault })
     else this.#release(false)
   }
 
   drained(): void {
-    this.#taker.drained()
+    this.taker.drained()
   }
 
   fail(how: AttemptFailure): void {
     if (!this.#connection) return
     this.destroy()
-    this.#taker.failed(how)
-  }
-
-  /** Nobody, once it was given up. */
-  get #taken(): AnswerTaker | undefined {
-    return this.#connection ? this.#taker : undefined
+    this.taker.failed(how)
   }
 
   #release(isClean: boolean): void {

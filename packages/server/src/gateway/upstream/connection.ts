@@ -7,7 +7,8 @@
 import { connect, type NetConnectOpts, type Socket } from 'node:net'
 import { together } from '../../platform/turn.ts'
 import type { Deadline } from '../deadlines.ts'
-import type { Attempt, ChunkTaker } from './attempt.ts'
+import type { Attempt, ChunkTaker, UpstreamRequest } from './attempt.ts'
+import { type AnswerHead, type AnswerReader, ResponseReader } from './response-reader.ts'
 import type { Upstream } from './upstream.ts'
 
 export type Address = { readonly host: string; readonly port: number } | { readonly socketPath: string }
@@ -23,11 +24,12 @@ const NO_BYTES = Buffer.alloc(0)
 /** Sockets take what every stream takes, and their types do not say so. */
 type ConnectOptions = NetConnectOpts & { readonly writableHighWaterMark: number }
 
-export class Connection {
+export class Connection implements AnswerReader {
   readonly key: string
   readonly socket: Socket
   readonly deadline: Deadline
   readonly #upstream: Upstream
+  readonly #reader = new ResponseReader(this)
   #attempt: Attempt | undefined
   #silenceMs = 0
   /** Has come, and is looked at in this turn. */
@@ -61,15 +63,32 @@ export class Connection {
     this.socket.on('error', (error: NodeJS.ErrnoException) =>
       this.broke(error.message || (error.code ?? 'it failed')),
     )
-    this.socket.on('end', () => this.#ended())
+    this.socket.on('end', () => this.#hungUp())
     this.socket.on('close', () => this.broke('it closed the connection'))
     this.deadline.set(upstream.rooms.limits.connectTimeoutMs)
   }
 
-  carry(attempt: Attempt): void {
+  carry(attempt: Attempt, request: UpstreamRequest): void {
     this.#attempt = attempt
-    this.#silenceMs = attempt.silenceMs
+    this.#silenceMs = request.silenceMs
+    this.#reader.expect(request)
     if (this.isConnected) this.heard()
+  }
+
+  informed(head: AnswerHead): void {
+    this.#attempt?.taker.informed(head)
+  }
+
+  began(head: AnswerHead): void {
+    this.#attempt?.taker.began(head)
+  }
+
+  passed(chunk: Buffer): void {
+    this.#attempt?.taker.passed(chunk)
+  }
+
+  ended(trailers: readonly string[]): void {
+    this.#attempt?.taker.ended(trailers)
   }
 
   /** The silence begins anew. */
@@ -114,7 +133,7 @@ export class Connection {
   #came(buffer: Buffer, bytes: number): boolean {
     if (this.#offered !== '') this.#offer()
     if (this.chunkTaker === undefined || bytes > OFFERED_BYTES || this.#unread.length > 0) {
-      return this.#arrived(buffer.subarray(0, bytes))
+      return this.#arrived(buffer, bytes)
     }
     this.heard()
     this.#offered = buffer.toString('latin1', 0, bytes)
@@ -130,33 +149,34 @@ export class Connection {
     this.#read()
   }
 
-  /** @param bytes to be filled again. @returns whether to go on reading. */
-  #arrived(bytes: Buffer): boolean {
+  /** @param buffer to be filled again. @returns whether to go on reading. */
+  #arrived(buffer: Buffer, bytes: number): boolean {
     if (!this.#attempt) {
       // Nothing was asked, so it answers somebody else's question.
       this.destroy()
       return false
     }
     this.heard()
-    if (this.#unread.length > 0) this.#unread = Buffer.concat([this.#unread, bytes])
-    else {
-      this.#unread = Buffer.from(bytes)
-      if (bytes.length < READ_BYTES) together(this.#whenDue)
-    }
+    const before = this.#unread
+    this.#unread = Buffer.allocUnsafe(before.length + bytes)
+    before.copy(this.#unread)
+    buffer.copy(this.#unread, before.length, 0, bytes)
     // Where more comes at once than is read at once there is little to gain by doing it together with others.
-    return bytes.length < READ_BYTES || this.#read()
+    if (bytes === READ_BYTES) return this.#read()
+    if (before.length === 0) together(this.#whenDue)
+    return true
   }
 
   /** @returns whether to go on reading. */
   #read(): boolean {
     const bytes = this.#unread
     this.#unread = NO_BYTES
-    return this.#attempt?.read(bytes) ?? false
+    return this.#attempt?.read(this.#reader, bytes) ?? false
   }
 
-  #ended(): void {
+  #hungUp(): void {
     this.#whenDue()
-    if (this.#attempt) this.#attempt.closed()
+    if (this.#attempt) this.#attempt.closed(this.#reader)
     else this.destroy()
   }
 

@@ -10,21 +10,29 @@ type Said = {
   trailers: readonly string[] | undefined
 }
 
+/** What the connection carried before: interim answers, and one in chunks. */
+const BEFORE = Buffer.from(
+  'HTTP/1.1 103 Hints\r\n\r\n'.repeat(16) +
+    'HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n2\r\nno\r\n0\r\n\r\n',
+)
+
 function read(parts: readonly Buffer[], { method = 'GET', mayUpgrade = false, closes = false } = {}) {
-  const said: Said = { interim: [], status: 0, reason: '', body: '', trailers: undefined }
-  const reader = new ResponseReader(
-    { method, mayUpgrade },
-    {
-      informed: ({ status }) => void said.interim.push(status),
-      began: ({ status, reason }) => Object.assign(said, { status, reason }),
-      passed: (chunk) => {
-        said.body += chunk.toString('latin1')
-      },
-      ended: (trailers) => {
-        said.trailers = trailers
-      },
+  let said: Said = { interim: [], status: 0, reason: '', body: '', trailers: undefined }
+  const reader = new ResponseReader({
+    informed: ({ status }) => void said.interim.push(status),
+    began: ({ status, reason }) => Object.assign(said, { status, reason }),
+    passed: (chunk) => {
+      said.body += chunk.toString('latin1')
     },
-  )
+    ended: (trailers) => {
+      said.trailers = trailers
+    },
+  })
+  reader.expect({ method: 'GET', mayUpgrade: false })
+  expect(reader.read(BEFORE)).toBe(BEFORE.length)
+  expect(reader.state).toBe('done')
+  said = { interim: [], status: 0, reason: '', body: '', trailers: undefined }
+  reader.expect({ method, mayUpgrade })
   let unused = 0
   for (const part of parts) unused += part.length - reader.read(part)
   if (closes) reader.closed()

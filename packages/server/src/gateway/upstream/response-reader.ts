@@ -1,5 +1,5 @@
 /**
- * Reads the answer to one request from the bytes of a connection, in whatever pieces they come. Pure.
+ * Reads the answers to one request after another from the bytes of a connection, in whatever pieces they come. Pure.
  *
  * What is handed on are views of the bytes. Any doubt about where an answer ends is a fault: the connection it came on
  * is given up, never used again.
@@ -7,6 +7,7 @@
 import { ChunkedReader } from '../http1/chunked-reader.ts'
 import { type FieldLines, HeadScan, lengthIn, listed, readFieldLines } from '../http1/field-lines.ts'
 import { nameSet } from '../http1/field-names.ts'
+import type { UpstreamRequest } from './attempt.ts'
 
 export type AnswerHead = {
   readonly status: number
@@ -50,9 +51,9 @@ type Body =
   | { readonly kind: 'until-close' }
 
 export class ResponseReader {
-  readonly #method: string
-  readonly #mayUpgrade: boolean
   readonly #to: AnswerReader
+  #method = ''
+  #mayUpgrade = false
   #state: ReadState = 'more'
   #fault = ''
   /** A head that has come in part. */
@@ -62,10 +63,17 @@ export class ResponseReader {
   #body: Body | undefined
   #persists = false
 
-  constructor(request: { readonly method: string; readonly mayUpgrade: boolean }, to: AnswerReader) {
-    this.#method = request.method
-    this.#mayUpgrade = request.mayUpgrade
+  constructor(to: AnswerReader) {
     this.#to = to
+  }
+
+  /** What comes next is the answer to this. The one before, if any, was complete. */
+  expect({ method, mayUpgrade }: Pick<UpstreamRequest, 'method' | 'mayUpgrade'>): void {
+    this.#method = method
+    this.#mayUpgrade = mayUpgrade
+    this.#state = 'more'
+    this.#interim = 0
+    this.#body = undefined
   }
 
   get state(): ReadState {
@@ -75,11 +83,6 @@ export class ResponseReader {
   /** Why it is no answer; empty while it is one. */
   get fault(): string {
     return this.#fault
-  }
-
-  /** Bytes of this answer have come. */
-  get hasBegun(): boolean {
-    return this.#body !== undefined || this.#started.length > 0 || this.#interim > 0
   }
 
   /** What comes next of its body begins with a chunk. */

@@ -23,18 +23,12 @@ const keyOf = (to: Address) => ('port' in to ? `${to.host} ${to.port}` : to.sock
 export class Upstream {
   readonly rooms: UpstreamRooms
   readonly readBuffer = Buffer.allocUnsafeSlow(READ_BYTES)
-  /** Those used last at the end. */
+  /** By address, those used last at the end. */
   readonly #idle = new Map<string, Connection[]>()
   readonly #open = new Set<Connection>()
 
   constructor(rooms: UpstreamRooms) {
     this.rooms = rooms
-  }
-
-  get idleConnections(): number {
-    let connections = 0
-    for (const idle of this.#idle.values()) connections += idle.length
-    return connections
   }
 
   get openConnections(): number {
@@ -43,7 +37,8 @@ export class Upstream {
 
   send(request: UpstreamRequest, taker: AnswerTaker): Attempt {
     const key = keyOf(request.to)
-    const connection = (request.fresh ? undefined : this.#takeIdle(key)) ?? this.#connect(request.to, key)
+    const connection =
+      (request.fresh ? undefined : this.#idle.get(key)?.pop()) ?? this.#connect(request.to, key)
     return new Attempt(connection, request, taker)
   }
 
@@ -66,17 +61,10 @@ export class Upstream {
   forget(connection: Connection): void {
     this.#open.delete(connection)
     const idle = this.#idle.get(connection.key)
-    const place = idle?.lastIndexOf(connection) ?? -1
-    if (!idle || place === -1) return
-    idle.splice(place, 1)
+    if (!idle) return
+    const place = idle.lastIndexOf(connection)
+    if (place !== -1) idle.splice(place, 1)
     if (idle.length === 0) this.#idle.delete(connection.key)
-  }
-
-  #takeIdle(key: string): Connection | undefined {
-    const idle = this.#idle.get(key)
-    const connection = idle?.pop()
-    if (idle?.length === 0) this.#idle.delete(key)
-    return connection
   }
 
   #connect(to: Address, key: string): Connection {
