@@ -28,6 +28,8 @@ export class KeptBytes {
   }
 }
 
+const NOTHING: Buffer[] = []
+
 /** Where a body goes. */
 export interface BodySink {
   /** @returns false when it is to wait until `sinkDrained`. */
@@ -40,10 +42,10 @@ export interface BodySink {
 export class RequestBody implements BodyReader {
   readonly #request: ClientRequest
   readonly #budget: KeptBytes
-  /** Told when more arrived, ended or broke. */
-  #changed = () => {}
+  /** Who waits for more is told when more arrived, ended or broke. */
+  #changed: (() => void) | undefined
   #awaitsInvitation: boolean
-  #kept: Buffer[] = []
+  #kept = NOTHING
   #keptBytes = 0
   #keepUpTo = 0
   /** Taken from the budget for what is still to come. */
@@ -151,7 +153,7 @@ export class RequestBody implements BodyReader {
       this.#read()
       if (!this.#complete && this.#arrivedBytes === before) await change
     }
-    this.#changed = () => {}
+    this.#changed = undefined
     if (!this.#complete) this.#request.pause()
   }
 
@@ -205,7 +207,7 @@ export class RequestBody implements BodyReader {
   free(): void {
     this.#streamed ||= this.#kept.length > 0
     this.#budget.giveBack(this.#keptBytes + this.#reservedBytes)
-    this.#kept = []
+    this.#kept = NOTHING
     this.#keptBytes = 0
     this.#reservedBytes = 0
     this.#keepUpTo = 0
@@ -226,19 +228,19 @@ export class RequestBody implements BodyReader {
       this.#sink?.end(chunk)
       this.#sink = undefined
     } else if (this.#sink && !this.#sink.write(chunk)) this.#request.pause()
-    this.#changed()
+    this.#changed?.()
   }
 
   ended(): void {
     this.#complete = true
     this.#sink?.end()
     this.#sink = undefined
-    this.#changed()
+    this.#changed?.()
   }
 
   broke(): void {
     this.#isBroken = true
-    this.#changed()
+    this.#changed?.()
   }
 
   #read(): void {
@@ -261,7 +263,7 @@ export class RequestBody implements BodyReader {
     this.free()
     this.#sink?.destroy()
     this.#sink = undefined
-    this.#changed()
+    this.#changed?.()
   }
 
   /** Once more has arrived than may be kept, a body on its way to a replica is not kept at all. */
@@ -269,19 +271,24 @@ export class RequestBody implements BodyReader {
     if (this.#streamed) return
     if (this.#reservedBytes >= chunk.length) {
       this.#reservedBytes -= chunk.length
-      this.#keptBytes += chunk.length
-      this.#kept.push(chunk)
+      this.#add(chunk)
       return
     }
     const fits = this.#sink === undefined || this.#keptBytes + chunk.length <= this.#keepUpTo
     if (fits && this.#budget.take(chunk.length)) {
-      this.#kept.push(chunk)
-      this.#keptBytes += chunk.length
+      this.#add(chunk)
       return
     }
     this.#overBudget = this.#sink === undefined
     this.free()
     this.#streamed = true
+  }
+
+  #add(chunk: Buffer): void {
+    this.#keptBytes += chunk.length
+    // Most bodies come in one piece, and room for more is dear.
+    if (this.#kept === NOTHING) this.#kept = [chunk]
+    else this.#kept.push(chunk)
   }
 }
 
