@@ -1,6 +1,7 @@
 /** Asks a replica something of the gateway's own, over a connection of its own, and does not wait for long. */
 import type { RoutedReplica } from '../link/messages.ts'
 import type { Clock } from '../platform/clock.ts'
+import { addressOf } from './upstream/connection.ts'
 import type { Upstream } from './upstream/upstream.ts'
 
 /** A metrics page with hundreds of series fits in a part of it. */
@@ -12,16 +13,16 @@ export type Reply = { readonly status: number; readonly text: string }
 /** @returns undefined for none in time, and for one that broke off. */
 export function askReplica(
   upstream: Upstream,
-  { host, port, apiKey }: Pick<RoutedReplica, 'host' | 'port' | 'apiKey'>,
+  replica: Pick<RoutedReplica, 'host' | 'port' | 'apiKey'>,
   { path, body }: Question,
   { clock, timeoutMs }: { readonly clock: Clock; readonly timeoutMs: number },
 ): Promise<Reply | undefined> {
   const method = body === undefined ? 'GET' : 'POST'
-  const place = host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`
+  const address = addressOf(replica)
   const head = [
     `${method} ${path} HTTP/1.1`,
-    `host: ${place}`,
-    ...(apiKey === null ? [] : [`authorization: Bearer ${apiKey}`]),
+    `host: ${address.name}`,
+    ...(replica.apiKey === null ? [] : [`authorization: Bearer ${replica.apiKey}`]),
     ...(body === undefined
       ? []
       : ['content-type: application/json', `content-length: ${Buffer.byteLength(body)}`]),
@@ -39,7 +40,7 @@ export function askReplica(
     }
     const attempt = upstream.send(
       {
-        to: { host, port },
+        to: address,
         method,
         head,
         isChunked: false,

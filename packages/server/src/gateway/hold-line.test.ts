@@ -3,6 +3,7 @@ import type { EndpointId, ReplicaId } from '../domain/replica.ts'
 import { FakeClock } from '../testing/fake-clock.ts'
 import { HoldLine } from './hold-line.ts'
 import type { Lease } from './running-lease.ts'
+import { addressOf } from './upstream/connection.ts'
 
 const CHAT = 'chat' as EndpointId
 
@@ -24,10 +25,11 @@ function lineWith() {
     claim: (): Lease | undefined => {
       if (free === 0) return undefined
       free--
-      const replica = { id: 'r' as ReplicaId, host: 'h', port: 1, apiKey: null, state: 'ready' as const }
+      const where = { host: 'h', port: 1 }
+      const replica = { id: 'r' as ReplicaId, ...where, apiKey: null, state: 'ready' as const }
       const nothing = () => {}
       return {
-        replica,
+        replica: { ...replica, address: addressOf(where) },
         begun: nothing,
         advanced: nothing,
         paused: nothing,

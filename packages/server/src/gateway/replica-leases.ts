@@ -12,7 +12,8 @@ import type { LoadElsewhere } from '../domain/routing/seat.ts'
 import type { RoutedReplica } from '../link/messages.ts'
 import type { Clock } from '../platform/clock.ts'
 import { Roster } from '../platform/roster.ts'
-import { type LeaseHolder, RunningLease } from './running-lease.ts'
+import { type LeasedReplica, type LeaseHolder, RunningLease } from './running-lease.ts'
+import { addressOf } from './upstream/connection.ts'
 
 type LeaseRooms = {
   readonly clock: Pick<Clock, 'elapsed'>
@@ -31,7 +32,7 @@ const NO_KEYS: readonly number[] = []
 type Listed = {
   readonly routing: EndpointRouting
   rules: RoutingRules
-  readonly replicas: Map<ReplicaId, RoutedReplica>
+  readonly replicas: Map<ReplicaId, LeasedReplica>
   /** Of the leases on a replica. */
   readonly holders: Map<ReplicaId, LeaseHolder>
 }
@@ -55,7 +56,9 @@ export class ReplicaLeases {
     const before = [...listed.replicas.keys()]
     listed.rules = rules
     listed.replicas.clear()
-    for (const replica of replicas) listed.replicas.set(replica.id, replica)
+    for (const replica of replicas) {
+      listed.replicas.set(replica.id, { ...replica, address: addressOf(replica) })
+    }
     for (const [replicaId, { unanswered }] of listed.holders) {
       if (unanswered.size === 0 && !listed.replicas.has(replicaId)) listed.holders.delete(replicaId)
     }

@@ -4,9 +4,12 @@ import type { RoutedReplica } from '../link/messages.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { Member, Roster } from '../platform/roster.ts'
 import type { AnswerWatch, Unanswered } from './relay.ts'
+import type { HostAddress } from './upstream/connection.ts'
+
+export type LeasedReplica = RoutedReplica & { readonly address: HostAddress }
 
 export type Lease = AnswerWatch & {
-  readonly replica: RoutedReplica
+  readonly replica: LeasedReplica
   /** Ends the claim, saying how it went; a second call does nothing. */
   release(end: ClaimEnd): void
 }
@@ -21,14 +24,14 @@ export type LeaseHolder = {
 }
 
 export class RunningLease implements Lease, Member {
-  readonly replica: RoutedReplica
+  readonly replica: LeasedReplica
   place = -1
   readonly #claim: Claim
   readonly #holder: LeaseHolder
   #isHeld = true
   #attempt: Unanswered | undefined
 
-  constructor(replica: RoutedReplica, claim: Claim, holder: LeaseHolder) {
+  constructor(replica: LeasedReplica, claim: Claim, holder: LeaseHolder) {
     this.replica = replica
     this.#claim = claim
     this.#holder = holder

@@ -203,7 +203,7 @@ function send(
 ): Promise<RelayEnd> {
   const { exchange, meter, path, sharesOrigin } = visit
   const { replica } = lease
-  const { host, port } = replica
+  const { address } = replica
   const { body, request } = exchange
   const asks = mayAsk && rooms.usageAsk.canAsk(visit.endpoint.id, path, body, rooms.clock.elapsed())
   meter.sent(replica.id, asks, body.arrivedBytes)
@@ -211,11 +211,11 @@ function send(
   const own = adapted && asks ? asking({ kept: [adapted.body] }) : (adapted?.body ?? task?.body)
   return relay(exchange, {
     upstream: rooms.upstream,
-    to: { host, port },
+    to: address,
     path: task?.path ?? path,
     fields: toReplica(
       task ? headOfTask(exchange, task) : request,
-      host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`,
+      address.name,
       replica.apiKey,
       exchange.id,
       own?.length ?? (body.complete ? body.keptBytes + (asks ? ASKING_BYTES : 0) : undefined),

@@ -11,6 +11,7 @@ import { isBadRequest, relay } from '../relay.ts'
 import { errorOf, type RelayEnd } from '../relay-end.ts'
 import type { EndpointRooms, Visit } from '../serve-endpoint.ts'
 import { headOfTask, type TaskCall } from '../task-call.ts'
+import { addressOf } from '../upstream/connection.ts'
 import type { AnswerHead } from '../upstream/response-reader.ts'
 import { ASKING_BYTES, asking } from '../usage-ask.ts'
 import { answeredBy, saidByDoors } from './answered-by.ts'
@@ -78,16 +79,16 @@ function send(
   { task, asks }: { readonly task: TaskCall | undefined; readonly asks: boolean },
 ): Promise<RelayEnd> {
   const { body, request } = exchange
-  const { host, port } = router
+  const address = addressOf(router)
   meter.sentToRouter(endpoint.replicas, asks, body.arrivedBytes)
   const own = task?.body
   return relay(exchange, {
     upstream: rooms.upstream,
-    to: { host, port },
+    to: address,
     path: task?.path ?? path,
     fields: toReplica(
       task ? headOfTask(exchange, task) : request,
-      `${host}:${port}`,
+      address.name,
       router.apiKey,
       exchange.id,
       own?.length ?? (body.complete ? body.keptBytes + (asks ? ASKING_BYTES : 0) : undefined),

@@ -11,7 +11,21 @@ import type { Attempt, ChunkTaker, UpstreamRequest } from './attempt.ts'
 import { type AnswerHead, type AnswerReader, ResponseReader } from './response-reader.ts'
 import type { Upstream } from './upstream.ts'
 
-export type Address = { readonly host: string; readonly port: number } | { readonly socketPath: string }
+export type Address = HostAddress | { readonly socketPath: string }
+
+/** What is to be made once and kept, since its connections are found by its name. */
+export type HostAddress = {
+  readonly host: string
+  readonly port: number
+  /** As a Host header says it. */
+  readonly name: string
+}
+
+export const addressOf = ({ host, port }: { readonly host: string; readonly port: number }): HostAddress => ({
+  host,
+  port,
+  name: host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`,
+})
 
 /** One read; a larger answer comes in several. */
 export const READ_BYTES = 64 * 1024

@@ -18,7 +18,7 @@ type UpstreamRooms = {
   >
 }
 
-const keyOf = (to: Address) => ('port' in to ? `${to.host} ${to.port}` : to.socketPath)
+const keyOf = (to: Address) => ('name' in to ? to.name : to.socketPath)
 
 export class Upstream {
   readonly rooms: UpstreamRooms
