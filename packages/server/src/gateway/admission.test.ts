@@ -2,7 +2,8 @@ import { expect, test } from 'vitest'
 import type { UsageLimits } from '../domain/limits/usage-limits.ts'
 import type { EndpointId } from '../domain/replica.ts'
 import type { RoutedEndpoint, TokenGrant } from '../link/messages.ts'
-import { Admission, asDuration } from './admission.ts'
+import { Admission } from './admission.ts'
+import { asDuration } from './rate-headers.ts'
 
 const NOW = 1_000_000
 

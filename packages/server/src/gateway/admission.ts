@@ -4,10 +4,12 @@
  * What other workers let in is charged here a few milliseconds later. Of a limit on requests at a time one worker keeps
  * count, and the others ask it for a place before they let anybody in. Where none are set, nothing is kept and nothing is looked up.
  */
-import type { LimitRefusal, RateStanding } from '../domain/limits/limit-account.ts'
+import type { LimitRefusal } from '../domain/limits/limit-account.ts'
 import { LimitAccount } from '../domain/limits/limit-account.ts'
 import type { LimitKind, UsageLimits } from '../domain/limits/usage-limits.ts'
 import type { RoutedEndpoint, TokenGrant } from '../link/messages.ts'
+import { type Limited, Pass } from './pass.ts'
+import { rateHeaders } from './rate-headers.ts'
 import * as refusals from './refusals.ts'
 
 /** Accounts that say the same as new ones are forgotten when there are this many, and at each doubling. */
@@ -16,24 +18,10 @@ const FIRST_SWEEP_AT = 256
 /** More requests than a worker lets in before the others hear of it: where so many places are free nobody is asked. */
 const UNSEEN_OF_ANOTHER = 500
 
-/** A request that is inside. */
-export type Pass = {
-  /** The smaller of the limits on its body; undefined for none. */
-  readonly bodyBytes: number | undefined
-  /** The smaller of the limits on the time from its arrival to the end of its answer. */
-  readonly requestMs: number | undefined
-  /** OpenAI's headers about what is left, as name and value. */
-  readonly headers: Readonly<Record<string, string>>
-  readonly leave: (tokens: number, now: number) => void
-}
-
 /** What the worker that keeps a limit on requests at a time said; a place that was taken counts as one inside. */
 export type Place = 'taken' | 'none'
 export type Places = ReadonlyMap<string, Place>
 const NO_PLACES: Places = new Map()
-const NOTHING_LIMITED: readonly Limited[] = []
-
-type Limited = { readonly key: string; readonly account: LimitAccount; readonly holder: string }
 
 /** What a worker charged to an account since it last said so, and how many requests of it are inside. */
 export type Charge = {
@@ -48,6 +36,8 @@ export class Admission {
   readonly #accounts = new Map<string, LimitAccount>()
   readonly #retryAfterMs: number
   readonly #uncharged = new Map<string, { requests: number; tokens: number }>()
+  /** By whom it is for: a grant or an endpoint is told as another object when anything about it has changed. */
+  #known = new WeakMap<TokenGrant | RoutedEndpoint, Limited>()
   #sweepAt = FIRST_SWEEP_AT
   /** Told that there is something to tell others. */
   onCharge: (() => void) | undefined
@@ -76,11 +66,11 @@ export class Admission {
   /** Takes the places that other workers keep, all of them or none. */
   async reserve(endpoint: RoutedEndpoint, grant: TokenGrant | undefined, now: number): Promise<Places> {
     const places = new Map<string, Place>()
-    for (const { key, account } of this.#limitedBy(endpoint, grant, now)) {
+    for (const { key, account } of this.#limitedBy(endpoint, grant, now) ?? []) {
       if (account.freePlaces > UNSEEN_OF_ANOTHER * this.others()) continue
       const place = await this.keptElsewhere?.(key, account, () => {
         account.reserve()
-        this.#charge(key, 0, 0)
+        this.charge(key, 0, 0)
       })
       if (place) places.set(key, place)
       if (place === 'none') break
@@ -107,7 +97,7 @@ export class Admission {
     places: Places = NO_PLACES,
   ): Pass | undefined {
     const limited = this.#limitedBy(endpoint, grant, now)
-    if (limited.length === 0) return undefined
+    if (!limited) return undefined
     for (const { key, account, holder } of limited) {
       const refusal = account.refusal(now, places.get(key))
       if (!refusal) continue
@@ -117,41 +107,53 @@ export class Admission {
     }
     for (const { key, account } of limited) {
       account.enter(now, places.get(key))
-      this.#charge(key, 1, 0)
+      this.charge(key, 1, 0)
     }
-    return {
-      bodyBytes: smaller(grant?.limits?.bodyBytes, endpoint.limits?.bodyBytes),
-      requestMs: inMs(smaller(grant?.limits?.requestSeconds, endpoint.limits?.requestSeconds)),
-      headers: rateHeaders(limited, now),
-      leave: (tokens, then) => {
-        for (const { key, account } of limited) {
-          account.leave(tokens, then)
-          this.#charge(key, 0, tokens)
-        }
-      },
-    }
+    return new Pass(this, limited, grant?.limits, endpoint.limits, now)
   }
 
   #giveBack(limited: readonly Limited[], places: Places): void {
     for (const { key, account } of limited) {
       if (places.get(key) !== 'taken') continue
       account.giveBack()
-      this.#charge(key, 0, 0)
+      this.charge(key, 0, 0)
     }
   }
 
-  #limitedBy(endpoint: RoutedEndpoint, grant: TokenGrant | undefined, now: number): readonly Limited[] {
-    if (!grant?.limits && !endpoint.limits) return NOTHING_LIMITED
-    const limited: Limited[] = []
-    if (grant?.limits) {
-      const key = `token ${grant.tokenId}`
-      limited.push({ key, account: this.#accountOf(key, grant.limits, now), holder: 'this token' })
-    }
-    if (endpoint.limits) {
-      const key = `endpoint ${endpoint.id}`
-      const holder = `endpoint "${endpoint.namespace}/${endpoint.name}"`
-      limited.push({ key, account: this.#accountOf(key, endpoint.limits, now), holder })
-    }
+  /** @returns undefined where nothing is limited. */
+  #limitedBy(
+    endpoint: RoutedEndpoint,
+    grant: TokenGrant | undefined,
+    now: number,
+  ): readonly Limited[] | undefined {
+    const ofToken = grant && this.#ofToken(grant, now)
+    const ofEndpoint = this.#ofEndpoint(endpoint, now)
+    if (!ofToken) return ofEndpoint && [ofEndpoint]
+    return ofEndpoint ? [ofToken, ofEndpoint] : [ofToken]
+  }
+
+  #ofToken(grant: TokenGrant, now: number): Limited | undefined {
+    const { limits, tokenId } = grant
+    if (!limits) return undefined
+    return this.#known.get(grant) ?? this.#learn(grant, `token ${tokenId}`, 'this token', limits, now)
+  }
+
+  #ofEndpoint(endpoint: RoutedEndpoint, now: number): Limited | undefined {
+    const { limits, id, namespace, name } = endpoint
+    if (!limits) return undefined
+    const known = this.#known.get(endpoint)
+    return known ?? this.#learn(endpoint, `endpoint ${id}`, `endpoint "${namespace}/${name}"`, limits, now)
+  }
+
+  #learn(
+    of: TokenGrant | RoutedEndpoint,
+    key: string,
+    holder: string,
+    limits: UsageLimits,
+    now: number,
+  ): Limited {
+    const limited = { key, account: this.#accountOf(key, limits, now), holder }
+    this.#known.set(of, limited)
     return limited
   }
 
@@ -183,10 +185,14 @@ export class Admission {
     this.#accounts.get(key)?.chargedElsewhere(0, 0, inside, now)
   }
 
-  #charge(key: string, requests: number, tokens: number): void {
+  /** Of what is charged to an account the other workers hear too. */
+  charge(key: string, requests: number, tokens: number): void {
     if (!this.onCharge) return
-    const spent = this.#uncharged.get(key) ?? { requests: 0, tokens: 0 }
-    this.#uncharged.set(key, { requests: spent.requests + requests, tokens: spent.tokens + tokens })
+    const spent = this.#uncharged.get(key)
+    if (spent) {
+      spent.requests += requests
+      spent.tokens += tokens
+    } else this.#uncharged.set(key, { requests, tokens })
     this.onCharge()
   }
 
@@ -209,46 +215,7 @@ export class Admission {
 
   #sweep(now: number): void {
     for (const [key, account] of this.#accounts) if (account.isFresh(now)) this.#accounts.delete(key)
+    this.#known = new WeakMap()
     this.#sweepAt = Math.max(FIRST_SWEEP_AT, 2 * this.#accounts.size)
   }
 }
-
-/** Of two limits the headers tell the one that will be reached first. */
-function rateHeaders(limited: readonly Limited[], now: number): Readonly<Record<string, string>> {
-  let requests: RateStanding | undefined
-  let tokens: RateStanding | undefined
-  for (const { account } of limited) {
-    const standing = account.standing(now)
-    requests = nearer(requests, standing.requests)
-    tokens = nearer(tokens, standing.tokens)
-  }
-  const headers: Record<string, string> = {}
-  if (requests) {
-    headers['x-ratelimit-limit-requests'] = String(requests.limit)
-    headers['x-ratelimit-remaining-requests'] = String(requests.remaining)
-    headers['x-ratelimit-reset-requests'] = asDuration(requests.resetMs)
-  }
-  if (tokens) {
-    headers['x-ratelimit-limit-tokens'] = String(tokens.limit)
-    headers['x-ratelimit-remaining-tokens'] = String(tokens.remaining)
-    headers['x-ratelimit-reset-tokens'] = asDuration(tokens.resetMs)
-  }
-  return headers
-}
-
-function nearer(one: RateStanding | undefined, other: RateStanding | undefined): RateStanding | undefined {
-  if (!one || !other) return one ?? other
-  return other.remaining < one.remaining ? other : one
-}
-
-/** As OpenAI writes it: `120ms`, `8.64s`, `6m0s`. */
-export function asDuration(ms: number): string {
-  if (ms < 1_000) return `${ms}ms`
-  const minutes = Math.floor(ms / 60_000)
-  return `${minutes > 0 ? `${minutes}m` : ''}${(ms % 60_000) / 1_000}s`
-}
-
-const inMs = (seconds: number | undefined) => (seconds === undefined ? undefined : seconds * 1_000)
-
-const smaller = (a: number | undefined, b: number | undefined) =>
-  a === undefined || b === undefined ? (a ?? b) : Math.min(a, b)

@@ -15,14 +15,6 @@ export type LimitRefusal = {
   readonly retryAfterMs: number | undefined
 }
 
-export type RateStanding = { readonly limit: number; readonly remaining: number; readonly resetMs: number }
-
-/** How far the rates are used up; undefined for one that is not limited. */
-export type Standing = {
-  readonly requests: RateStanding | undefined
-  readonly tokens: RateStanding | undefined
-}
-
 export class LimitAccount {
   #limits: UsageLimits
   #requests: RateBucket | undefined
@@ -97,8 +89,14 @@ export class LimitAccount {
     this.#insideElsewhere = insideElsewhere
   }
 
-  standing(now: number): Standing {
-    return { requests: standingOf(this.#requests, now), tokens: standingOf(this.#tokens, now) }
+  /** What is left of the rate; undefined where it is not limited. */
+  get requests(): RateBucket | undefined {
+    return this.#requests
+  }
+
+  /** As `requests`. */
+  get tokens(): RateBucket | undefined {
+    return this.#tokens
   }
 
   /** Nobody is inside and nothing is used up, so a new account would say the same. */
@@ -123,9 +121,4 @@ function rateRefusal(
   if (!bucket || bucket.remaining(now) >= 1) return undefined
   const waitMs = bucket.msUntilOne(now)
   return { kind, limit: bucket.perMinute, retryAfterMs: Number.isFinite(waitMs) ? waitMs : undefined }
-}
-
-function standingOf(bucket: RateBucket | undefined, now: number): RateStanding | undefined {
-  if (!bucket) return undefined
-  return { limit: bucket.perMinute, remaining: bucket.remaining(now), resetMs: bucket.msUntilFull(now) }
 }
