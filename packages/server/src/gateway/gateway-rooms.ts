@@ -232,6 +232,7 @@ export class GatewayRooms {
       demand: this.#demand,
       traffic: this.#traffic,
       spool: this.#spool,
+      isLogged: this.#options.accessLog !== undefined,
       find: this.#find,
       named: (namespace, name) => this.#table.named(namespace, name),
     })

@@ -30,6 +30,8 @@ type VisitRooms = {
   readonly demand: Demand
   readonly traffic: Traffic
   readonly spool: UsageSpool
+  /** There is an access log, which tells of each request. */
+  readonly isLogged: boolean
   readonly find: (id: EndpointId) => RoutedEndpoint | undefined
   readonly named: (namespace: string, name: string) => RoutedEndpoint | undefined
 }
@@ -164,36 +166,51 @@ export class Visits {
     { via, tokens }: Answered,
     trail: readonly EndpointId[],
   ): number {
-    const insteadOf = trail.at(-1)
     const { exchange, endpoint, caller } = request
+    const bodyBytes = exchange.body.arrivedBytes
+    const measures = meter.measures(bodyBytes)
+    // One for each request, so it is written out: gathered from parts, it would be made several times over.
     const record: UsageRecord = {
       requestId: exchange.id,
       endpointId: endpoint.id,
+      replicaId: measures.replicaId,
       tokenId: caller.kind === 'known' ? caller.grant.tokenId : null,
       arrivedAt: meter.arrivedAt,
       status,
+      inputTokens: measures.inputTokens,
+      outputTokens: measures.outputTokens,
+      cachedTokens: measures.cachedTokens,
+      isEstimated: measures.isEstimated,
       durationMs: meter.elapsedMs,
-      ...meter.measures(exchange.body.arrivedBytes),
-      ...(meter.adapter && { adapter: meter.adapter }),
-      ...(via && { via }),
-      ...(insteadOf && { insteadOf }),
+      heldMs: measures.heldMs,
+      firstTokenMs: measures.firstTokenMs,
+      interTokenMs: measures.interTokenMs,
+      adapter: meter.adapter,
+      via,
+      insteadOf: trail.at(-1),
     }
     this.#rooms.endpointRooms.line.used(endpoint.id, holderOf(caller), record.outputTokens)
     this.#rooms.spool.add(record)
-    meter.ended(record, exchange.body.arrivedBytes)
-    exchange.note({
-      endpoint: keyOf(endpoint),
-      tokenId: record.tokenId,
-      replica: record.replicaId,
-      heldMs: record.heldMs,
-      inputTokens: record.inputTokens,
-      outputTokens: record.outputTokens,
-      ...(record.adapter && { adapter: record.adapter }),
-      ...(via && { via }),
-    })
+    meter.ended(record, bodyBytes)
+    if (this.#rooms.isLogged) exchange.note(factsOf(record, endpoint))
     return record.inputTokens + record.outputTokens + tokens
   }
 }
+
+/** What the access log says of it. */
+const factsOf = (
+  { tokenId, replicaId, heldMs, inputTokens, outputTokens, adapter, via }: UsageRecord,
+  endpoint: RoutedEndpoint,
+) => ({
+  endpoint: keyOf(endpoint),
+  tokenId,
+  replica: replicaId,
+  heldMs,
+  inputTokens,
+  outputTokens,
+  ...(adapter && { adapter }),
+  ...(via && { via }),
+})
 
 function limitAsAllowed(exchange: Exchange, { bodyBytes, requestMs }: Pass): void {
   if (bodyBytes !== undefined) exchange.body.limitTo(bodyBytes)

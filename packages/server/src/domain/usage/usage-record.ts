@@ -28,9 +28,9 @@ export type UsageRecord = {
   /** The adapter that was asked for, with what it was then; absent for the model itself. */
   readonly adapter?: { readonly name: string; readonly hash: string } | undefined
   /** Who answered in place of a replica of the endpoint; absent where one did, or nobody. */
-  readonly via?: 'cache' | 'fallback' | 'external'
+  readonly via?: 'cache' | 'fallback' | 'external' | undefined
   /** The endpoint that was asked, where this one answered as its fallback. */
-  readonly insteadOf?: EndpointId
+  readonly insteadOf?: EndpointId | undefined
 }
 
 /** The client closed the connection before it had its answer; nginx's number, which log readers know. */
