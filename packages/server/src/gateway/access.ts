@@ -31,10 +31,12 @@ export function callerOf(
   return { kind: 'known', grant }
 }
 
+const BEARER = /^bearer +[^ ]+ *$/i
+
 /** Empty for a header that holds no bearer token. Anthropic's clients say `x-api-key` instead. */
 function tokenIn({ authorization, 'x-api-key': apiKey }: HeaderFields): string | undefined {
   if (authorization === undefined) return apiKey
-  return /^bearer +([^ ]+) *$/i.exec(authorization)?.[1] ?? ''
+  return BEARER.test(authorization) ? authorization.slice('bearer '.length).replaceAll(' ', '') : ''
 }
 
 /** @throws PlatformError `unauthenticated` or `forbidden` unless `caller` may call `endpoint`. */

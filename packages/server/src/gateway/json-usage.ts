@@ -1,7 +1,7 @@
 /**
  * Finds the usage in a JSON answer that passes: by its key near the answer's end or its beginning, which is where every
  * engine puts it, and only where it has no such key by parsing it, while it is small. Nothing is decoded before the
- * answer is over.
+ * answer is over, and then no more than is needed.
  */
 import { objectAt, parsed, valueAt } from './json-glance.ts'
 import { type TokenUsage, usageOf } from './token-usage.ts'
@@ -12,21 +12,33 @@ const WHOLE_BYTES = 16 * 1024
 const HEAD_BYTES = 2 * 1024
 const TAIL_BYTES = 8 * 1024
 
+const KEY = '"usage"'
+
 export class JsonUsage {
-  #head: Buffer[] = []
+  readonly #head: Buffer[] = []
   #headBytes = 0
-  #tail: Buffer[] = []
+  /** Of a longer answer than is kept whole. */
+  #tail: Buffer[] | undefined
   #tailBytes = 0
   #bytes = 0
 
   feed(chunk: Buffer): void {
-    this.#bytes += chunk.length
-    if (this.#headBytes < WHOLE_BYTES) {
+    if (this.#bytes <= WHOLE_BYTES) {
       this.#head.push(chunk)
       this.#headBytes += chunk.length
     }
-    this.#tail.push(chunk)
-    this.#tailBytes += chunk.length
+    this.#bytes += chunk.length
+    if (this.#bytes > WHOLE_BYTES) this.#keepEnd(chunk)
+  }
+
+  #keepEnd(chunk: Buffer): void {
+    if (this.#tail) {
+      this.#tail.push(chunk)
+      this.#tailBytes += chunk.length
+    } else {
+      this.#tail = [...this.#head]
+      this.#tailBytes = this.#headBytes
+    }
     while (this.#tailBytes - this.#tail[0]!.length >= TAIL_BYTES)
       this.#tailBytes -= this.#tail.shift()!.length
   }
@@ -36,24 +48,25 @@ export class JsonUsage {
   }
 
   find(): TokenUsage | undefined {
-    if (this.#bytes <= WHOLE_BYTES) {
-      const whole = headOf(this.#head, WHOLE_BYTES)
-      return usageNear(whole) ?? usageOf(parsed(whole))
-    }
-    return usageNear(tailOf(this.#tail, TAIL_BYTES)) ?? usageNear(headOf(this.#head, HEAD_BYTES))
+    const head = joined(this.#head)
+    if (!this.#tail) return usageNear(head) ?? usageOf(parsed(head.toString('latin1')))
+    return usageNear(joined(this.#tail).subarray(-TAIL_BYTES)) ?? usageNear(head.subarray(0, HEAD_BYTES))
   }
 }
 
-function usageNear(text: string): TokenUsage | undefined {
+/** What is said last counts, so nearly always nothing is decoded but that. */
+function usageNear(bytes: Buffer): TokenUsage | undefined {
+  const last = bytes.lastIndexOf(KEY)
+  if (last === -1) return undefined
+  return usageSaid(bytes.toString('latin1', last)) ?? usageSaid(bytes.toString('latin1'))
+}
+
+function usageSaid(text: string): TokenUsage | undefined {
   let found: TokenUsage | undefined
-  for (let at = valueAt(text, '"usage"'); at !== -1; at = valueAt(text, '"usage"', at)) {
+  for (let at = valueAt(text, KEY); at !== -1; at = valueAt(text, KEY, at)) {
     found = usageOf({ usage: objectAt(text, at) }) ?? found
   }
   return found
 }
 
-const headOf = (chunks: readonly Buffer[], bytes: number) =>
-  (chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks)).toString('latin1', 0, bytes)
-
-const tailOf = (chunks: readonly Buffer[], bytes: number) =>
-  Buffer.concat(chunks).subarray(-bytes).toString('latin1')
+const joined = (chunks: readonly Buffer[]) => (chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks))

@@ -20,6 +20,8 @@ export type AddressTarget =
 /** An endpoint named by `model` in the body. */
 export type ModelTarget = { readonly kind: 'model'; readonly path: string }
 
+const PREFIX = '/e/'
+
 const BY_MODEL = new Set([
   '/v1/chat/completions',
   '/v1/completions',
@@ -42,7 +44,7 @@ export function requestTarget(
   if (label !== undefined) return { kind: 'host', label, path: url }
 
   const path = pathOf(url)
-  if (path.startsWith('/e/')) return endpointIn(url)
+  if (path.startsWith(PREFIX)) return endpointIn(url, path)
   if (path === '/livez' || path === '/readyz') return { kind: path.slice(1) as 'livez' | 'readyz' }
   const reads = method === 'GET' || method === 'HEAD'
   if (reads && path === '/metrics') return { kind: 'metrics' }
@@ -60,12 +62,15 @@ const pathOf = (url: string) => {
 }
 
 /** `/e/{namespace}/{name}` and what follows. */
-function endpointIn(url: string): RequestTarget {
-  const parts = /^\/e\/([^/?]+)\/([^/?]+)([/?].*)?$/.exec(url)
-  if (!parts) {
+function endpointIn(url: string, path: string): RequestTarget {
+  const slash = path.indexOf('/', PREFIX.length)
+  const end = path.indexOf('/', slash + 1)
+  const namespace = path.slice(PREFIX.length, slash)
+  const name = end === -1 ? path.slice(slash + 1) : path.slice(slash + 1, end)
+  if (slash === -1 || namespace === '' || name === '') {
     return { kind: 'refused', reason: 'An endpoint is called at /e/{namespace}/{name}/ and its own path.' }
   }
-  const [, namespace = '', name = '', rest = '/'] = parts
+  const rest = url.slice(slash + 1 + name.length)
   return { kind: 'endpoint', namespace, name, path: rest.startsWith('/') ? rest : `/${rest}` }
 }
 

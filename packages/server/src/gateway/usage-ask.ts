@@ -10,6 +10,7 @@ import type { RequestBody } from './request-body.ts'
 
 const ASKED = Buffer.from('"stream_options":{"include_usage":true},')
 /** What a body that asks for a stream has somewhere, and most others do not. */
+const STREAM = '"stream"'
 const MAY_ASK = /"stream"\s*:\s*true/
 export const ASKING_BYTES = ASKED.length
 type WholeBody = Pick<RequestBody, 'kept' | 'keptBytes' | 'complete'>
@@ -29,7 +30,7 @@ export class UsageAsk {
     if (body.keptBytes === 0 || body.keptBytes > LONGEST_BODY_BYTES) return false
     if (now < (this.#notBefore.get(id) ?? 0)) return false
     // Found out faster than what the body says; most are in one piece.
-    if (body.kept.length === 1 && !MAY_ASK.test(body.kept[0]!.toString('latin1'))) return false
+    if (body.kept.length === 1 && !mayAsk(body.kept[0]!)) return false
     const scan = new BodyScan()
     for (const chunk of body.kept) scan.feed(chunk)
     return scan.stream && !scan.hasStreamOptions
@@ -43,6 +44,8 @@ export class UsageAsk {
     this.#notBefore.delete(id)
   }
 }
+
+const mayAsk = (body: Buffer) => body.includes(STREAM) && MAY_ASK.test(body.toString('latin1'))
 
 /** The body of which `canAsk` said yes, asking; longer by `ASKING_BYTES`. */
 export function asking({ kept }: Pick<RequestBody, 'kept'>): Buffer {
