@@ -9,7 +9,7 @@ import { LimitAccount } from '../domain/limits/limit-account.ts'
 import type { LimitKind, UsageLimits } from '../domain/limits/usage-limits.ts'
 import type { RoutedEndpoint, TokenGrant } from '../link/messages.ts'
 import { type Limited, Pass } from './pass.ts'
-import { rateHeaders } from './rate-headers.ts'
+import { type Rates, ratesOf } from './rate-headers.ts'
 import * as refusals from './refusals.ts'
 
 /** Accounts that say the same as new ones are forgotten when there are this many, and at each doubling. */
@@ -93,7 +93,7 @@ export class Admission {
     endpoint: RoutedEndpoint,
     grant: TokenGrant | undefined,
     now: number,
-    refused: (kind: LimitKind, headers: Readonly<Record<string, string>>) => void,
+    refused: (kind: LimitKind, rates: Rates) => void,
     places: Places = NO_PLACES,
   ): Pass | undefined {
     const limited = this.#limitedBy(endpoint, grant, now)
@@ -102,7 +102,7 @@ export class Admission {
       const refusal = account.refusal(now, places.get(key))
       if (!refusal) continue
       this.#giveBack(limited, places)
-      refused(refusal.kind, rateHeaders(limited, now))
+      refused(refusal.kind, ratesOf(limited, now))
       throw this.#asError(refusal, holder)
     }
     for (const { key, account } of limited) {

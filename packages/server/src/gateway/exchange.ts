@@ -11,6 +11,7 @@ import type { AnswerStart, ClientRequest, ClientResponse, ResponseWatcher } from
 import { isEventStream } from './headers.ts'
 import { linesOf } from './http1/field-lines.ts'
 import type { GatewayLimits } from './limits.ts'
+import { NO_RATES, type Rates } from './rate-headers.ts'
 import { type KeptBytes, RequestBody } from './request-body.ts'
 import { isOutOfTime } from './request-deadline.ts'
 
@@ -52,6 +53,7 @@ export class Exchange implements ResponseWatcher {
   readonly #options: ExchangeOptions
   #stream = false
   #also = NOTHING
+  #rates = NO_RATES
   #noted: Readonly<Record<string, unknown>> = NOTHING
   #hasLeft = false
   #isOver = false
@@ -129,9 +131,14 @@ export class Exchange implements ResponseWatcher {
     return dialectOf(this.request.url)
   }
 
-  /** Headers that the answer gets, whoever gives it. */
-  get also(): Readonly<Record<string, string>> {
-    return this.#also
+  /** What the answer says, whoever gives it: `name: value`, ended by CRLF each. */
+  get alsoLines(): string {
+    return this.#rates.lines + linesOf(this.#also)
+  }
+
+  /** Their names, in lower case: who gives the answer may say none of them. */
+  get alsoNames(): readonly string[] {
+    return this.#also === NOTHING ? this.#rates.names : [...this.#rates.names, ...Object.keys(this.#also)]
   }
 
   /** What is known of it by now, for the access log. */
@@ -146,6 +153,11 @@ export class Exchange implements ResponseWatcher {
   /** @param headers as name, in lower case, and value. */
   sayAlso(headers: Readonly<Record<string, string>>): void {
     this.#also = this.#also === NOTHING ? headers : { ...this.#also, ...headers }
+  }
+
+  /** Instead of those of another endpoint, which did not answer. */
+  sayRates(rates: Rates): void {
+    this.#rates = rates
   }
 
   /** Whoever answers is told what becomes of the client; one at a time. */
@@ -178,7 +190,7 @@ export class Exchange implements ResponseWatcher {
 
   beginStream(status: number, headers: Readonly<Record<string, string>>): void {
     this.#stream = true
-    const lines = linesOf(headers) + linesOf(this.#also)
+    const lines = linesOf(headers) + this.alsoLines
     this.response.begin({ status, reason: '', lines, bytes: undefined })
     this.response.flush()
   }
@@ -214,14 +226,14 @@ export class Exchange implements ResponseWatcher {
     }
     // A client that was not invited to send its body sends something else next.
     if (body.awaitsInvitation) response.closeAfter()
-    response.begin({ status, reason: '', lines: linesOf(ours), bytes: bytes.length })
+    response.begin({ status, reason: '', lines: linesOf(ours) + this.#rates.lines, bytes: bytes.length })
     response.end(request.method === 'HEAD' ? undefined : bytes)
     void this.closeAfterUnreadBody()
   }
 
   sendEmpty(status: number, headers: Readonly<Record<string, string>>): void {
     const all = { 'x-request-id': this.id, ...this.#also, ...headers }
-    this.response.begin({ status, reason: '', lines: linesOf(all), bytes: undefined })
+    this.response.begin({ status, reason: '', lines: linesOf(all) + this.#rates.lines, bytes: undefined })
     this.response.end()
     void this.closeAfterUnreadBody()
   }

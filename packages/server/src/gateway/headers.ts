@@ -84,10 +84,12 @@ export function toControl(request: Framed, client: string, requestId: string): S
   }
 }
 
-/** Lines that the client gets of the replica's. @param except names, in lower case, beside ours. */
-export function toClient(headers: FieldLines, except: readonly string[] = NONE): string {
+/** Lines that the client gets of the replica's. @param said names, in lower case, that we have said. */
+export function toClient(headers: FieldLines, said: readonly string[] = NONE): string {
   const nominated = nominatedBy(headers)
-  const more = nominated.length === 0 ? except : except.length === 0 ? nominated : [...nominated, ...except]
+  // Of `vary` there may be two: ours and the replica's.
+  const except = said.includes('vary') ? said.filter((name) => name !== 'vary') : said
+  const more = nominated.length === 0 ? except : [...nominated, ...except]
   return headers.without(NOT_TO_CLIENT, more)
 }
 

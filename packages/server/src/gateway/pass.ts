@@ -1,7 +1,7 @@
 /** A request that is inside its limits: what they allow it, and what it is charged when it leaves. */
 import type { LimitAccount } from '../domain/limits/limit-account.ts'
 import type { UsageLimits } from '../domain/limits/usage-limits.ts'
-import { rateHeaders } from './rate-headers.ts'
+import { type Rates, ratesOf } from './rate-headers.ts'
 
 /** An account, the name by which other workers know it, and the words in which a refusal names its holder. */
 export type Limited = { readonly key: string; readonly account: LimitAccount; readonly holder: string }
@@ -14,8 +14,8 @@ export class Pass {
   readonly bodyBytes: number | undefined
   /** The smaller of the limits on the time from its arrival to the end of its answer. */
   readonly requestMs: number | undefined
-  /** OpenAI's headers about what is left, as name and value. */
-  readonly headers: Readonly<Record<string, string>>
+  /** What is left. */
+  readonly rates: Rates
   readonly #charging: Charging
   readonly #limited: readonly Limited[]
 
@@ -30,7 +30,7 @@ export class Pass {
     this.#limited = limited
     this.bodyBytes = smaller(ofToken?.bodyBytes, ofEndpoint?.bodyBytes)
     this.requestMs = inMs(smaller(ofToken?.requestSeconds, ofEndpoint?.requestSeconds))
-    this.headers = rateHeaders(limited, now)
+    this.rates = ratesOf(limited, now)
   }
 
   leave(tokens: number, now: number): void {

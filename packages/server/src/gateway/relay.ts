@@ -7,7 +7,6 @@ import { toErrorResponse } from './error-response.ts'
 import { type EventOnlooker, EventPassage } from './event-passage.ts'
 import type { Answerer, Exchange } from './exchange.ts'
 import { isEventStream, type SentFields, toClient } from './headers.ts'
-import { linesOf } from './http1/field-lines.ts'
 import type { GatewayLimits } from './limits.ts'
 import type { RelayEnd } from './relay-end.ts'
 import type { BodySink } from './request-body.ts'
@@ -260,10 +259,8 @@ class RunningRelay implements AnswerTaker, BodySink, Answerer, Unanswered {
     const { status, reason, headers } = head
     const contentType = headers['content-type']
     const sandbox = it.sandboxed && !isData(contentType) ? SANDBOX : ''
-    const ours = `x-request-id: ${exchange.id}\r\n${this.#linesFor(head)}${sandbox}${linesOf(exchange.also)}`
-    // Of `vary` there may be two: ours and the replica's.
-    const except = Object.keys(exchange.also).filter((name) => name !== 'vary')
-    const lines = ours + toClient(headers, except)
+    const ours = `x-request-id: ${exchange.id}\r\n${this.#linesFor(head)}${sandbox}${exchange.alsoLines}`
+    const lines = ours + toClient(headers, exchange.alsoNames)
     const bytes = it.onlooker?.keepsLength === false ? undefined : head.bytes
     exchange.begin({ status, reason, lines, bytes, date: headers['date'] }, contentType)
   }

@@ -16,6 +16,7 @@ import { ClientLeft, type Exchange } from './exchange.ts'
 import { privacyOf } from './fallback/choose-step.ts'
 import { type Answered, BY_ITSELF, Fallback } from './fallback/fallback.ts'
 import type { Pass } from './pass.ts'
+import type { Rates } from './rate-headers.ts'
 import { RequestMeter } from './request-meter.ts'
 import { CacheDesk } from './response-cache/cache-desk.ts'
 import { keyOf } from './routing-table.ts'
@@ -149,12 +150,12 @@ export class Visits {
 
   #admit({ exchange, endpoint }: Request, grant: TokenGrant | undefined, places?: Places): Pass | undefined {
     const { clock, admission, traffic } = this.#rooms
-    const refused = (kind: LimitKind, headers: Readonly<Record<string, string>>) => {
-      exchange.sayAlso(headers)
+    const refused = (kind: LimitKind, rates: Rates) => {
+      exchange.sayRates(rates)
       traffic.of(endpoint.id).refuse(kind)
     }
     const pass = admission.enter(endpoint, grant, clock.elapsed(), refused, places)
-    if (pass) exchange.sayAlso(pass.headers)
+    if (pass) exchange.sayRates(pass.rates)
     return pass
   }
 

@@ -15,8 +15,8 @@ import { type Caller, holderOf } from '../access.ts'
 import type { Deadlines } from '../deadlines.ts'
 import type { Exchange } from '../exchange.ts'
 import type { HoldLine } from '../hold-line.ts'
-import { fieldsIn, linesOf } from '../http1/field-lines.ts'
-import { NO_NAMES } from '../http1/field-names.ts'
+import { fieldsIn } from '../http1/field-lines.ts'
+import { nameSet } from '../http1/field-names.ts'
 import type { GatewayLimits } from '../limits.ts'
 import { readStart } from '../read-start.ts'
 import * as refusals from '../refusals.ts'
@@ -241,10 +241,12 @@ export class DeferredRequests {
   }
 }
 
+const ITS_ID = nameSet(['x-request-id'])
+
 /** As the replica gave it; what this answer itself says comes first. */
 function giveAgain(exchange: Exchange, { start, chunks, bytes }: WholeAnswer): void {
-  const ours = { 'x-request-id': exchange.id, ...exchange.also }
-  const lines = linesOf(ours) + fieldsIn(start.lines).without(NO_NAMES, Object.keys(ours))
+  const again = fieldsIn(start.lines).without(ITS_ID, exchange.alsoNames)
+  const lines = `x-request-id: ${exchange.id}\r\n${exchange.alsoLines}${again}`
   exchange.begin({ ...start, lines, bytes: FINAL.has(start.status) ? undefined : bytes }, undefined)
   exchange.response.end(exchange.request.method === 'HEAD' ? undefined : Buffer.concat(chunks))
 }

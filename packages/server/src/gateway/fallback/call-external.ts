@@ -8,7 +8,7 @@ import { messageOf, PlatformError } from '../../domain/errors.ts'
 import type { ExternalStep } from '../../link/messages.ts'
 import type { Exchange } from '../exchange.ts'
 import { toClient } from '../headers.ts'
-import { fieldsOf, lengthIn, linesOf } from '../http1/field-lines.ts'
+import { fieldsOf, lengthIn } from '../http1/field-lines.ts'
 import { nameSet } from '../http1/field-names.ts'
 import type { GatewayLimits } from '../limits.ts'
 import type { RequestMeter } from '../request-meter.ts'
@@ -97,8 +97,8 @@ function passBack(
   }
   meter.began(head)
   exchange.body.free()
-  const ours = `x-request-id: ${exchange.id}\r\n${linesOf(exchange.also)}`
-  const lines = ours + toClient(headers, [...Object.keys(exchange.also), 'set-cookie'])
+  const ours = `x-request-id: ${exchange.id}\r\n${exchange.alsoLines}`
+  const lines = ours + toClient(headers, [...exchange.alsoNames, 'set-cookie'])
   exchange.begin({ ...head, lines, date: headers['date'] }, headers['content-type'])
   exchange.tell({
     nobodyWaits: () => {

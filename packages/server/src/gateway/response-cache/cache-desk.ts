@@ -94,9 +94,8 @@ export class CacheDesk {
       'x-request-id': exchange.id,
       'x-berth-cache': 'hit',
       age: String(age),
-      ...exchange.also,
     }
-    const all = linesOf(ours) + lines
+    const all = linesOf(ours) + exchange.alsoLines + lines
     exchange.begin({ status: 200, reason: '', lines: all, bytes: body.length }, undefined)
     exchange.response.end(body)
   }
