@@ -250,7 +250,7 @@ export class GatewayRooms {
       find: this.#find,
       closing: this.#closing,
       begin: (call, id) => this.reception.begin(call, call, id, true),
-      run: (request) => this.reception.see(request.exchange, () => this.visits.serve(request)),
+      run: (request) => this.reception.see(request.exchange, this.visits.serve(request)),
       askWorker: (exchange, owner) => askWorker(exchange, owner, { upstream, limits, directory }),
     })
   }

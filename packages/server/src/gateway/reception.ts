@@ -72,7 +72,7 @@ export class Reception {
   answer(request: ClientRequest, response: ClientResponse): Promise<unknown> {
     const exchange = this.begin(request, response, requestIdIn(request.headers) ?? newRequestId())
     if (this.#rooms.isLeaving()) response.closeAfter()
-    return this.see(exchange, () => this.#route(exchange))
+    return this.see(exchange, this.#routed(exchange))
   }
 
   /** @param isDeferred its answer is kept, and fetched later. */
@@ -94,18 +94,17 @@ export class Reception {
 
   /**
    * Sees to the end of what answers an exchange.
-   * @param answer may throw, or reject: both are answered.
    * @param isLogged not what passes a second time, on its way through a router. @returns what went wrong; undefined when nothing did. */
   async see(
     exchange: Exchange,
-    answer: () => Promise<unknown> | undefined,
+    answering: Promise<unknown> | undefined,
     { isLogged } = LOGGED,
   ): Promise<unknown> {
     const writeLine = isLogged ? this.#lineOf(exchange) : undefined
     let status = 0
     let failure: unknown
     try {
-      await answer()
+      await answering
       status = exchange.hasLeft ? CLIENT_LEFT_STATUS : exchange.response.statusCode
     } catch (error) {
       failure = error
@@ -135,6 +134,15 @@ export class Reception {
     }
     exchange.fail(error)
     return exchange.hasLeft ? CLIENT_LEFT_STATUS : toErrorResponse(error, exchange.id).status
+  }
+
+  /** As `#route`, and what that throws is answered as well. */
+  #routed(exchange: Exchange): Promise<unknown> | undefined {
+    try {
+      return this.#route(exchange)
+    } catch (error) {
+      return Promise.reject(error)
+    }
   }
 
   /** @returns undefined where it has been answered. */

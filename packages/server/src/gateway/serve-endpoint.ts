@@ -7,11 +7,11 @@
  */
 import type { PlatformError } from '../domain/errors.ts'
 import type { EndpointId, ReplicaId } from '../domain/replica.ts'
-import type { ClaimEnd } from '../domain/routing/claim.ts'
-import type { RoutedEndpoint } from '../link/messages.ts'
+import type { RoutedEndpoint, RoutedReplica } from '../link/messages.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { Caller } from './access.ts'
-import { type AdaptedRequest, adapterCallIn } from './adapter-call.ts'
+import { type AdaptedRequest, type AdapterCall, adapterCallIn } from './adapter-call.ts'
+import { claimEndOf, tellWhoFailed, throwUnlessAgain } from './attempt-end.ts'
 import type { Deadlines } from './deadlines.ts'
 import type { Exchange } from './exchange.ts'
 import { claim, holdMsOf, waitFor } from './find-replica.ts'
@@ -22,7 +22,7 @@ import { PromptPrefix } from './prompt-prefix.ts'
 import { readStart } from './read-start.ts'
 import * as refusals from './refusals.ts'
 import { isBadRequest, relay } from './relay.ts'
-import { errorOf, type RelayEnd } from './relay-end.ts'
+import type { RelayEnd } from './relay-end.ts'
 import type { ReplicaLeases } from './replica-leases.ts'
 import type { RequestMeter } from './request-meter.ts'
 import { askRouter } from './router/ask-router.ts'
@@ -61,202 +61,174 @@ export type Visit = {
   readonly chosen?: ReplicaId
 }
 
-const STOPPED_WORKING = 'it stopped working on its requests'
-
 /** @throws PlatformError what the caller is to be told; `ClientLeft` when there is no caller any more. */
 export async function serveEndpoint(visit: Visit, rooms: EndpointRooms): Promise<void> {
-  const { exchange, endpoint } = visit
-  const { clock, limits } = rooms
-  const holdMs = holdMsOf(exchange, limits)
-  const arrivedAt = clock.elapsed()
-  if (exchange.body.isTooLarge) throw refusals.bodyTooLarge(exchange.body.limitBytes)
-  // Who announced a length sends it at once; who sends in chunks may be waiting for the answer in between.
-  const reading = exchange.body.announcedBytes === undefined ? undefined : readStart(exchange, rooms)
+  const serving = new Serving(visit, rooms)
+  const reading = serving.readStart()
   if (reading) await reading
-  const task = isTaskCall(visit) ? await taskCallIn(visit, rooms) : undefined
-  if (task) visit.meter.retoldBy(task.answer)
-  const namesAdapter = !task && (endpoint.adapters ?? exchange.adapter) !== undefined
-  const adapter = namesAdapter ? await adapterCallIn(visit, rooms) : undefined
-  const mayAskRouter = visit.chosen === undefined && rooms.routers.has(endpoint.id)
-  if (mayAskRouter && (await askRouter(visit, rooms, task))) return
-  const prefix = new PromptPrefix(exchange)
-  let { chosen } = visit
-  let wasNotUnderstood = false
-
-  for (let broken = 0; ; ) {
-    const asChosen = chosen === undefined ? undefined : rooms.leases.claim(endpoint.id, prefix, chosen)
-    chosen = undefined
-    const lease =
-      asChosen ?? claim(visit, rooms, prefix) ?? (await waitFor(visit, rooms, prefix, arrivedAt, holdMs))
-    const adapted = adapter?.at(lease.replica)
-    if (adapter && !adapted) {
-      lease.release('left')
-      throw refusals.adapterIsComing(endpoint, adapter.name, limits.retryAfterMs)
-    }
+  if (serving.isSpecial && (await serving.prepare()) === 'answered') return
+  for (;;) {
+    const lease = serving.claim() ?? (await serving.waitForReplica())
     let end: RelayEnd | undefined
     try {
-      end = await send(visit, lease, rooms, {
-        again: broken > 0,
-        heldMs: clock.elapsed() - arrivedAt,
-        // Whoever asked the router has asked for it already.
-        mayAsk: !wasNotUnderstood && !task && visit.chosen === undefined,
-        task,
-        adapted: adapter && adapted && { ...adapted, name: adapter.name },
-      })
+      end = await serving.send(lease)
     } finally {
-      lease.release(claimEndOf(end, exchange))
+      lease.release(claimEndOf(end, visit.exchange))
     }
+    if (serving.isOver(end, lease)) return
+  }
+}
+
+/** What is known of a request while one replica after the other is tried. */
+class Serving {
+  readonly #visit: Visit
+  readonly #rooms: EndpointRooms
+  readonly #holdMs: number
+  readonly #arrivedAt: number
+  readonly #prefix: PromptPrefix
+  #chosen: ReplicaId | undefined
+  #task: TaskCall | undefined
+  #adapter: AdapterCall | undefined
+  /** Times that a replica broke under it. */
+  #broken = 0
+  #wasNotUnderstood = false
+
+  constructor(visit: Visit, rooms: EndpointRooms) {
+    const { exchange, chosen } = visit
+    this.#visit = visit
+    this.#rooms = rooms
+    this.#holdMs = holdMsOf(exchange, rooms.limits)
+    this.#arrivedAt = rooms.clock.elapsed()
+    this.#prefix = new PromptPrefix(exchange)
+    this.#chosen = chosen
+  }
+
+  /** @returns undefined where there is nothing to wait for. */
+  readStart(): Promise<void> | undefined {
+    const { exchange } = this.#visit
+    if (exchange.body.isTooLarge) throw refusals.bodyTooLarge(exchange.body.limitBytes)
+    // Who announced a length sends it at once; who sends in chunks may be waiting for the answer in between.
+    return exchange.body.announcedBytes === undefined ? undefined : readStart(exchange, this.#rooms)
+  }
+
+  /** It may be for a task or an adapter, or for a router to place. */
+  get isSpecial(): boolean {
+    const { exchange, endpoint } = this.#visit
+    return isTaskCall(this.#visit) || (endpoint.adapters ?? exchange.adapter) !== undefined || this.#isRouted
+  }
+
+  get #isRouted(): boolean {
+    return this.#visit.chosen === undefined && this.#rooms.routers.has(this.#visit.endpoint.id)
+  }
+
+  /** @returns whether the endpoint's router has had it answered. */
+  async prepare(): Promise<'answered' | 'to-send'> {
+    const visit = this.#visit
+    const rooms = this.#rooms
+    if (isTaskCall(visit)) this.#task = await taskCallIn(visit, rooms)
+    if (this.#task) visit.meter.retoldBy(this.#task.answer)
+    else this.#adapter = await adapterCallIn(visit, rooms)
+    return this.#isRouted && (await askRouter(visit, rooms, this.#task)) ? 'answered' : 'to-send'
+  }
+
+  /** A replica that takes it now. */
+  claim(): Lease | undefined {
+    const chosen = this.#chosen
+    this.#chosen = undefined
+    const { id } = this.#visit.endpoint
+    const asChosen = chosen === undefined ? undefined : this.#rooms.leases.claim(id, this.#prefix, chosen)
+    return asChosen ?? claim(this.#visit, this.#rooms, this.#prefix)
+  }
+
+  waitForReplica(): Promise<Lease> {
+    return waitFor(this.#visit, this.#rooms, this.#prefix, this.#arrivedAt, this.#holdMs)
+  }
+
+  send(lease: Lease): Promise<RelayEnd> {
+    const { exchange, meter, endpoint, path, sharesOrigin } = this.#visit
+    const { upstream, clock, limits } = this.#rooms
+    const { replica } = lease
+    const { body, request } = exchange
+    const task = this.#task
+    const adapted = this.#adapter && adaptedFor(replica, this.#adapter, endpoint, limits)
+    const now = clock.elapsed()
+    const asks = this.#asksForUsage(now)
+    meter.sent(replica.id, asks, body.arrivedBytes)
+    if (adapted) meter.askedFor(adapted)
+    const own = adapted && asks ? asking({ kept: [adapted.body] }) : (adapted?.body ?? task?.body)
+    return relay(exchange, {
+      upstream,
+      to: replica.address,
+      path: task?.path ?? path,
+      fields: toReplica(
+        task ? headOfTask(exchange, task) : request,
+        replica.address.name,
+        replica.apiKey,
+        exchange.id,
+        own?.length ?? (body.complete ? body.keptBytes + (asks ? ASKING_BYTES : 0) : undefined),
+        asks || task !== undefined,
+        exchange.timeLeftMs,
+      ),
+      body: own ? () => own : asks ? () => asking(body) : undefined,
+      // What the client wrote will do.
+      declines: asks ? isBadRequest : undefined,
+      onlooker: meter,
+      // What cannot be sent twice, or just broke, does not go over a connection that may be about to close.
+      fresh: this.#broken > 0 || request.wantsUpgrade || !body.reserve(limits.replayBytes),
+      answerLines: answerLines(replica, now - this.#arrivedAt, adapted),
+      sandboxed: sharesOrigin,
+      watch: lease,
+      limits,
+    })
+  }
+
+  #asksForUsage(now: number): boolean {
+    const { exchange, endpoint, path, chosen } = this.#visit
+    // Whoever asked the router has asked for it already.
+    if (this.#wasNotUnderstood || this.#task || chosen !== undefined) return false
+    return this.#rooms.usageAsk.canAsk(endpoint.id, path, exchange.body, now)
+  }
+
+  /** @throws PlatformError where it went wrong and cannot be tried again. */
+  isOver(end: RelayEnd, lease: Lease): boolean {
+    const { exchange, endpoint } = this.#visit
+    const { clock, usageAsk } = this.#rooms
     switch (end.kind) {
       case 'answered':
         // The body was good, and what was put into it was not.
-        if (wasNotUnderstood && exchange.response.statusCode < 400) {
-          rooms.usageAsk.notUnderstood(endpoint.id, clock.elapsed())
+        if (this.#wasNotUnderstood && exchange.response.statusCode < 400) {
+          usageAsk.notUnderstood(endpoint.id, clock.elapsed())
         }
-        return
+        return true
       case 'client-left':
-        return
+        return true
       case 'declined':
-        wasNotUnderstood = true
-        break
+        this.#wasNotUnderstood = true
+        return false
       default:
-        if (end.kind === 'broke' || end.kind === 'given-up') broken++
-        tellWhoFailed(end, visit, lease, rooms)
-        throwUnlessAgain(end, visit, rooms, broken)
+        if (end.kind === 'broke' || end.kind === 'given-up') this.#broken++
+        tellWhoFailed(end, this.#visit, lease, this.#rooms)
+        throwUnlessAgain(end, this.#visit, this.#rooms, this.#broken)
+        return false
     }
   }
 }
 
-type Failure = Exclude<RelayEnd, { kind: 'answered' | 'client-left' | 'declined' }>
+type Adapted = AdaptedRequest & { readonly name: string }
 
-function tellWhoFailed(
-  end: Failure,
-  { endpoint }: Visit,
-  { replica }: Lease,
-  { suspect }: EndpointRooms,
-): void {
-  switch (end.kind) {
-    case 'broke':
-      if (!end.reused) suspect(endpoint.id, replica.id, end.reason)
-      return
-    case 'broke-off':
-    case 'unreachable':
-      suspect(endpoint.id, replica.id, end.reason)
-      return
-    case 'silent':
-      suspect(endpoint.id, replica.id, 'it sent nothing for too long')
-      return
-    case 'out-of-time':
-    case 'too-large':
-    case 'unfit':
-    case 'given-up':
-      return
-    default:
-      end satisfies never
-  }
+/** @throws PlatformError while the replica does not have the adapter. */
+function adaptedFor(
+  replica: RoutedReplica,
+  adapter: AdapterCall,
+  endpoint: RoutedEndpoint,
+  { retryAfterMs }: GatewayLimits,
+): Adapted {
+  const adapted = adapter.at(replica)
+  if (!adapted) throw refusals.adapterIsComing(endpoint, adapter.name, retryAfterMs)
+  return { ...adapted, name: adapter.name }
 }
 
-/** @throws PlatformError unless another replica may be asked. */
-function throwUnlessAgain(
-  end: Failure,
-  { exchange, endpoint }: Visit,
-  { limits }: EndpointRooms,
-  broken: number,
-): void {
-  switch (end.kind) {
-    case 'out-of-time':
-    case 'too-large':
-    case 'unfit':
-      throw errorOf(end, exchange)
-    case 'broke-off':
-      throw refusals.replicaBroke(endpoint, end.reason, limits.retryAfterMs)
-    case 'silent':
-      throw refusals.replicaWasSilent(endpoint, limits.replicaSilenceMs)
-    case 'unreachable':
-    case 'broke':
-    case 'given-up': {
-      if (broken < limits.brokenAttempts && exchange.body.replayable) return
-      const reason = end.kind === 'given-up' ? STOPPED_WORKING : end.reason
-      throw refusals.replicaBroke(endpoint, reason, limits.retryAfterMs)
-    }
-    default:
-      end satisfies never
-  }
-}
-
-function send(
-  visit: Visit,
-  lease: Lease,
-  rooms: EndpointRooms,
-  {
-    again,
-    heldMs,
-    mayAsk,
-    task,
-    adapted,
-  }: {
-    readonly again: boolean
-    readonly heldMs: number
-    readonly mayAsk: boolean
-    readonly task: TaskCall | undefined
-    readonly adapted: (AdaptedRequest & { readonly name: string }) | undefined
-  },
-): Promise<RelayEnd> {
-  const { exchange, meter, path, sharesOrigin } = visit
-  const { replica } = lease
-  const { address } = replica
-  const { body, request } = exchange
-  const asks = mayAsk && rooms.usageAsk.canAsk(visit.endpoint.id, path, body, rooms.clock.elapsed())
-  meter.sent(replica.id, asks, body.arrivedBytes)
-  if (adapted) meter.askedFor(adapted)
-  const own = adapted && asks ? asking({ kept: [adapted.body] }) : (adapted?.body ?? task?.body)
-  return relay(exchange, {
-    upstream: rooms.upstream,
-    to: address,
-    path: task?.path ?? path,
-    fields: toReplica(
-      task ? headOfTask(exchange, task) : request,
-      address.name,
-      replica.apiKey,
-      exchange.id,
-      own?.length ?? (body.complete ? body.keptBytes + (asks ? ASKING_BYTES : 0) : undefined),
-      asks || task !== undefined,
-      exchange.timeLeftMs,
-    ),
-    body: own ? () => own : asks ? () => asking(body) : undefined,
-    // What the client wrote will do.
-    declines: asks ? isBadRequest : undefined,
-    onlooker: meter,
-    // What cannot be sent twice, or just broke, does not go over a connection that may be about to close.
-    fresh: again || request.wantsUpgrade || !body.reserve(rooms.limits.replayBytes),
-    answerLines: `x-berth-replica: ${replica.id}\r\nserver-timing: hold;dur=${heldMs}\r\n${
-      adapted ? `x-berth-adapter: ${adapted.name}; sha256=${adapted.hash}\r\n` : ''
-    }`,
-    sandboxed: sharesOrigin,
-    watch: lease,
-    limits: rooms.limits,
-  })
-}
-
-/** What the replica's next requests should know of this one. */
-function claimEndOf(end: RelayEnd | undefined, { response }: Exchange): ClaimEnd {
-  switch (end?.kind) {
-    case 'answered':
-      return { status: response.statusCode }
-    case undefined:
-    case 'client-left':
-    case 'out-of-time':
-    case 'declined':
-    case 'too-large':
-    case 'unfit':
-      return 'left'
-    case 'broke':
-      return end.reused ? 'left' : 'failed'
-    case 'unreachable':
-    case 'broke-off':
-    case 'silent':
-    case 'given-up':
-      return 'failed'
-    default:
-      return end satisfies never
-  }
+function answerLines({ id }: RoutedReplica, heldMs: number, adapted: Adapted | undefined): string {
+  const lines = `x-berth-replica: ${id}\r\nserver-timing: hold;dur=${heldMs}\r\n`
+  return adapted ? `${lines}x-berth-adapter: ${adapted.name}; sha256=${adapted.hash}\r\n` : lines
 }

@@ -79,12 +79,10 @@ export class Visits {
    * @throws what `serveEndpoint` throws, and PlatformError for a limit that was reached.
    */
   async serve(request: Request, trail: readonly EndpointId[] = NOBODY_YET): Promise<number> {
-    const { exchange, endpoint } = request
     let pass: Pass | undefined
     let meter: RequestMeter | undefined
-    let status = 0
     let how = BY_ITSELF
-    let tokens = 0
+    let failure: unknown
     this.#running++
     try {
       // Whoever is over a limit wakes nobody and keeps nobody awake.
@@ -92,20 +90,17 @@ export class Visits {
       const places = this.#placesFor(request, grant)
       pass = this.#admit(request, grant, places && (await places))
       meter = this.#meterFor(request)
-      if (pass) limitAsAllowed(exchange, pass)
-      if (endpoint.cache || endpoint.fallback) how = await this.#answer(request, meter, trail)
+      if (pass) limitAsAllowed(request.exchange, pass)
+      if (mayBeAnsweredElsewhere(request)) how = await this.#answer(request, meter, trail)
       else await this.#byItself(request, meter)
-      status = exchange.hasLeft ? CLIENT_LEFT_STATUS : exchange.response.statusCode
     } catch (error) {
-      status = error instanceof ClientLeft ? CLIENT_LEFT_STATUS : toErrorResponse(error, exchange.id).status
-      if (meter && error instanceof PlatformError && error.code === 'too_large') meter.traffic.refused.body++
-      throw error
-    } finally {
-      if (meter) tokens = this.#settle(request, meter, status, how, trail)
-      pass?.leave(tokens, this.#rooms.clock.elapsed())
-      this.#running--
-      if (this.#running === 0) this.#sayQuiet()
+      failure = error
     }
+    const tokens = meter ? this.#settle(request, meter, how, failure, trail) : 0
+    pass?.leave(tokens, this.#rooms.clock.elapsed())
+    this.#running--
+    if (this.#running === 0) this.#sayQuiet()
+    if (failure !== undefined) throw failure
     return tokens
   }
 
@@ -163,8 +158,8 @@ export class Visits {
   #settle(
     request: Request,
     meter: RequestMeter,
-    status: number,
     { via, tokens }: Answered,
+    failure: unknown,
     trail: readonly EndpointId[],
   ): number {
     const { exchange, endpoint, caller } = request
@@ -177,7 +172,7 @@ export class Visits {
       replicaId: measures.replicaId,
       tokenId: caller.kind === 'known' ? caller.grant.tokenId : null,
       arrivedAt: meter.arrivedAt,
-      status,
+      status: statusOf(exchange, failure),
       inputTokens: measures.inputTokens,
       outputTokens: measures.outputTokens,
       cachedTokens: measures.cachedTokens,
@@ -193,9 +188,19 @@ export class Visits {
     this.#rooms.endpointRooms.line.used(endpoint.id, holderOf(caller), record.outputTokens)
     this.#rooms.spool.add(record)
     meter.ended(record, bodyBytes)
+    if (failure instanceof PlatformError && failure.code === 'too_large') meter.traffic.refused.body++
     if (this.#rooms.isLogged) exchange.note(factsOf(record, endpoint))
     return record.inputTokens + record.outputTokens + tokens
   }
+}
+
+const mayBeAnsweredElsewhere = ({ endpoint }: Request) =>
+  endpoint.cache !== undefined || endpoint.fallback !== undefined
+
+/** As its client has it. @param failure undefined where it was answered. */
+function statusOf(exchange: Exchange, failure: unknown): number {
+  if (failure === undefined) return exchange.hasLeft ? CLIENT_LEFT_STATUS : exchange.response.statusCode
+  return failure instanceof ClientLeft ? CLIENT_LEFT_STATUS : toErrorResponse(failure, exchange.id).status
 }
 
 /** What the access log says of it. */

@@ -190,7 +190,7 @@ export class RouterDoors {
         endpointRooms,
       )
     }
-    const seen = reception.see(exchange, answering, { isLogged: false })
+    const seen = reception.see(exchange, answering(), { isLogged: false })
     this.#running.add(seen)
     await seen
     this.#running.delete(seen)
