@@ -4,7 +4,7 @@
  * answer is over, and then no more than is needed.
  */
 import { objectAt, parsed, valueAt } from './json-glance.ts'
-import { type TokenUsage, usageOf } from './token-usage.ts'
+import { fieldsOf, type TokenUsage, usageIn, usageOf } from './token-usage.ts'
 
 /** An answer up to here is kept whole, and parsed if it must be. */
 const WHOLE_BYTES = 16 * 1024
@@ -13,9 +13,10 @@ const HEAD_BYTES = 2 * 1024
 const TAIL_BYTES = 8 * 1024
 
 const KEY = '"usage"'
+const KEY_BYTES = Buffer.from(KEY)
 
 export class JsonUsage {
-  readonly #head: Buffer[] = []
+  #head: Buffer[] | undefined
   #headBytes = 0
   /** Of a longer answer than is kept whole. */
   #tail: Buffer[] | undefined
@@ -24,7 +25,9 @@ export class JsonUsage {
 
   feed(chunk: Buffer): void {
     if (this.#bytes <= WHOLE_BYTES) {
-      this.#head.push(chunk)
+      // Most answers are one piece, and a list is made for so many as it begins with.
+      if (this.#head) this.#head.push(chunk)
+      else this.#head = [chunk]
       this.#headBytes += chunk.length
     }
     this.#bytes += chunk.length
@@ -36,7 +39,7 @@ export class JsonUsage {
       this.#tail.push(chunk)
       this.#tailBytes += chunk.length
     } else {
-      this.#tail = [...this.#head]
+      this.#tail = [...(this.#head ?? [])]
       this.#tailBytes = this.#headBytes
     }
     while (this.#tailBytes - this.#tail[0]!.length >= TAIL_BYTES)
@@ -48,7 +51,7 @@ export class JsonUsage {
   }
 
   find(): TokenUsage | undefined {
-    const head = joined(this.#head)
+    const head = joined(this.#head ?? [])
     if (!this.#tail) return usageNear(head) ?? usageOf(parsed(head.toString('latin1')))
     return usageNear(joined(this.#tail).subarray(-TAIL_BYTES)) ?? usageNear(head.subarray(0, HEAD_BYTES))
   }
@@ -56,7 +59,7 @@ export class JsonUsage {
 
 /** What is said last counts, so nearly always nothing is decoded but that. */
 function usageNear(bytes: Buffer): TokenUsage | undefined {
-  const last = bytes.lastIndexOf(KEY)
+  const last = bytes.lastIndexOf(KEY_BYTES)
   if (last === -1) return undefined
   return usageSaid(bytes.toString('latin1', last)) ?? usageSaid(bytes.toString('latin1'))
 }
@@ -64,7 +67,8 @@ function usageNear(bytes: Buffer): TokenUsage | undefined {
 function usageSaid(text: string): TokenUsage | undefined {
   let found: TokenUsage | undefined
   for (let at = valueAt(text, KEY); at !== -1; at = valueAt(text, KEY, at)) {
-    found = usageOf({ usage: objectAt(text, at) }) ?? found
+    const usage = fieldsOf(objectAt(text, at))
+    found = (usage && usageIn(usage)) ?? found
   }
   return found
 }

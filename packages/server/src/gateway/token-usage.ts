@@ -88,7 +88,7 @@ function said(
 
 const nested = (fields: Fields, key: string) => fieldsOf(fieldsOf(fields[key])?.['usage'])
 
-function fieldsOf(value: unknown): Fields | undefined {
+export function fieldsOf(value: unknown): Fields | undefined {
   return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Fields) : undefined
 }
 

@@ -10,7 +10,7 @@ import type { RequestBody } from './request-body.ts'
 
 const ASKED = Buffer.from('"stream_options":{"include_usage":true},')
 /** What a body that asks for a stream has somewhere, and most others do not. */
-const STREAM = '"stream"'
+const STREAM = Buffer.from('"stream"')
 const MAY_ASK = /"stream"\s*:\s*true/
 export const ASKING_BYTES = ASKED.length
 type WholeBody = Pick<RequestBody, 'kept' | 'keptBytes' | 'complete'>

@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto'
 import type { EndpointId, ReplicaId } from '../domain/replica.ts'
 
-const ALPHABET = 'abcdefghijklmnopqrstuvwxyz234567'
+const ALPHABET = Buffer.from('abcdefghijklmnopqrstuvwxyz234567')
 
 /** Drawn at once for many names, because a request needs one and drawing costs more than it. */
 const DRAWN_BYTES = 4_096
@@ -14,10 +14,12 @@ function randomName(length: number): string {
     drawn = randomBytes(DRAWN_BYTES)
     used = 0
   }
-  let name = ''
-  for (const end = used + length; used < end; used++) name += ALPHABET[drawn[used]! % ALPHABET.length]
+  const from = used
+  used += length
+  for (let at = from; at < used; at++) drawn[at] = ALPHABET[drawn[at]! % ALPHABET.length]!
+  const name = drawn.toString('latin1', from, used)
   // What has become a secret stays nowhere else.
-  drawn.fill(0, used - length, used)
+  drawn.fill(0, from, used)
   return name
 }
 

@@ -63,6 +63,7 @@ export class RateBucket {
 
   /** A clock that was set back fills nothing. */
   #fill(now: number): void {
+    if (now === this.#at) return
     const passedMs = Math.max(0, now - this.#at)
     this.#at = now
     this.#levelParts = Math.min(this.#perMinute * PARTS, this.#levelParts + passedMs * this.#perMinute)
