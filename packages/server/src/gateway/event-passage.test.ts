@@ -64,7 +64,7 @@ function passageWith(passes: boolean, hasRoom: boolean) {
     },
     { eventsPass: () => passes },
     { advanced: () => did.push('advanced') },
-    () => did.push('stalled'),
+    { clientStalled: () => did.push('stalled') },
   )
   return { did, passage }
 }

@@ -20,30 +20,35 @@ export interface EventOnlooker {
   eventsPass(text: string, bytes: number): boolean
 }
 
+/** Who sends the events on in the end. */
+export interface EventSender {
+  /** The client takes no more for now. */
+  clientStalled(): void
+}
+
 export class EventPassage implements ChunkTaker {
   readonly #client: ChunkWriter
   readonly #onlooker: EventOnlooker
   readonly #watch: Pick<AnswerWatch, 'advanced'> | undefined
-  readonly #stalled: () => void
+  readonly #sender: EventSender
 
-  /** @param stalled called when the client takes no more for now. */
   constructor(
     client: ChunkWriter,
     onlooker: EventOnlooker,
     watch: Pick<AnswerWatch, 'advanced'> | undefined,
-    stalled: () => void,
+    sender: EventSender,
   ) {
     this.#client = client
     this.#onlooker = onlooker
     this.#watch = watch
-    this.#stalled = stalled
+    this.#sender = sender
   }
 
   take(text: string): boolean {
     const bytes = bytesOfEvents(text)
     if (bytes === 0 || !this.#onlooker.eventsPass(text, bytes)) return false
     this.#watch?.advanced()
-    if (!this.#client.writeChunks(text)) this.#stalled()
+    if (!this.#client.writeChunks(text)) this.#sender.clientStalled()
     return true
   }
 }

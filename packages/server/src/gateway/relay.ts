@@ -4,7 +4,7 @@
  */
 import { PlatformError } from '../domain/errors.ts'
 import { toErrorResponse } from './error-response.ts'
-import { type EventOnlooker, EventPassage } from './event-passage.ts'
+import { type EventOnlooker, EventPassage, type EventSender } from './event-passage.ts'
 import type { Answerer, Exchange } from './exchange.ts'
 import { isEventStream, type SentFields, toClient } from './headers.ts'
 import type { GatewayLimits } from './limits.ts'
@@ -77,13 +77,19 @@ const SWITCHING_PROTOCOLS = 101
 export function relay(exchange: Exchange, it: Relay): Promise<RelayEnd> {
   if (exchange.hasLeft) return Promise.resolve(CLIENT_LEFT)
   if (exchange.outOfTime) return Promise.resolve(OUT_OF_TIME)
-  return new Promise((resolve) => new RunningRelay(exchange, it, resolve).start())
+  return new Promise((resolve) => new RunningRelay(exchange, it, resolve).start(it))
 }
 
-class RunningRelay implements AnswerTaker, BodySink, Answerer, Unanswered {
+class RunningRelay implements AnswerTaker, BodySink, Answerer, Unanswered, EventSender {
   readonly #exchange: Exchange
-  readonly #it: Relay
   readonly #resolve: (how: RelayEnd) => void
+  // What is needed to the end; the rest of what was asked for is let go when it has been sent.
+  readonly #onlooker: Onlooker | undefined
+  readonly #watch: AnswerWatch | undefined
+  readonly #declines: Relay['declines']
+  readonly #answerLines: Relay['answerLines']
+  readonly #isSandboxed: boolean
+  readonly #errorBytes: number
   #attempt!: Attempt
   #hasBegun = false
   #isTunnel = false
@@ -94,15 +100,19 @@ class RunningRelay implements AnswerTaker, BodySink, Answerer, Unanswered {
 
   constructor(exchange: Exchange, it: Relay, resolve: (how: RelayEnd) => void) {
     this.#exchange = exchange
-    this.#it = it
     this.#resolve = resolve
+    this.#onlooker = it.onlooker
+    this.#watch = it.watch
+    this.#declines = it.declines
+    this.#answerLines = it.answerLines
+    this.#isSandboxed = it.sandboxed
+    this.#errorBytes = it.limits.replicaErrorBytes
   }
 
-  start(): void {
+  start({ upstream, to, path, fields, fresh, body: own, limits }: Relay): void {
     const { request, body } = this.#exchange
-    const { upstream, to, path, fields, fresh, limits } = this.#it
     this.#exchange.tell(this)
-    this.#it.watch?.awaits(this)
+    this.#watch?.awaits(this)
     this.#attempt = upstream.send(
       {
         to,
@@ -116,7 +126,7 @@ class RunningRelay implements AnswerTaker, BodySink, Answerer, Unanswered {
       },
       this,
     )
-    if (this.#it.body) this.#attempt.end(this.#it.body())
+    if (own) this.#attempt.end(own())
     else {
       body.sendTo(this, limits.bodyStartBytes)
       if (!body.complete) this.#attempt.flush()
@@ -144,34 +154,33 @@ class RunningRelay implements AnswerTaker, BodySink, Answerer, Unanswered {
   }
 
   began(head: AnswerHead): void {
-    const { exchange, it } = { exchange: this.#exchange, it: this.#it }
-    if (it.declines?.(head)) {
+    const exchange = this.#exchange
+    if (this.#declines?.(head)) {
       this.#attempt.destroy()
       this.#finish({ kind: 'declined', status: head.status })
       return
     }
     this.#hasBegun = true
-    it.watch?.begun(head.status)
-    it.onlooker?.began(head)
+    this.#watch?.begun(head.status)
+    this.#onlooker?.began(head)
     exchange.body.free()
     if (head.status === SWITCHING_PROTOCOLS) this.#openTunnel(head)
     else if (!exchange.isStream) {
-      if (it.onlooker?.holdsHead) this.#held = head
+      if (this.#onlooker?.holdsHead) this.#held = head
       else this.#beginAnswer(head)
     } else if (!(head.status === 200 && isEventStream(head.headers['content-type']))) {
-      this.#asEvent = new EventBody(head.status, it.limits.replicaErrorBytes)
+      this.#asEvent = new EventBody(head.status, this.#errorBytes)
     }
     if (exchange.isStream && !this.#asEvent) this.#offerEvents()
   }
 
   passed(chunk: Buffer): void {
-    const { onlooker, watch } = this.#it
-    watch?.advanced()
+    this.#watch?.advanced()
     if (this.#isTunnel) {
       this.#exchange.response.write(chunk)
       return
     }
-    const passing = onlooker ? onlooker.passed(chunk) : chunk
+    const passing = this.#onlooker ? this.#onlooker.passed(chunk) : chunk
     if (this.#asEvent) {
       this.#asEvent.add(chunk)
       if (this.#asEvent.isFull) {
@@ -183,14 +192,14 @@ class RunningRelay implements AnswerTaker, BodySink, Answerer, Unanswered {
 
   paused(): void {
     if (!this.#hasBegun || this.#asEvent || this.#held || this.#exchange.response.flush()) return
-    this.#stall()
+    this.clientStalled()
   }
 
   ended(trailers: readonly string[]): void {
     const { response } = this.#exchange
     let rest: Buffer | undefined
     try {
-      rest = this.#it.onlooker?.rest()
+      rest = this.#onlooker?.rest()
     } catch (error) {
       if (!this.#held || !(error instanceof PlatformError)) throw error
       this.#finish({ kind: 'unfit', why: error })
@@ -219,8 +228,13 @@ class RunningRelay implements AnswerTaker, BodySink, Answerer, Unanswered {
     else this.#finish(how)
   }
 
+  clientStalled(): void {
+    this.#attempt.pause()
+    this.#watch?.paused(true)
+  }
+
   clientDrained(): void {
-    this.#it.watch?.paused(false)
+    this.#watch?.paused(false)
     this.#attempt.resume()
   }
 
@@ -236,15 +250,9 @@ class RunningRelay implements AnswerTaker, BodySink, Answerer, Unanswered {
   }
 
   #offerEvents(): void {
-    const { onlooker, watch } = this.#it
     const client = this.#exchange.response.chunkWriter
-    if (!client || !onlooker) return
-    this.#attempt.offerChunks(new EventPassage(client, onlooker, watch, () => this.#stall()))
-  }
-
-  #stall(): void {
-    this.#attempt.pause()
-    this.#it.watch?.paused(true)
+    if (!client || !this.#onlooker) return
+    this.#attempt.offerChunks(new EventPassage(client, this.#onlooker, this.#watch, this))
   }
 
   #finish(how: RelayEnd): void {
@@ -255,18 +263,18 @@ class RunningRelay implements AnswerTaker, BodySink, Answerer, Unanswered {
   }
 
   #beginAnswer(head: AnswerHead): void {
-    const { exchange, it } = { exchange: this.#exchange, it: this.#it }
+    const exchange = this.#exchange
     const { status, reason, headers } = head
     const contentType = headers['content-type']
-    const sandbox = it.sandboxed && !isData(contentType) ? SANDBOX : ''
+    const sandbox = this.#isSandboxed && !isData(contentType) ? SANDBOX : ''
     const ours = `x-request-id: ${exchange.id}\r\n${this.#linesFor(head)}${sandbox}${exchange.alsoLines}`
     const lines = ours + toClient(headers, exchange.alsoNames)
-    const bytes = it.onlooker?.keepsLength === false ? undefined : head.bytes
+    const bytes = this.#onlooker?.keepsLength === false ? undefined : head.bytes
     exchange.begin({ status, reason, lines, bytes, date: headers['date'] }, contentType)
   }
 
   #linesFor(head: AnswerHead): string {
-    const { answerLines } = this.#it
+    const answerLines = this.#answerLines
     return typeof answerLines === 'function' ? answerLines(head) : answerLines
   }
 
