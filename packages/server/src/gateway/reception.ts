@@ -95,37 +95,31 @@ export class Reception {
   /**
    * Sees to the end of what answers an exchange.
    * @param isLogged not what passes a second time, on its way through a router. @returns what went wrong; undefined when nothing did. */
-  async see(
+  see(exchange: Exchange, answering: Promise<unknown> | undefined, { isLogged } = LOGGED): Promise<unknown> {
+    const seen = Promise.resolve(answering).then(nothingWrong, (error: unknown) => {
+      this.#failed(exchange, error)
+      return error
+    })
+    const { accessLog } = this.#rooms
+    return accessLog && isLogged ? this.#logged(exchange, seen, accessLog) : seen
+  }
+
+  /** What one line costs is paid by those who asked for it. */
+  async #logged(
     exchange: Exchange,
-    answering: Promise<unknown> | undefined,
-    { isLogged } = LOGGED,
+    seen: Promise<unknown>,
+    accessLog: (line: string) => void,
   ): Promise<unknown> {
-    const writeLine = isLogged ? this.#lineOf(exchange) : undefined
-    let status = 0
-    let failure: unknown
-    try {
-      await answering
-      status = exchange.hasLeft ? CLIENT_LEFT_STATUS : exchange.response.statusCode
-    } catch (error) {
-      failure = error
-      status = this.#failed(exchange, error)
-    }
-    writeLine?.(status)
+    const { clock } = this.#rooms
+    const arrivedAt = clock.now()
+    const beganAt = clock.elapsed()
+    const failure = await seen
+    accessLog(accessLine(exchange, statusOf(exchange, failure), arrivedAt, clock.elapsed() - beganAt))
     return failure
   }
 
-  /** Of the access log. What one line costs is paid by those who asked for it. */
-  #lineOf(exchange: Exchange): ((status: number) => void) | undefined {
-    const { clock, accessLog } = this.#rooms
-    if (!accessLog) return undefined
-    const arrivedAt = clock.now()
-    const beganAt = clock.elapsed()
-    return (status) => accessLog(accessLine(exchange, status, arrivedAt, clock.elapsed() - beganAt))
-  }
-
-  /** @returns the status, as the client has it or would have had it. */
-  #failed(exchange: Exchange, error: unknown): number {
-    if (error instanceof ClientLeft) return CLIENT_LEFT_STATUS
+  #failed(exchange: Exchange, error: unknown): void {
+    if (error instanceof ClientLeft) return
     if (!(error instanceof PlatformError)) {
       this.#rooms.log.error('request failed for no known reason', {
         requestId: exchange.id,
@@ -133,7 +127,6 @@ export class Reception {
       })
     }
     exchange.fail(error)
-    return exchange.hasLeft ? CLIENT_LEFT_STATUS : toErrorResponse(error, exchange.id).status
   }
 
   /** As `#route`, and what that throws is answered as well. */
@@ -218,6 +211,14 @@ export class Reception {
     const control = isConnected() ? 'connected' : 'disconnected'
     exchange.sendJson(200, { status: 'ready', control, endpoints: table.endpoints.length })
   }
+}
+
+const nothingWrong = () => undefined
+
+/** As the client has it or would have had it. @param failure undefined where it was answered. */
+function statusOf({ hasLeft, response, id }: Exchange, failure: unknown): number {
+  if (hasLeft || failure instanceof ClientLeft) return CLIENT_LEFT_STATUS
+  return failure === undefined ? response.statusCode : toErrorResponse(failure, id).status
 }
 
 /** @throws PlatformError `invalid` for a header that says no time. */
