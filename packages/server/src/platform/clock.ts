@@ -19,9 +19,42 @@ export interface Clock {
   sleep(ms: number, signal?: AbortSignal): Promise<void>
 }
 
+/** What has been read since `atOneTime` began; both undefined outside it, and until somebody asks. */
+let isOneTime = false
+let oneNow: number | undefined
+let oneElapsed: number | undefined
+
+/**
+ * While `work` runs the system's clock stands still, so that what is done for many at once reads it once instead of a
+ * dozen times for each.
+ * @param work synchronous, and a matter of milliseconds.
+ */
+export function atOneTime(work: () => void): void {
+  isOneTime = true
+  try {
+    work()
+  } finally {
+    isOneTime = false
+    oneNow = undefined
+    oneElapsed = undefined
+  }
+}
+
+function readNow(): number {
+  if (!isOneTime) return Date.now()
+  oneNow ??= Date.now()
+  return oneNow
+}
+
+function readElapsed(): number {
+  if (!isOneTime) return Math.floor(performance.now())
+  oneElapsed ??= Math.floor(performance.now())
+  return oneElapsed
+}
+
 export const systemClock: Clock = {
-  now: () => Date.now(),
-  elapsed: () => Math.floor(performance.now()),
+  now: readNow,
+  elapsed: readElapsed,
   sleep: async (ms, signal) => {
     await sleep(ms, undefined, signal ? { signal } : {})
   },

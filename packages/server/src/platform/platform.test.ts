@@ -15,6 +15,7 @@ import { FakeClock } from '../testing/fake-clock.ts'
 import { Bell } from './bell.ts'
 import { Changes } from './changes.ts'
 import { claimDirectory } from './claim.ts'
+import { atOneTime, systemClock } from './clock.ts'
 import { EventLoopLag, UNASKED_MS } from './event-loop.ts'
 import { newReplicaId, newTokenText } from './ids.ts'
 import { createLog, LOG_BYTES } from './log.ts'
@@ -140,4 +141,20 @@ test('a log larger than it may be is set aside by the first line of the next pro
   log.info('second')
   expect(readFileSync(`${file}.1`, 'utf8')).toContain('first')
   expect(readFileSync(file, 'utf8')).toContain('second')
+})
+
+test('what is done at one time reads one time, and what comes after it the time that it is then', () => {
+  const spin = (until: number) => {
+    while (performance.now() < until);
+  }
+  const before = systemClock.elapsed()
+  expect(() =>
+    atOneTime(() => {
+      const read = systemClock.elapsed()
+      spin(performance.now() + 2)
+      expect(systemClock.elapsed()).toBe(read)
+      throw new Error('broken off')
+    }),
+  ).toThrow('broken off')
+  expect(systemClock.elapsed()).toBeGreaterThan(before)
 })

@@ -6,6 +6,8 @@
  * for each, took a third off a request (`bench:gateway`). Nothing waits for more to come: a turn of the event loop ends
  * when what was ready has been read.
  */
+import { atOneTime } from './clock.ts'
+
 let waiting: (() => void)[] = []
 
 /** Runs `work` when this turn of the event loop has read its sockets, in the order of the calls. */
@@ -16,5 +18,7 @@ export function together(work: () => void): void {
 function doAll(): void {
   const all = waiting
   waiting = []
-  for (const work of all) work()
+  atOneTime(() => {
+    for (const work of all) work()
+  })
 }
