@@ -2,8 +2,7 @@
 import type { LimitAccount } from '../domain/limits/limit-account.ts'
 import type { RateBucket } from '../domain/limits/rate-bucket.ts'
 
-/** Fields of an answer: `name: value`, ended by CRLF each, and their names. */
-export type Rates = { readonly lines: string; readonly names: readonly string[] }
+type Rate = { readonly limit: number; readonly remaining: number; readonly resetMs: number }
 
 const OF_REQUESTS = [
   'x-ratelimit-limit-requests',
@@ -12,7 +11,40 @@ const OF_REQUESTS = [
 ]
 const OF_TOKENS = ['x-ratelimit-limit-tokens', 'x-ratelimit-remaining-tokens', 'x-ratelimit-reset-tokens']
 const OF_BOTH = [...OF_REQUESTS, ...OF_TOKENS]
-export const NO_RATES: Rates = { lines: '', names: [] }
+const OF_NONE: readonly string[] = []
+
+/** How far they were used up when a request came: numbers until the answer begins, since many wait for theirs. */
+export class Rates {
+  readonly #requests: Rate | undefined
+  readonly #tokens: Rate | undefined
+
+  constructor(requests: Rate | undefined, tokens: Rate | undefined) {
+    this.#requests = requests
+    this.#tokens = tokens
+  }
+
+  /** Fields of an answer: `name: value`, ended by CRLF each. */
+  get lines(): string {
+    return (
+      (this.#requests ? linesOfRequests(this.#requests) : '') +
+      (this.#tokens ? linesOfTokens(this.#tokens) : '')
+    )
+  }
+
+  /** Their names, in lower case. */
+  get names(): readonly string[] {
+    if (this.#requests) return this.#tokens ? OF_BOTH : OF_REQUESTS
+    return this.#tokens ? OF_TOKENS : OF_NONE
+  }
+}
+
+export const NO_RATES = new Rates(undefined, undefined)
+
+const linesOfRequests = ({ limit, remaining, resetMs }: Rate) =>
+  `x-ratelimit-limit-requests: ${limit}\r\nx-ratelimit-remaining-requests: ${remaining}\r\nx-ratelimit-reset-requests: ${asDuration(resetMs)}\r\n`
+
+const linesOfTokens = ({ limit, remaining, resetMs }: Rate) =>
+  `x-ratelimit-limit-tokens: ${limit}\r\nx-ratelimit-remaining-tokens: ${remaining}\r\nx-ratelimit-reset-tokens: ${asDuration(resetMs)}\r\n`
 
 /** Of two limits the headers tell the one that will be reached first. */
 export function ratesOf(limited: readonly { readonly account: LimitAccount }[], now: number): Rates {
@@ -22,16 +54,12 @@ export function ratesOf(limited: readonly { readonly account: LimitAccount }[], 
     requests = nearer(requests, account.requests, now)
     tokens = nearer(tokens, account.tokens, now)
   }
-  const ofRequests = requests ? linesOf(OF_REQUESTS, requests, now) : ''
-  if (!tokens) return requests ? { lines: ofRequests, names: OF_REQUESTS } : NO_RATES
-  return {
-    lines: ofRequests + linesOf(OF_TOKENS, tokens, now),
-    names: requests ? OF_BOTH : OF_TOKENS,
-  }
+  return requests || tokens ? new Rates(rateOf(requests, now), rateOf(tokens, now)) : NO_RATES
 }
 
-function linesOf([limit, remaining, reset]: readonly string[], bucket: RateBucket, now: number): string {
-  return `${limit}: ${bucket.perMinute}\r\n${remaining}: ${bucket.remaining(now)}\r\n${reset}: ${asDuration(bucket.msUntilFull(now))}\r\n`
+function rateOf(bucket: RateBucket | undefined, now: number): Rate | undefined {
+  if (!bucket) return undefined
+  return { limit: bucket.perMinute, remaining: bucket.remaining(now), resetMs: bucket.msUntilFull(now) }
 }
 
 function nearer(
