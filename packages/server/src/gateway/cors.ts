@@ -23,9 +23,9 @@ const MAX_AGE_SECONDS = 600
 
 /** A browser's question before it sends what a plain form could not have sent. */
 export function preflightIn(method: string | undefined, headers: HeaderFields): Preflight | undefined {
-  const asked = headers['access-control-request-method']
-  if (method !== 'OPTIONS' || headers['origin'] === undefined || asked === undefined) return undefined
-  return { origin: headers['origin'], method: asked, headers }
+  if (method !== 'OPTIONS') return undefined
+  const { origin, 'access-control-request-method': asked } = headers
+  return origin === undefined || asked === undefined ? undefined : { origin, method: asked, headers }
 }
 
 export const allowsOrigin = (allowed: Allowed, origin: string) =>

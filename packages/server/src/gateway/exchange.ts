@@ -22,13 +22,10 @@ export class ClientLeft extends Error {
   }
 }
 
-type ExchangeOptions = {
-  readonly id: string
-  readonly budget: KeptBytes
+export type ExchangeRooms = {
+  readonly kept: KeptBytes
   readonly clock: Clock
   readonly limits: GatewayLimits
-  /** Its answer is kept, and fetched later. */
-  readonly isDeferred?: boolean
   /** Told when the answer was sent, or the client left. */
   readonly over: () => void
 }
@@ -50,7 +47,9 @@ export class Exchange implements ResponseWatcher {
   readonly body: RequestBody
   /** The adapter that `model` names, once somebody has looked. */
   adapter: string | undefined
-  readonly #options: ExchangeOptions
+  /** Nobody waits for the answer: it is kept, and fetched later. */
+  readonly isDeferred: boolean
+  readonly #rooms: ExchangeRooms
   #stream = false
   #also = NOTHING
   #rates = NO_RATES
@@ -64,13 +63,20 @@ export class Exchange implements ResponseWatcher {
   #left: AbortController | undefined
   #answerer: Answerer | undefined
 
-  constructor(request: ClientRequest, response: ClientResponse, options: ExchangeOptions) {
+  constructor(
+    request: ClientRequest,
+    response: ClientResponse,
+    id: string,
+    rooms: ExchangeRooms,
+    isDeferred: boolean,
+  ) {
     this.request = request
     this.response = response
-    this.id = options.id
-    this.#options = options
-    this.#arrivedAt = options.clock.elapsed()
-    this.body = new RequestBody(request, options.budget)
+    this.id = id
+    this.isDeferred = isDeferred
+    this.#rooms = rooms
+    this.#arrivedAt = rooms.clock.elapsed()
+    this.body = new RequestBody(request, rooms.kept)
     response.watch(this)
   }
 
@@ -86,7 +92,7 @@ export class Exchange implements ResponseWatcher {
 
   /** Milliseconds until its time is over; undefined where nobody has limited it. */
   get timeLeftMs(): number | undefined {
-    return this.#deadline && this.#deadline.at - this.#options.clock.elapsed()
+    return this.#deadline && this.#deadline.at - this.#rooms.clock.elapsed()
   }
 
   /** Aborts when the client goes before it has its answer, or the request's time is over. */
@@ -99,17 +105,12 @@ export class Exchange implements ResponseWatcher {
     return this.#left.signal
   }
 
-  /** Nobody waits for the answer: it is kept, and fetched later. */
-  get isDeferred(): boolean {
-    return this.#options.isDeferred === true
-  }
-
   /**
    * From its arrival to the end of its answer it may take so long. Of several such limits the shortest holds.
    * @param of whose limit it is, in words.
    */
   limitTime(ms: number, of: string): void {
-    const { clock } = this.#options
+    const { clock } = this.#rooms
     const at = this.#arrivedAt + ms
     if (this.#isOver || (this.#deadline && this.#deadline.at <= at)) return
     this.#deadline?.timer.abort()
@@ -172,7 +173,7 @@ export class Exchange implements ResponseWatcher {
   closed(wasSent: boolean): void {
     this.body.free()
     this.#deadline?.timer.abort()
-    if (!this.#isOver) this.#options.over()
+    if (!this.#isOver) this.#rooms.over()
     this.#isOver = true
     if (!wasSent) {
       this.#hasLeft = true
@@ -260,7 +261,7 @@ export class Exchange implements ResponseWatcher {
   async closeAfterUnreadBody(): Promise<void> {
     if (this.body.complete) return
     this.body.discard()
-    await this.#options.clock.sleep(this.#options.limits.lingerMs)
+    await this.#rooms.clock.sleep(this.#rooms.limits.lingerMs)
     if (!this.request.isComplete) this.request.destroy()
   }
 }

@@ -10,7 +10,7 @@ import { answerPreflight } from './answer-preflight.ts'
 import { type Preflight, preflightIn } from './cors.ts'
 import type { Deadlines } from './deadlines.ts'
 import { toErrorResponse } from './error-response.ts'
-import { ClientLeft, Exchange } from './exchange.ts'
+import { ClientLeft, Exchange, type ExchangeRooms } from './exchange.ts'
 import { endpointAt, endpointInBody, modelList, sharedCorsHeaders } from './find-endpoint.ts'
 import type { ClientRequest, ClientResponse } from './front/front.ts'
 import { requestIdIn } from './headers.ts'
@@ -52,16 +52,15 @@ const LOGGED: { readonly isLogged: boolean } = { isLogged: true }
 
 export class Reception {
   readonly #rooms: ReceptionRooms
+  readonly #exchangeRooms: ExchangeRooms
   #open = 0
+  readonly #grantOf = (hash: string) => this.#rooms.table.grant(hash)
 
   constructor(rooms: ReceptionRooms) {
+    const { kept, clock, limits } = rooms
     this.#rooms = rooms
+    this.#exchangeRooms = { kept, clock, limits, over: () => this.#open-- }
   }
-
-  readonly #over = () => {
-    this.#open--
-  }
-  readonly #grantOf = (hash: string) => this.#rooms.table.grant(hash)
 
   /** Requests being answered or held. */
   get busy(): number {
@@ -77,15 +76,7 @@ export class Reception {
 
   /** @param isDeferred its answer is kept, and fetched later. */
   begin(request: ClientRequest, response: ClientResponse, id: string, isDeferred = false): Exchange {
-    const { clock, limits, kept } = this.#rooms
-    const exchange = new Exchange(request, response, {
-      id,
-      budget: kept,
-      clock,
-      limits,
-      isDeferred,
-      over: this.#over,
-    })
+    const exchange = new Exchange(request, response, id, this.#exchangeRooms, isDeferred)
     this.#open++
     // Its client has its answer, and what it asked for holds for what runs on.
     if (isDeferred) limitTimeAsAsked(exchange)

@@ -138,7 +138,7 @@ export class Visits {
 
   #meterFor({ exchange, endpoint }: Request): RequestMeter {
     const { clock, demand, traffic } = this.#rooms
-    const asked = demand.arrived(endpoint, clock.now(), announcedBytes(exchange))
+    const asked = demand.arrived(endpoint, clock.now(), exchange.body.announcedBytes ?? 0)
     // Kept hold of, so that an endpoint deleted meanwhile gets no new row.
     return new RequestMeter(clock, traffic.of(endpoint.id), asked)
   }
@@ -226,5 +226,3 @@ function limitAsAllowed(exchange: Exchange, { bodyBytes, requestMs }: Pass): voi
 /** The caller's own limits count once, however many endpoints are asked. */
 const limitedGrantOf = ({ caller }: Request, trail: readonly EndpointId[]) =>
   caller.kind === 'known' && trail.length === 0 ? caller.grant : undefined
-
-const announcedBytes = ({ request }: Exchange) => Number(request.headers['content-length'] ?? 0) || 0
