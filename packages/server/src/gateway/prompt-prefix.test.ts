@@ -6,20 +6,20 @@ beforeAll(loadHash)
 const KIB = 1_024
 
 /** A request whose body has arrived, in chunks of so many bytes. */
-function arrived(body: string, headers: Readonly<Record<string, string>> = {}, chunkBytes = 1e9) {
-  const bytes = Buffer.from(body)
+function arrived(text: string, headers: Readonly<Record<string, string>> = {}, chunkBytes = 1e9) {
+  const bytes = Buffer.from(text)
   const kept: Buffer[] = []
   for (let at = 0; at < bytes.length; at += chunkBytes) kept.push(bytes.subarray(at, at + chunkBytes))
-  const request = { headers: { 'content-length': String(bytes.length), ...headers } }
-  return new PromptPrefix({ request, body: { kept, keptBytes: bytes.length, complete: true } })
+  const body = { kept, keptBytes: bytes.length, announcedBytes: bytes.length, complete: true }
+  return new PromptPrefix({ request: { headers }, body })
 }
 /** As much of it as a gateway keeps of a long body. */
 function beginning(body: string, keptBytes: number) {
   const bytes = Buffer.from(body)
-  const request = { headers: { 'content-length': String(bytes.length) } }
+  const kept = [bytes.subarray(0, keptBytes)]
   return new PromptPrefix({
-    request,
-    body: { kept: [bytes.subarray(0, keptBytes)], keptBytes, complete: false },
+    request: { headers: {} },
+    body: { kept, keptBytes, announcedBytes: bytes.length, complete: false },
   })
 }
 
@@ -126,7 +126,7 @@ describe('a request', () => {
     expect(prefix.units).toBe(12)
     const unread = new PromptPrefix({
       request: { headers: {} },
-      body: { kept: [], keptBytes: 0, complete: false },
+      body: { kept: [], keptBytes: 0, announcedBytes: undefined, complete: false },
     })
     expect([unread.prompt(), unread.units, unread.session()]).toEqual([undefined, 0, undefined])
   })

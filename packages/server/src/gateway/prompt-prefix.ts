@@ -54,7 +54,7 @@ export function loadHash(): Promise<void> {
 
 type Arriving = {
   readonly request: { readonly headers: HeaderFields }
-  readonly body: Pick<RequestBody, 'kept' | 'keptBytes' | 'complete'>
+  readonly body: Pick<RequestBody, 'kept' | 'keptBytes' | 'announcedBytes' | 'complete'>
 }
 
 export class PromptPrefix implements RoutingRequest {
@@ -66,9 +66,8 @@ export class PromptPrefix implements RoutingRequest {
   }
 
   get units(): number {
-    const { body, request } = this.#exchange
-    const announced = Number(request.headers['content-length'] ?? body.keptBytes)
-    return Math.min(MOST_UNITS, announced || 0)
+    const { announcedBytes, keptBytes } = this.#exchange.body
+    return Math.min(MOST_UNITS, announcedBytes ?? keptBytes)
   }
 
   session(): number | undefined {
