@@ -46,8 +46,12 @@ const RESTART_AFTER_MS = 500
 /** A worker's exit code for a port that somebody else has. */
 const PORT_TAKEN = 98
 const PROGRAM = path.join(import.meta.dirname, 'gateway-main.ts')
-/** What is allocated for a request is let go with it: V8's own limit for such memory costs 40 MB more and saves nothing. */
-export const WORKER_NODE_OPTIONS = '--disable-warning=ExperimentalWarning --max-semi-space-size=2'
+/**
+ * What is allocated for a request is let go with it: V8's own limit for such memory costs 40 MB more and saves nothing.
+ * Nor do more threads than one that compile and collect beside a worker's own, at 3 MB each.
+ */
+export const WORKER_NODE_OPTIONS =
+  '--disable-warning=ExperimentalWarning --max-semi-space-size=2 --v8-pool-size=1'
 
 export class GatewayWorkers {
   readonly #options: GatewayWorkersOptions
