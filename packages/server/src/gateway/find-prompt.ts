@@ -38,7 +38,7 @@ export function findPrompt(bytes: Buffer, isWhole: boolean): FoundPrompt | undef
   let at = afterSpace(bytes, 0)
   if (bytes[at] !== OPEN_OBJECT) return undefined
   const before: Buffer[] = []
-  const seen = new Set<string>()
+  const seen: string[] = []
   for (;;) {
     const keyAt = afterSpace(bytes, at + 1)
     if (keyAt < bytes.length && bytes[keyAt] !== QUOTE) return undefined
@@ -55,7 +55,7 @@ export function findPrompt(bytes: Buffer, isWhole: boolean): FoundPrompt | undef
     const end = afterValue(bytes, from)
     if (KEYS_BEFORE.includes(key)) {
       before.push(bytes.subarray(keyAt, end))
-      seen.add(key)
+      seen.push(key)
     }
     at = afterSpace(bytes, end)
     if (at >= bytes.length) break
@@ -68,10 +68,10 @@ export function findPrompt(bytes: Buffer, isWhole: boolean): FoundPrompt | undef
  * Clients often put the prompt first and the rest after it. A quote inside of a string is escaped, so the text of a
  * key with its quotes is a key; that it might be one of a deeper object does no harm, as it is found there each time.
  */
-function addWhatFollows(bytes: Buffer, from: number, seen: ReadonlySet<string>, before: Buffer[]): void {
+function addWhatFollows(bytes: Buffer, from: number, seen: readonly string[], before: Buffer[]): void {
   const tail = bytes.subarray(Math.max(from, bytes.length - TAIL_BYTES))
   for (const { key, mark } of MARKS_BEFORE) {
-    const at = seen.has(key) ? -1 : tail.lastIndexOf(mark)
+    const at = seen.includes(key) ? -1 : tail.lastIndexOf(mark)
     if (at !== -1) before.push(tail.subarray(at, afterValue(tail, afterSpace(tail, at + mark.length))))
   }
 }

@@ -257,7 +257,9 @@ export class EndpointRouting implements ClaimKeeper {
   /** @returns what others might want to know too. */
   #remember(seat: Seat, prompt: Prompt | undefined, session: number | undefined): readonly number[] {
     if (!prompt && session === undefined) return NO_KEYS
-    const keys = prompt ? [...prompt.keys] : []
+    const keys: number[] = []
+    // An iterator over them would make an object for each.
+    for (let block = 0; prompt && block < prompt.keys.length; block++) keys.push(prompt.keys[block]!)
     if (session !== undefined) keys.push(session)
     this.#memory?.remember(keys, seat.slot)
     return keys
