@@ -117,6 +117,18 @@ test('accounts that have nothing to remember are forgotten, however many tokens 
   expect(admission.accounts).toBeLessThanOrEqual(512)
 })
 
+test('whoever was forgotten counts again when they come back', () => {
+  const admission = new Admission(1)
+  const token = grant('back', { concurrentRequests: 1 })
+  const limits = { requestsPerMinute: 600 }
+  admission.enter(endpoint(), token, NOW, ignore)?.leave(0, NOW)
+  for (let i = 0; i < 1_000; i++) {
+    admission.enter(endpoint(), grant(`t${i}`, limits), NOW + i * 1_000, ignore)?.leave(0, NOW + i * 1_000)
+  }
+  admission.enter(endpoint(), token, NOW, ignore)
+  expect(admission.standingCharges().map(({ key }) => key)).toEqual(['token back'])
+})
+
 test('an account in use is not forgotten', () => {
   const admission = new Admission(1)
   const limits = { concurrentRequests: 1 }

@@ -19,6 +19,8 @@ function usageIn(json: string, cuts: readonly number[] = []) {
 
 test.for([
   ['a short answer', `{"choices":[{"text":"hi"}],${USAGE}}`],
+  ['a short answer that ends with a usage of nothing', `{${USAGE},"choices":[{"usage":null}]}`],
+  ['a short answer within another that says nothing', `{"x":{"usage":{"of":{${USAGE}}}}}`],
   ['a long answer, at its end', `{"choices":[{"text":"${LONG}"}],${USAGE},"kv":null}`],
   ['a long answer, at its beginning', `{"model":"m",${USAGE},"data":["${LONG}"]}`],
   [
