@@ -10,24 +10,23 @@ export type AnswerFraming =
   /** The body ends with the connection. */
   | 'until-close'
 
-/** @param keepAliveMs of the connection, where it may serve another request after this answer. */
+/** @param persists what is said of the connection, where it may serve another request after this answer. */
 export function writeHead(
   { status, reason, lines, bytes, date }: AnswerStart,
   framing: AnswerFraming,
   now: string,
-  keepAliveMs: number | undefined,
+  persists: string | undefined,
 ): string {
   // A 204 has no body, so a reader who believed a length would take the next answer for it.
   const length = bytes === undefined || status === 204 ? '' : `content-length: ${bytes}\r\n`
   const coding = framing === 'chunked' ? 'transfer-encoding: chunked\r\n' : ''
-  const end = keepAliveMs === undefined ? CLOSES : persistsFor(keepAliveMs)
-  return `${statusLine(status, reason)}${lines}date: ${date ?? now}\r\n${length}${coding}${end}`
+  return `${statusLine(status, reason)}${lines}date: ${date ?? now}\r\n${length}${coding}${persists ?? CLOSES}\r\n`
 }
 
-const CLOSES = 'connection: close\r\n\r\n'
+const CLOSES = 'connection: close\r\n'
 
-const persistsFor = (ms: number) =>
-  `connection: keep-alive\r\nkeep-alive: timeout=${Math.floor(ms / 1_000)}\r\n\r\n`
+export const persistsFor = (ms: number) =>
+  `connection: keep-alive\r\nkeep-alive: timeout=${Math.floor(ms / 1_000)}\r\n`
 
 export function framingOf(
   { status, bytes }: Pick<AnswerStart, 'status' | 'bytes'>,
@@ -42,8 +41,16 @@ export function framingOf(
 export const writeInterim = (status: number, reason: string, lines: string) =>
   `${statusLine(status, reason)}${lines}\r\n`
 
-const statusLine = (status: number, reason: string) =>
-  `HTTP/1.1 ${status} ${reason === '' ? (STATUS_CODES[status] ?? '') : reason}\r\n`
+function statusLine(status: number, reason: string): string {
+  const isUsual = reason === '' || reason === STATUS_CODES[status]
+  return (isUsual && USUAL_LINES[status]) || `HTTP/1.1 ${status} ${reason}\r\n`
+}
+
+/** By status: most answers begin with one of them. */
+const USUAL_LINES: string[] = []
+for (const status of Object.keys(STATUS_CODES)) {
+  USUAL_LINES[Number(status)] = `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n`
+}
 
 /** A trailer may say nothing that a head decides: framing, routing, who asks. */
 const NO_TRAILER = new Set([

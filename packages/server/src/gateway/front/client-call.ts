@@ -22,7 +22,8 @@ import type { RequestHead } from './request-rules.ts'
 export interface CallConnection {
   readonly socket: Socket
   readonly remoteAddress: string
-  readonly keepAliveMs: number
+  /** What an answer says of it after which it may serve another request. */
+  readonly persists: string
   /** It takes no further request. */
   readonly isDraining: boolean
   readonly date: string
@@ -147,12 +148,12 @@ export class ClientCall extends CallHead implements ClientRequest, ClientRespons
   }
 
   begin(start: AnswerStart): void {
-    const { keepAliveMs, isDraining, date } = this.#connection
+    const { persists, isDraining, date } = this.#connection
     this.#framing = framingOf(start, this.head)
     this.#mayPersist &&= !isDraining && this.#framing !== 'until-close'
     this.#statusCode = start.status
     this.#bytesToSend = this.#framing === 'length' ? (start.bytes ?? 0) : 0
-    this.#text = writeHead(start, this.#framing, date, this.#mayPersist ? keepAliveMs : undefined)
+    this.#text = writeHead(start, this.#framing, date, this.#mayPersist ? persists : undefined)
   }
 
   write(chunk: Buffer): void {

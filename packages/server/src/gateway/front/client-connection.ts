@@ -58,8 +58,8 @@ export class ClientConnection implements CallConnection, FrontConnection {
     this.#await('head', rooms.limits.headersTimeoutMs)
   }
 
-  get keepAliveMs(): number {
-    return this.#rooms.limits.keepAliveMs
+  get persists(): string {
+    return this.#rooms.persists
   }
 
   get isDraining(): boolean {

@@ -1,5 +1,6 @@
 /** A front that reads its connections itself: keeps them, and ends them when it is time. */
 import type { Socket } from 'node:net'
+import { persistsFor } from './answer-head.ts'
 import type { Front, FrontRooms } from './front.ts'
 
 export interface FrontConnection {
@@ -12,6 +13,8 @@ export interface FrontConnection {
 export type RoomsOfConnection<Connection> = FrontRooms & {
   /** For the Date header, now. */
   readonly date: () => string
+  /** What an answer says of a connection that may serve another request. */
+  readonly persists: string
   readonly gone: (connection: Connection) => void
 }
 
@@ -26,6 +29,7 @@ export class ConnectionFront<Connection extends FrontConnection> implements Fron
     this.#rooms = {
       ...rooms,
       date: dateOf(rooms.now),
+      persists: persistsFor(rooms.limits.keepAliveMs),
       gone: (connection) => void this.#connections.delete(connection),
     }
   }

@@ -9,7 +9,7 @@ import http, { type IncomingMessage, type ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { pairsIn } from '../http1/field-lines.ts'
-import { passableTrailers } from './answer-head.ts'
+import { passableTrailers, persistsFor } from './answer-head.ts'
 import { CallHead } from './call-head.ts'
 import { ClientConnection, type ConnectionRooms, refusalText } from './client-connection.ts'
 import { dateOf } from './connection-front.ts'
@@ -38,6 +38,7 @@ export class NodeFront implements Front {
     this.#tunnelRooms = {
       ...rooms,
       date: dateOf(rooms.now),
+      persists: persistsFor(rooms.limits.keepAliveMs),
       gone: (connection) => void this.#tunnels.delete(connection),
     }
     this.#server = this.#createServer()
