@@ -94,7 +94,7 @@ try {
   const engines = await startEngines()
   await part('rate', () => rate(engines))
   await part('stream', () => streams(engines))
-  await part('long', () => long(engines))
+  await part('long', long)
   await part('open', () => openStreams(engines))
   await part('http2', async () => http2(await startFastEngine(), engines, rounds, progress))
   await part('turns', () => turns(rounds, progress))
@@ -233,7 +233,8 @@ async function streams(engines: readonly number[]): Promise<Row[]> {
   ]
 }
 
-async function long(engines: readonly number[]): Promise<Row[]> {
+async function long(): Promise<Row[]> {
+  const engines = await startFastEngine()
   const nginx = await startNginx(engines)
   const berth = await startBerth(engines)
   const targets = [direct(engines), through(nginx), through(berth)]
