@@ -46,6 +46,9 @@ type HoldLineRooms = {
   readonly wake: (id: EndpointId, waiting: number) => void
 }
 
+/** Nobody reads it; an abort without a reason makes an error with a stack for each wait. */
+const ENDED = new Error('the wait has ended')
+
 export class HoldLine {
   readonly #rooms: HoldLineRooms
   /** Of endpoints for which somebody waits. */
@@ -79,24 +82,27 @@ export class HoldLine {
 
   /** @throws what `refuseAll` is given, what the wish makes of its refusal, or its signal's reason. */
   async wait(id: EndpointId, wish: Wish): Promise<Lease> {
-    wish.signal.throwIfAborted()
+    const { signal } = wish
+    signal.throwIfAborted()
     const ended = new AbortController()
+    const { promise, resolve: give, reject: refuse } = Promise.withResolvers<Lease>()
+    const waiter: Waiter = { wish, give, refuse }
+    const leave = (error: unknown) => {
+      this.#remove(id, waiter)
+      refuse(error)
+    }
+    const left = () => leave(signal.reason)
+    this.#add(id, waiter)
+    signal.addEventListener('abort', left)
+    this.#rooms.clock.sleep(wish.ms, ended.signal).then(
+      () => leave(wish.expired()),
+      () => {},
+    )
     try {
-      return await new Promise<Lease>((give, refuse) => {
-        const waiter: Waiter = { wish, give, refuse }
-        this.#add(id, waiter)
-        const leave = (error: unknown) => {
-          this.#remove(id, waiter)
-          refuse(error)
-        }
-        wish.signal.addEventListener('abort', () => leave(wish.signal.reason), { signal: ended.signal })
-        this.#rooms.clock.sleep(wish.ms, ended.signal).then(
-          () => leave(wish.expired()),
-          () => {},
-        )
-      })
+      return await promise
     } finally {
-      ended.abort()
+      signal.removeEventListener('abort', left)
+      ended.abort(ENDED)
     }
   }
 
