@@ -45,10 +45,9 @@ export async function waitFor(
     rooms.wake(endpoint.id)
     throw nobodyTookIt(endpoint, rooms, holdMs)
   }
-  const waitIsOver = new AbortController()
-  if (!exchange.isStream && !exchange.isDeferred && asksForStream(exchange)) {
-    void keepCompany(exchange, current, waitIsOver.signal, rooms)
-  }
+  const wantsCompany = !exchange.isStream && !exchange.isDeferred && asksForStream(exchange)
+  const company = wantsCompany ? new AbortController() : undefined
+  if (company) void keepCompany(exchange, current, company.signal, rooms)
   try {
     return await line.wait(endpoint.id, {
       request: prefix,
@@ -62,7 +61,7 @@ export async function waitFor(
       refused: (why) => refusals.noPlace(endpoint, why, limits, line.drainMs(endpoint.id)),
     })
   } finally {
-    waitIsOver.abort()
+    company?.abort()
     meter.waited(clock.elapsed() - since)
   }
 }
