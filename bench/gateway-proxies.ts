@@ -9,7 +9,7 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import type { EndpointId, ReplicaId } from '../packages/server/src/domain/replica.ts'
 import { DEFAULT_ROUTING, type RoutingRules } from '../packages/server/src/domain/routing/choose-replica.ts'
-import { WORKER_NODE_OPTIONS } from '../packages/server/src/gateway-workers.ts'
+import { WORKER_FLAGS, workerEnvironment } from '../packages/server/src/gateway-workers.ts'
 import { openLinkHub } from '../packages/server/src/link/hub.ts'
 import { FIRST } from '../packages/server/src/testing/certificates.ts'
 import { TOKEN } from './gateway-traffic.ts'
@@ -142,9 +142,9 @@ export async function startBerth(
     onDisconnect: () => {},
   })
   const program = path.join(import.meta.dirname, '../packages/server/src/gateway-main.ts')
-  const env = { NODE_COMPILE_CACHE: path.join(folder, 'compiled'), NODE_OPTIONS: WORKER_NODE_OPTIONS }
+  const env = workerEnvironment(folder)
   // As everywhere but at its very first start, what it loads has been compiled before; this ends at once.
-  spawnSync(process.execPath, [program], { env: { ...process.env, ...env } })
+  spawnSync(process.execPath, [...WORKER_FLAGS, program], { env: { ...process.env, ...env } })
   const args = [
     ...['--listen', `127.0.0.1:${port}`, '--link-socket', linkSocket],
     ...['--control-socket', path.join(folder, 'control.sock'), '--records', path.join(folder, 'gateways')],
@@ -152,7 +152,7 @@ export async function startBerth(
     ...(isEncrypted ? certificateArguments() : []),
   ]
   const nodeFlags = process.env['BENCH_NODE_FLAGS']?.split(' ') ?? []
-  const child = startOn(PROXY_CORE, process.execPath, [...nodeFlags, program, ...args], env)
+  const child = startOn(PROXY_CORE, process.execPath, [...WORKER_FLAGS, ...nodeFlags, program, ...args], env)
   await listening(port)
   await knowing(port, isEncrypted)
   return {

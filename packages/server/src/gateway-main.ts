@@ -176,7 +176,7 @@ function inheritedSocket(): Promise<Server> {
 /** The heir listens as soon as it knows every endpoint; when it does is for the control process to see. */
 function handOver({ program, args }: HeirCommand, socket: Server): void {
   log.info('gateway starts its heir', { worker: settings.worker })
-  const heir = spawn(process.execPath, [program, ...args, '--inherits'], {
+  const heir = spawn(process.execPath, [...process.execArgv, program, ...args, '--inherits'], {
     detached: true,
     stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
     env: process.env,

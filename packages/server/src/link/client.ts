@@ -3,8 +3,8 @@
  *
  * It never throws and never queues for a hub that is away; what to say again after `onConnect` is for the caller.
  */
-import http from 'node:http'
 import type { Clock } from '../platform/clock.ts'
+import { http } from '../platform/node-http.ts'
 import { LINK_LIMITS, type LinkLimits, LinkStream } from './link-stream.ts'
 import type { DownMessage, LinkClient, LinkClientOptions, UpMessage } from './messages.ts'
 

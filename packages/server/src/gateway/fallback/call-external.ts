@@ -2,10 +2,10 @@
  * A request answered by an OpenAI-compatible server elsewhere: with that server's key and model, and with nothing of
  * the caller's but the body.
  */
-import http, { type IncomingMessage } from 'node:http'
-import https from 'node:https'
+import type { IncomingMessage } from 'node:http'
 import { messageOf, PlatformError } from '../../domain/errors.ts'
 import type { ExternalStep } from '../../link/messages.ts'
+import { http, https } from '../../platform/node-http.ts'
 import type { Exchange } from '../exchange.ts'
 import { toClient } from '../headers.ts'
 import { fieldsOf, lengthIn } from '../http1/field-lines.ts'

@@ -1,5 +1,5 @@
 /** How the head of an answer is written, and how its body is framed for this client. Pure. */
-import { STATUS_CODES } from 'node:http'
+import { http } from '../../platform/node-http.ts'
 import type { AnswerStart } from './front.ts'
 
 export type AnswerFraming =
@@ -42,14 +42,14 @@ export const writeInterim = (status: number, reason: string, lines: string) =>
   `${statusLine(status, reason)}${lines}\r\n`
 
 function statusLine(status: number, reason: string): string {
-  const isUsual = reason === '' || reason === STATUS_CODES[status]
+  const isUsual = reason === '' || reason === http.STATUS_CODES[status]
   return (isUsual && USUAL_LINES[status]) || `HTTP/1.1 ${status} ${reason}\r\n`
 }
 
 /** By status: most answers begin with one of them. */
 const USUAL_LINES: string[] = []
-for (const status of Object.keys(STATUS_CODES)) {
-  USUAL_LINES[Number(status)] = `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n`
+for (const status of Object.keys(http.STATUS_CODES)) {
+  USUAL_LINES[Number(status)] = `HTTP/1.1 ${status} ${http.STATUS_CODES[status]}\r\n`
 }
 
 /** A trailer may say nothing that a head decides: framing, routing, who asks. */

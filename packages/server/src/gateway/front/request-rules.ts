@@ -4,7 +4,7 @@
  * Both fronts hold requests to these rules after they have found the lines; what is wrong with the lines themselves is
  * for `http1/field-lines.ts` and for Node's parser. Pure.
  */
-import { METHODS } from 'node:http'
+import { http } from '../../platform/node-http.ts'
 import { type FieldLines, fieldsOf, type HeaderFields, lengthIn, listed } from '../http1/field-lines.ts'
 import { nameSet } from '../http1/field-names.ts'
 import type { BodyKind } from './front.ts'
@@ -41,7 +41,7 @@ export const ONCE = nameSet([
   'expect',
 ])
 
-const KNOWN_METHODS = new Set(METHODS.filter((method) => method !== 'CONNECT'))
+const KNOWN_METHODS = new Set(http.METHODS.filter((method) => method !== 'CONNECT'))
 const NO_BODY: BodyKind = { kind: 'none' }
 const CHUNKED: BodyKind = { kind: 'chunked' }
 
