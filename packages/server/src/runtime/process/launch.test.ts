@@ -6,7 +6,7 @@ import os from 'node:os'
 import path from 'node:path'
 import { promisify } from 'node:util'
 import { expect, onTestFinished, test, vi } from 'vitest'
-import { findProgram, type Launch, Launcher } from './launch.ts'
+import { findProgram, type Launch, Launcher, reported } from './launch.ts'
 import { processTableOf } from './process-table.ts'
 
 test('the process reports who it is before the program runs, and the program has the same pid', async () => {
@@ -46,6 +46,16 @@ test.skipIf(process.platform !== 'linux')(
     expect(await output()).not.toContain('it runs')
   },
 )
+
+test('a process that has reported can be found again, and one that ends before it can is not waited for', async () => {
+  const { launch, root } = await place('exec sleep 60')
+  const child = await launchNow(launch)
+  await reported(child)
+  expect(await readFile(launch.selfReportFile, 'utf8')).toMatch(new RegExp(`^${child.pid} `))
+  process.kill(child.pid, 'SIGKILL')
+  await rename(path.join(root, 'replica'), path.join(root, 'abandoned'))
+  await reported(await launchNow(launch))
+})
 
 test('a process that may not enter its cgroup is killed, and its log says why', async () => {
   const { launch, root, output } = await place('exec sleep 60')

@@ -83,13 +83,19 @@ function startShell(): ChildProcess {
   const shell = spawn('/bin/sh', [], {
     cwd: '/',
     env: { PATH: process.env['PATH'] ?? '' },
-    stdio: ['pipe', 'ignore', 'ignore'],
+    stdio: ['pipe', 'pipe', 'ignore'],
     detached: true,
   })
   // It lives on when this process ends, so it is no reason for this process to stay.
   shell.unref()
-  ;(shell.stdin as Socket | null)?.unref()
+  for (const pipe of [shell.stdin, shell.stdout]) (pipe as Socket | null)?.unref()
   return shell
+}
+
+/** Resolves when the process has said who it is, so that it can be found again, or has ended. */
+export async function reported({ stdout }: Launched): Promise<void> {
+  // Until then the shell holds on to it.
+  if (stdout && !stdout.closed) await new Promise((resolve) => stdout.resume().once('close', resolve))
 }
 
 function refuseImpossible({ command, env }: Launch): void {
@@ -123,7 +129,7 @@ function scriptOf({ command, env, directory, selfReportFile, cgroupProcsFiles, l
   // Behind `command` a name that this shell keeps for itself is passed over, and does not end the launch.
   const exports = Object.entries(env).map(([name, value]) => `command export ${name}=${quoted(value)}`)
   return `{
-exec </dev/null >>${quoted(logFile)} 2>&1 || exit ${LAUNCH_FAILED_EXIT_CODE}
+exec </dev/null 2>>${quoted(logFile)} || exit ${LAUNCH_FAILED_EXIT_CODE}
 cd -- ${quoted(directory)} || exit ${LAUNCH_FAILED_EXIT_CODE}
 set -- ${words}
 ${LAUNCH_SCRIPT}
@@ -137,6 +143,7 @@ exec "$@"
 const LAUNCH_SCRIPT = `
 if read -r berth_self </proc/$$/stat; then :; else berth_self="$$ $(LC_ALL=C TZ=UTC ps -o lstart= -p $$)"; fi 2>/dev/null
 echo "$berth_self" >"$1" && [ -e "$1" ] || exit ${LAUNCH_FAILED_EXIT_CODE}
+exec >&2
 shift
 if [ "$1" != -- ]; then
   ( (

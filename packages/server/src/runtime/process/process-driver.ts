@@ -32,7 +32,7 @@ import { endReplica } from './end-replica.ts'
 import { ENDED_ADOPTED, exitReason, type ProcessEnd } from './exit-reason.ts'
 import { FreePorts } from './free-port.ts'
 import { GpuUses } from './gpu-use.ts'
-import { findProgram, Launcher } from './launch.ts'
+import { findProgram, Launcher, reported } from './launch.ts'
 import { localInstanceTypes, reservable } from './local-instance-types.ts'
 import { discoverMachine, KnownMachine, type Machine } from './machine.ts'
 import { type ProcessIdentity, type ProcessUsage, processTableOf } from './process-table.ts'
@@ -299,6 +299,7 @@ class ProcessDriver implements RuntimeDriver {
     const end = new Promise<ProcessEnd>((resolve) => {
       child.once('exit', (code, signal) => resolve({ code, signal }))
     })
+    await reported(child)
     entry.leader = await this.#identify(entry, child.pid)
     void end.then((how) => this.#ended(entry, how))
     if (this.#entries.get(record.id) === entry) return
