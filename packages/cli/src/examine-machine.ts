@@ -37,6 +37,7 @@ export async function examineMachine(settings: ServeSettings, env: Environment):
     examineHardware(),
     examineLlama(settings.home, env),
     examineToolkit(),
+    examineVllm(env),
     examineDocker(env),
   ])
   return findings.flat()
@@ -233,6 +234,17 @@ async function examineLlama(home: string, env: Environment): Promise<Finding> {
     message: `no llama-server on PATH, and no embedded engine for ${process.platform} on ${process.arch}`,
     remedy:
       'Install llama.cpp (https://github.com/ggml-org/llama.cpp) or set BERTH_LLAMA_SERVER to its llama-server.',
+  }
+}
+
+/** Only where one was asked for: without it vLLM runs in containers. */
+async function examineVllm(env: Environment): Promise<Finding | readonly Finding[]> {
+  const { vllmProgram } = await import('@berth/server/engines/vllm-program')
+  try {
+    const program = await vllmProgram(env['BERTH_VLLM'])
+    return program === undefined ? [] : { level: 'fine', about: 'vllm', message: program }
+  } catch (error) {
+    return { level: 'missing', about: 'vllm', message: messageOf(error) }
   }
 }
 

@@ -64,6 +64,14 @@ test('doctor names a llama-server that was asked for and does not run', async ()
   expect(ran.stdout).toMatch(/✘ llama.cpp +BERTH_LLAMA_SERVER is "\/no\/such\/server"/)
 })
 
+test('doctor names a vLLM that was asked for and cannot be run, and says nothing of one that was not', async () => {
+  const home = await temporaryDirectory()
+  const ran = await runBerth(['doctor', '--port', '0'], { home, env: { BERTH_VLLM: '/no/such/vllm' } })
+  expect(ran.code).toBe(1)
+  expect(ran.stdout).toMatch(/✘ vllm +BERTH_VLLM is "\/no\/such\/vllm"/)
+  expect((await runBerth(['doctor', '--port', '0'], { home })).stdout).not.toContain('vllm')
+})
+
 test.each([
   ['20.19.0', 'missing'],
   ['24.0.0', 'fine'],
