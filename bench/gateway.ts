@@ -2,7 +2,8 @@
  * The gateway beside nginx, two gateways from npm and one from PyPI, each alone on core 0, with engines and load on core 1.
  *
  *     npm run bench:gateway                         the whole table, about 10 minutes
- *     npm run bench:gateway -- --only unary,stream  parts of it: unary, rate, stream, long, open, turns, http2
+ *     npm run bench:gateway -- --only unary,stream  parts of it: unary, rate, stream, long, open, turns, http2, routing
+ *     npm run bench:gateway -- --traces DIRECTORY   and how routing does on recorded traffic, in the simulator
  *     npm run bench:gateway -- --rounds 5 --seconds 4   steadier, about 15 minutes
  *
  * The rounds of all proxies take turns, and what is compared is the ratio within a round, of which the table has the
@@ -32,6 +33,7 @@ import {
   startPortkey,
   usedBy,
 } from './gateway-proxies.ts'
+import { decision, traces } from './gateway-routing.ts'
 import { ANSWER, ENGINE_PATH, PROXY_PATH, promptOf, TOKEN } from './gateway-traffic.ts'
 import { turns } from './gateway-turns.ts'
 import { atLeast, atMost, median, plain, type Row, report } from './report.ts'
@@ -46,7 +48,8 @@ const STREAM_INTERVAL_MS = 50
 
 const { values } = parseArgs({
   options: {
-    only: { type: 'string', default: 'unary,rate,stream,long,open,turns,http2' },
+    only: { type: 'string', default: 'unary,rate,stream,long,open,turns,http2,routing' },
+    traces: { type: 'string' },
     rounds: { type: 'string', default: '3' },
     seconds: { type: 'string', default: '3' },
     json: { type: 'string' },
@@ -98,6 +101,8 @@ try {
   await part('open', () => openStreams(engines))
   await part('http2', async () => http2(await startFastEngine(), engines, rounds, progress))
   await part('turns', () => turns(rounds, progress))
+  await part('routing', async () => decision())
+  if (values.traces !== undefined) rows.push(...traces(values.traces))
   report(
     `The gateway on one core, with a token, limits, usage and metrics (${rounds} rounds of ${seconds} s)`,
     rows,
