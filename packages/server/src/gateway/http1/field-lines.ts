@@ -82,13 +82,7 @@ class Lines {
 
   /** As they came: name, value, name, value. */
   get pairs(): string[] {
-    const pairs: string[] = []
-    for (let i = 0; i < this.#marks.length; i += 2) {
-      const start = this.#startOf(i)
-      const colon = this.#text.indexOf(':', start)
-      pairs.push(this.#text.slice(start, colon), this.#text.slice(colon + 2, this.#marks[i + 1]))
-    }
-    return pairs
+    return pairsIn(this.without(NO_NAMES))
   }
 
   value(number: number): string | undefined {
